@@ -1,0 +1,1 @@
+"""The reference central platform: receives, verifies, keeps, signs receipts."""

@@ -1,0 +1,1 @@
+"""The service: settings, store, pipeline, tagging, custody, control socket and the CLI."""

@@ -1,0 +1,1 @@
+"""The hardware side: slots, detection, profiles, mounting, listing, pulling."""

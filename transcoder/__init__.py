@@ -1,0 +1,1 @@
+"""The footage side: probe, timeline, continuity, notice, report."""

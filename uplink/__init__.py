@@ -1,0 +1,1 @@
+"""The MQTT side: messages, signing, connection, file transfer."""
