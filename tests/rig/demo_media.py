@@ -187,7 +187,7 @@ def _encode(
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         video.bit_rate = bit_rate
-        video.options = _x264_options(fps, bit_rate)
+        video.options = _x264_options(fps)
         audio = container.add_stream("aac", rate=SOUND_RATE_HZ, layout="mono")
         audio.bit_rate = 48_000
 
@@ -204,10 +204,10 @@ def _encode(
             container.mux(packet)
 
 
-def _x264_options(fps: int, bit_rate: int) -> dict[str, object]:
-    buffer = f"vbv-maxrate={bit_rate // 1000}:vbv-bufsize={bit_rate // 1000}"  # one second's worth
+def _x264_options(fps: int) -> dict[str, object]:
+    # No VBV: with it, threads make the bytes depend on who was first.
     return {
         "preset": "ultrafast",
         "threads": str(ENCODER_THREADS),
-        "x264-params": f"keyint={fps}:min-keyint={fps}:scenecut=0:{buffer}",
+        "x264-params": f"keyint={fps}:min-keyint={fps}:scenecut=0",
     }
