@@ -25,7 +25,9 @@ def _machine_time() -> datetime:
 class DockClock:
     """Time that does not go below what was already signed."""
 
-    def __init__(self, floor: datetime | None = None, machine: Callable[[], datetime] = _machine_time) -> None:
+    def __init__(
+        self, floor: datetime | None = None, machine: Callable[[], datetime] = _machine_time
+    ) -> None:
         self._machine = machine
         self._lock = threading.Lock()
         self._floor = max(BUILD_TIME, floor) if floor else BUILD_TIME

@@ -94,7 +94,7 @@ class ControlServer(threading.Thread):
             return {"ok": True, "data": handler(asker, args)}
         except DaemonError as error:
             return {"ok": False, "kind": type(error).__name__, "error": str(error)}
-        except Exception:  # a bug in one handler is an answer, not an end
+        except Exception:  # noqa: BLE001 - a bug in one handler is an answer, not an end
             _LOG.exception("control verb %s failed", verb)
             return {"ok": False, "kind": "bug", "error": "the dock failed to answer; its journal says why"}
 
@@ -110,7 +110,9 @@ def ask(path: Path, verb: str, **args: Any) -> Any:
                 stream.flush()
                 line = stream.readline()
     except OSError as error:
-        raise NotRunning(f"nobody answers on {path} ({error.strerror or error}): is `bodydock run` up?") from None
+        raise NotRunning(
+            f"nobody answers on {path} ({error.strerror or error}): is `bodydock run` up?"
+        ) from None
     if not line:
         raise NotRunning(f"the daemon behind {path} went away")
     answer = json.loads(line)

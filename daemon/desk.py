@@ -194,7 +194,10 @@ class StoreDesk:
             self._lease = head.lease
             self._send_all_again()
         self._raise_floor(head.time)
-        if head.at is not None and self._store.value("SELECT 1 FROM events WHERE event = ?", (head.at.head,)) is None:
+        if (
+            head.at is not None
+            and self._store.value("SELECT 1 FROM events WHERE event = ?", (head.at.head,)) is None
+        ):
             self._counters.count("head.foreign")
             _LOG.error("the platform's head %s is no event of this dock's chain", head.at.head)
         return Taken.TAKEN, head.at
@@ -349,7 +352,9 @@ class StoreDesk:
                 "UPDATE manifests SET retry_at = '', tries = 0 WHERE platform = ? AND receipted = 0 AND retry_at < ?",
                 (self._platform, NEVER),
             )
-            tx.execute("UPDATE recordings SET retry_at = '' WHERE state <> 'delivered' AND retry_at < ?", (NEVER,))
+            tx.execute(
+                "UPDATE recordings SET retry_at = '' WHERE state <> 'delivered' AND retry_at < ?", (NEVER,)
+            )
 
     def _raise_floor(self, seen: datetime) -> None:
         self._custody.clock.raise_floor(seen)

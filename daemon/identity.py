@@ -33,7 +33,9 @@ class DockIdentity:
 
     def statement(self, time: Utc) -> Identity:
         """Return what `bodydock identity` prints (signed by the same key)."""
-        return Identity(dock=self.dock, site=self.site, public=self.key.public.hex(), host=self.host, time=time)
+        return Identity(
+            dock=self.dock, site=self.site, public=self.key.public.hex(), host=self.host, time=time
+        )
 
 
 def load_identity(settings: Settings) -> DockIdentity:

@@ -35,7 +35,9 @@ def versions(store: Store) -> str:
     return ", ".join(f"{row['kind']} {row['version']}" for row in rows)
 
 
-def keep_registry(store: Store, clock: DockClock, kind: str, version: int, raw: bytes, payload: bytes) -> bool:
+def keep_registry(
+    store: Store, clock: DockClock, kind: str, version: int, raw: bytes, payload: bytes
+) -> bool:
     """Keep a *verified* snapshot if it is newer than the newest ever taken.  Returns whether it was."""
     with store.write() as tx:
         held = tx.row("SELECT version FROM registries WHERE kind = ?", (kind,))

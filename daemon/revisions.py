@@ -183,7 +183,9 @@ def _manifest(
         holds=before.holds if before else [],
         report=report_ref,
         host=identity.host,
-        software=Software(name="bodydock", version=bodydock_version(), python=python_platform.python_version()),
+        software=Software(
+            name="bodydock", version=bodydock_version(), python=python_platform.python_version()
+        ),
         run=identity.run,
         time=now,
         clock=custody.clock.claim(),

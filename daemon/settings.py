@@ -179,6 +179,8 @@ def _explain(path: Path, error: ValidationError | TypeError) -> str:
     lines = []
     for item in error.errors(include_url=False):
         key = ".".join(str(part) for part in item["loc"]) or "(the whole)"
-        value = "" if item["type"] == "missing" or isinstance(item["input"], dict) else f" = {item['input']!r}"
+        value = (
+            "" if item["type"] == "missing" or isinstance(item["input"], dict) else f" = {item['input']!r}"
+        )
         lines.append(f"{path}: {key}{value[:120]}: {item['msg']}")
     return "\n".join(lines)

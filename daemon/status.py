@@ -110,7 +110,12 @@ def show_json(store: Store, wanted: str) -> dict[str, Any]:
     found["tag"] = json.loads(row["tag"]) if row["tag"] else None
     found["report"] = json.loads(report) if report else None
     found["revisions"] = [
-        {"revision": r["revision"], "manifest": r["manifest"], "made_at": r["made_at"], "refusal": r["refusal"]}
+        {
+            "revision": r["revision"],
+            "manifest": r["manifest"],
+            "made_at": r["made_at"],
+            "refusal": r["refusal"],
+        }
         for r in store.rows(
             "SELECT * FROM manifests WHERE recording = ? ORDER BY platform, revision", (row["recording"],)
         )

@@ -54,11 +54,7 @@ def tag(facts: TagFacts, before: Tag | None, registries: Registries) -> Tag:
 
 def candidates(officer: str, at: datetime, registries: Registries) -> list[CaseRow]:
     """Return the cases that fit an officer at a time."""
-    return [
-        row
-        for row in registries.cases
-        if officer in row.officers and _holds(row.since, row.until, at)
-    ]
+    return [row for row in registries.cases if officer in row.officers and _holds(row.since, row.until, at)]
 
 
 def _officer(facts: TagFacts, registries: Registries) -> Officer | None:

@@ -48,8 +48,8 @@ class Worker(threading.Thread):
             self._alive()
             self._woken.clear()
             try:
-                worked = any([stage.step() for stage in self._stages])
-            except Exception:  # a bug costs a turn, never the daemon
+                worked = self._turn()
+            except Exception:  # noqa: BLE001 - a bug costs a turn, never the daemon
                 _LOG.exception("%s: a stage failed", self.name)
                 self._stop_asked.wait(_AFTER_BUG_S)
                 continue
@@ -57,3 +57,10 @@ class Worker(threading.Thread):
                 self._did()
             else:
                 self._woken.wait(_IDLE_S)
+
+    def _turn(self) -> bool:
+        """Give every stage its turn.  Returns whether any of them worked."""
+        worked = False
+        for stage in self._stages:
+            worked |= stage.step()
+        return worked

@@ -12,17 +12,22 @@ from dock.devices import BlockDevice, clean_serial
 from dock.listing import Listing
 from dock.slots import Slot
 
+SerialBy = Literal["usb", "name", "disk"]
+_USB: SerialBy = "usb"
+_NAME: SerialBy = "name"
+_DISK: SerialBy = "disk"
+
 
 @dataclass(frozen=True)
 class Camera:
     """Which camera it is, and how that is known.
 
-    `serial_by`: `names` (most of its files say it), `usb` (the disk's serial), `none` (`unknown-…`, a
-    stand-in).
+    `serial_by`, strongest first (trust.md: what a card says is a claim, and `usb` outranks the rest): `usb` (the
+    disk's own serial), `name` (most of its files say it), `disk` (`unknown-...`, a stand-in).
     """
 
     serial: str
-    serial_by: Literal["names", "usb", "none"]
+    serial_by: SerialBy
     vendor_id: str
     product_id: str
     profile: str
@@ -39,22 +44,27 @@ class Docking:
 
 
 def camera_of(device: BlockDevice, listing: Listing) -> Camera:
-    """Say which camera a listed card belongs to: what most of its names say, else the disk's own serial."""
-    named = Counter(file.facts.serial for file in listing.files if file.facts.serial)
-    said = sum(named.values())
-    serial, by = device.serial, "usb" if device.serial_known else "none"
-    if named:
-        top, count = named.most_common(1)[0]
-        # A card that was moved between cameras names several: then only the disk can be believed.
-        if count * 2 > said and clean_serial(top or ""):
-            serial, by = clean_serial(top or ""), "names"
+    """Say which camera a listed card belongs to: the disk's own serial, else what most of its names say."""
+    serial, by = device.serial, _USB if device.serial_known else _DISK
+    if not device.serial_known and (said := _said_by_names(listing)):
+        serial, by = said, _NAME
     return Camera(
         serial=serial,
-        serial_by=by,  # type: ignore[arg-type]
+        serial_by=by,
         vendor_id=device.vendor_id,
         product_id=device.product_id,
         profile=listing.profile.name,
     )
+
+
+def _said_by_names(listing: Listing) -> str:
+    """Return the serial in most of the names; empty where none, or several cameras, are named."""
+    named = Counter(file.facts.serial for file in listing.files if file.facts.serial)
+    if not named:
+        return ""
+    top, count = named.most_common(1)[0]
+    # A card that was moved between cameras names several: then only the disk can be believed.
+    return clean_serial(top) if count * 2 > sum(named.values()) else ""
 
 
 def new_docking_id() -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.board import SlotBoard
-from daemon.ingest.ledger import FileTimes, Ledger, Volume
+from daemon.ingest.ledger import Arrived, FileTimes, Ledger, Volume
 from daemon.store.database import from_text
 from daemon.vault import Vault
 from dock.devices import BlockDevice
@@ -36,8 +36,8 @@ from dock.listing import CardFile, Listing, Reason
 from dock.mount import mounted
 from dock.profiles import CameraProfile, Profiles
 from dock.pull import Pulled, finish, pull, resume
-from dock.source import CardSource, MountedSource
 from dock.slots import Slot
+from dock.source import CardSource, MountedSource
 from uplink.ids import recording_id
 
 _LOG = logging.getLogger(__name__)
@@ -178,18 +178,17 @@ class DockingJob:
     def _keep(self, docking: Docking, file: CardFile, times: FileTimes, pulled: Pulled) -> None:
         tools = self._tools
         partial = tools.vault.partial(docking.id, file.index)
-        recording = recording_id(docking.camera.serial, file.path, pulled.size_bytes, pulled.sha256)
-        relative = tools.vault.relative(recording, file.path)
-        known = tools.ledger.known(recording)
-        if known is not None and _has_size(tools.vault.path(known["vault"]), pulled.size_bytes):
-            tools.ledger.store_again(docking, file, pulled, recording)
+        arrived = _arrived(docking, file, times, pulled, tools.vault)
+        known = tools.ledger.known(arrived.recording)
+        if known is None:
+            self._finish(partial, tools.vault.path(arrived.vault))
+            tools.ledger.store(arrived)
+        elif _has_size(tools.vault.path(known["vault"]), pulled.size_bytes):
+            tools.ledger.store_again(arrived)
             partial.unlink()
-            return
-        self._finish(partial, tools.vault.path(known["vault"] if known is not None else relative))
-        if known is not None:  # the vault had lost it: the card gave it back
-            tools.ledger.store_again(docking, file, pulled, recording)
-        else:
-            tools.ledger.store(docking, file, times, pulled, recording, relative)
+        else:  # the vault had lost it: the card gave it back
+            self._finish(partial, tools.vault.path(known["vault"]))
+            tools.ledger.store_again(arrived)
 
     def _finish(self, partial: Path, final: Path) -> None:
         final.parent.mkdir(exist_ok=True, mode=0o700)
@@ -235,6 +234,27 @@ def _order(file: CardFile) -> tuple[bool, int, int]:
     return (not file.marked, file.modified_ns, file.index)
 
 
+def _arrived(docking: Docking, file: CardFile, times: FileTimes, pulled: Pulled, vault: Vault) -> Arrived:
+    serial = docking.camera.serial
+    recording = recording_id(serial, file.path, pulled.size_bytes, pulled.sha256)
+    return Arrived(
+        docking=docking.id,
+        index=file.index,
+        serial=serial,
+        serial_by=docking.camera.serial_by,
+        path=file.path,
+        kind=file.kind,
+        marked=file.marked,
+        facts=file.facts,
+        times=times,
+        size_bytes=pulled.size_bytes,
+        sha256=pulled.sha256,
+        zero_bytes=pulled.zero_block_bytes,
+        recording=recording,
+        vault=vault.relative(recording, file.path),
+    )
+
+
 def _has_size(path: Path, size: int) -> bool:
     try:
         return path.stat().st_size == size
@@ -249,4 +269,7 @@ def _boot_id() -> str:
 _READING = {"zh": "正在读取，请勿拔出", "en": "reading the card, do not unplug"}
 _PULLING = {"zh": "正在采集，请勿拔出", "en": "copying, do not unplug"}
 _SAFE = {"zh": "采集完成，可以取走", "en": "done, safe to take"}
-_NO_ROOM = {"zh": "采集站存储已满，请勿拔出，请联系管理员", "en": "the dock is full: leave the camera in, call the administrator"}
+_NO_ROOM = {
+    "zh": "采集站存储已满，请勿拔出，请联系管理员",
+    "en": "the dock is full: leave the camera in, call the administrator",
+}

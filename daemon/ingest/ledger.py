@@ -17,8 +17,8 @@ from daemon.custody import Custody
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
 from dock.docking import Docking
-from dock.listing import CardFile, Listing, Reason
-from dock.pull import Pulled
+from dock.listing import Listing, Reason
+from dock.profiles import NameFacts
 from uplink.messages import CameraClaim
 from uplink.messages.custody import Attached, Closed, Explained, Listed, RemovedEarly, Stored, Total
 
@@ -29,6 +29,26 @@ class FileTimes:
 
     modified_at: datetime | None
     named_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file whose bytes are durable in the vault (`vault`: path below its folder)."""
+
+    docking: str
+    index: int
+    serial: str
+    serial_by: str
+    path: bytes
+    kind: str
+    marked: bool
+    facts: NameFacts
+    times: FileTimes
+    size_bytes: int
+    sha256: str
+    zero_bytes: int
+    recording: str
+    vault: str
 
 
 @dataclass(frozen=True)
@@ -115,6 +135,7 @@ class Ledger:
                     "path": file.path,
                     "size": file.size_bytes,
                     "modified_at": to_text(times[file.index].modified_at),
+                    "named_at": to_text(times[file.index].named_at),
                     "kind": file.kind,
                     "marked": int(file.marked),
                     "state": "listed",
@@ -143,59 +164,55 @@ class Ledger:
     def known(self, recording: str) -> Row | None:
         return self._store.row("SELECT vault, size FROM recordings WHERE recording = ?", (recording,))
 
-    def store(
-        self, docking: Docking, file: CardFile, times: FileTimes, pulled: Pulled, recording: str, vault: str
-    ) -> None:
+    def store(self, arrived: Arrived) -> None:
         """Commit that a file is in the vault: hashed, fsynced, under its lasting name."""
         now = self._custody.clock.now()
         with self._store.write() as tx:
             tx.insert(
                 "recordings",
                 {
-                    "recording": recording,
-                    "docking": docking.id,
-                    "idx": file.index,
-                    "serial": docking.camera.serial,
-                    "serial_by": docking.camera.serial_by,
-                    "path": file.path,
-                    "kind": file.kind,
-                    "size": pulled.size_bytes,
-                    "sha256": pulled.sha256,
-                    "zero_bytes": pulled.zero_block_bytes,
-                    "vault": vault,
+                    "recording": arrived.recording,
+                    "docking": arrived.docking,
+                    "idx": arrived.index,
+                    "serial": arrived.serial,
+                    "serial_by": arrived.serial_by,
+                    "path": arrived.path,
+                    "kind": arrived.kind,
+                    "size": arrived.size_bytes,
+                    "sha256": arrived.sha256,
+                    "zero_bytes": arrived.zero_bytes,
+                    "vault": arrived.vault,
                     "stored_at": to_text(now),
-                    "modified_at": to_text(times.modified_at),
-                    "named_at": to_text(times.named_at),
-                    "sequence": file.facts.sequence,
-                    "name_officer": file.facts.officer,
-                    "marked": int(file.marked),
+                    "modified_at": to_text(arrived.times.modified_at),
+                    "named_at": to_text(arrived.times.named_at),
+                    "sequence": arrived.facts.sequence,
+                    "name_officer": arrived.facts.officer,
+                    "marked": int(arrived.marked),
                     "state": "stored",
                 },
             )
-            self._settle(tx, docking.id, file, pulled, recording, already=False)
+            self._settle(tx, arrived, already=False)
 
-    def store_again(self, docking: Docking, file: CardFile, pulled: Pulled, recording: str) -> None:
+    def store_again(self, arrived: Arrived) -> None:
         """Commit that the vault had these very bytes already, by their whole SHA-256."""
         with self._store.write() as tx:
-            self._settle(tx, docking.id, file, pulled, recording, already=True)
+            self._settle(tx, arrived, already=True)
 
-    def _settle(
-        self, tx: Transaction, docking: str, file: CardFile, pulled: Pulled, recording: str, *, already: bool
-    ) -> None:
+    def _settle(self, tx: Transaction, arrived: Arrived, *, already: bool) -> None:
         tx.execute(
             "UPDATE files SET state = ?, recording = ? WHERE docking = ? AND idx = ?",
-            ("already" if already else "stored", recording, docking, file.index),
+            ("already" if already else "stored", arrived.recording, arrived.docking, arrived.index),
         )
         stored = Stored(
-            docking=docking,
-            index=file.index,
-            path_b64=base64.b64encode(file.path).decode("ascii"),
-            size=pulled.size_bytes,
-            sha256=pulled.sha256,
-            zero_bytes=pulled.zero_block_bytes,
+            docking=arrived.docking,
+            index=arrived.index,
+            path_b64=base64.b64encode(arrived.path).decode("ascii"),
+            size=arrived.size_bytes,
+            sha256=arrived.sha256,
+            zero_bytes=arrived.zero_bytes,
             already=already,
         )
-        self._custody.append(tx, "stored", stored, recording=recording, docking=docking)
+        self._custody.append(tx, "stored", stored, recording=arrived.recording, docking=arrived.docking)
 
     def explain(self, docking: str, index: int, reason: Reason, detail: str) -> None:
         """Commit why a listed file is not in the vault."""

@@ -65,7 +65,7 @@ class Puller(threading.Thread):
         except DockError as error:
             _LOG.error("slot %d: %s", number, error)
             board.show(number, "error", error=str(error), text=_TROUBLE)
-        except Exception as error:  # a bug costs this turn, never the daemon
+        except Exception as error:  # noqa: BLE001 - a bug costs this turn, never the daemon
             _LOG.exception("slot %d: unexpected failure", number)
             board.show(number, "error", error=repr(error), text=_TROUBLE)
         return False
@@ -75,7 +75,12 @@ class SlotKeeper:
     """The one thread that listens to udev."""
 
     def __init__(
-        self, store: Store, tools: Tools, slots: Sequence[Slot], stop: threading.Event, alive: Callable[[], None]
+        self,
+        store: Store,
+        tools: Tools,
+        slots: Sequence[Slot],
+        stop: threading.Event,
+        alive: Callable[[], None],
     ) -> None:
         self._store = store
         self._tools = tools
@@ -153,6 +158,9 @@ class SlotKeeper:
 
 
 _SEEN = {"zh": "已识别记录仪，请勿拔出", "en": "camera seen, do not unplug"}
-_NO_FILE_SYSTEM = {"zh": "无法识别存储卡，请联系管理员", "en": "no file system on the card: call the administrator"}
+_NO_FILE_SYSTEM = {
+    "zh": "无法识别存储卡，请联系管理员",
+    "en": "no file system on the card: call the administrator",
+}
 _UNREADABLE = {"zh": "存储卡无法读取，请联系管理员", "en": "the card cannot be read: call the administrator"}
 _TROUBLE = {"zh": "采集出错，正在重试，请勿拔出", "en": "copying failed, trying again, do not unplug"}

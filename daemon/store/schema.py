@@ -43,6 +43,7 @@ CREATE TABLE files (
     path BLOB NOT NULL,
     size INTEGER NOT NULL,
     modified_at TEXT,
+    named_at TEXT,
     kind TEXT NOT NULL,
     marked INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL CHECK (state IN ('listed', 'stored', 'already', 'explained')),
