@@ -99,6 +99,14 @@ def unseal(
     return Envelope(outer_bytes, kind, payload, digest(kind, payload), tuple(signers))
 
 
+def dump(outer: dict[str, object]) -> bytes:
+    """Return the bytes of an envelope that travelled inside a message (a refusal's `current`).
+
+    What is signed is the payload in it, so its own layout does not matter.
+    """
+    return json.dumps(outer, separators=(",", ":")).encode()
+
+
 def peek(raw: bytes, kind: str, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> bytes:
     """Return the *unverified* payload: to be shown, compared or quarantined, never acted on.
 
