@@ -33,3 +33,7 @@ class TooLarge(UplinkError):
 
 class Offline(UplinkError):
     """There is no connection to the broker now.  Retry."""
+
+
+class Busy(Offline):
+    """Too much waits for the broker's acknowledgement already.  Retry when some has come."""
