@@ -99,6 +99,29 @@ def unseal(
     return Envelope(outer_bytes, kind, payload, digest(kind, payload), tuple(signers))
 
 
+def dump(outer: dict[str, object]) -> bytes:
+    """Return the bytes of an envelope that travelled inside a message (a refusal's `current`).
+
+    What is signed is the payload in it, so its own layout does not matter.
+    """
+    return json.dumps(outer, separators=(",", ":")).encode()
+
+
+def declared_kind(raw: bytes, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> str | None:
+    """Return the kind that `raw` says it is: only to choose what to verify it as.
+
+    None for a type that is none of ours.  Raises Refused (`shape` and those of strictjson).
+    """
+    outer = strictjson.check(raw, _largest_envelope(max_payload_bytes))
+    if not isinstance(outer, dict):
+        raise Refused("shape", "an envelope is a JSON object")
+    given = outer.get("payloadType")
+    if not isinstance(given, str):
+        return None
+    kind = given.removeprefix("application/vnd.bodydock.").removesuffix(".1+json")
+    return kind if payload_type(kind) == given else None
+
+
 def peek(raw: bytes, kind: str, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> bytes:
     """Return the *unverified* payload: to be shown, compared or quarantined, never acted on.
 
@@ -108,7 +131,7 @@ def peek(raw: bytes, kind: str, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> b
 
 
 def _take_apart(raw: bytes, kind: str, max_bytes: int) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
-    outer = strictjson.check(raw, max_bytes * 4 // 3 + 8192)
+    outer = strictjson.check(raw, _largest_envelope(max_bytes))
     if not isinstance(outer, dict):
         raise Refused("shape", "an envelope is a JSON object")
     if outer.get("payloadType") != payload_type(kind):
@@ -125,6 +148,10 @@ def _take_apart(raw: bytes, kind: str, max_bytes: int) -> tuple[bytes, bytes, li
             raise Refused("shape", "a signature is an object with keyid and sig")
         signatures.append((item["keyid"], _base64(item.get("sig"), "sig")))
     return raw, payload, signatures
+
+
+def _largest_envelope(max_payload_bytes: int) -> int:
+    return max_payload_bytes * 4 // 3 + 8192
 
 
 def _base64(text: object, name: str) -> bytes:
