@@ -94,14 +94,15 @@ def parents(event: CustodyEvent) -> Parents | None:
         return None
     match event.kind:
         case "enrolled":
-            return Parents(Enrolled.parse(_data(event)).after, None)
+            return Parents(Enrolled.parse(data_bytes(event)).after, None)
         case "restarted":
-            restarted = Restarted.parse(_data(event))
+            restarted = Restarted.parse(data_bytes(event))
             return Parents(restarted.after, restarted.branch)
     raise Refused("chain", f"event 0 of an epoch is enrolled or restarted, not {event.kind}")
 
 
-def _data(event: CustodyEvent) -> bytes:
+def data_bytes(event: CustodyEvent) -> bytes:
+    """Return an event's data as JSON, for its own shape to parse (`custody.DATA`)."""
     return json.dumps(event.data).encode()
 
 

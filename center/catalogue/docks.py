@@ -35,7 +35,12 @@ class Dock:
 
 
 def add(
-    connection: sqlite3.Connection, key: KeyRecord, site: str, host: str | None, identity: bytes, now: datetime
+    connection: sqlite3.Connection,
+    key: KeyRecord,
+    site: str,
+    host: str | None,
+    identity: bytes,
+    now: datetime,
 ) -> None:
     connection.execute(
         "INSERT INTO docks (dock, site, key_id, public, alg, host, identity, added_at)"

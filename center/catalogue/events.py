@@ -121,7 +121,9 @@ def settle(connection: sqlite3.Connection, dock: str) -> int:
 
 
 def open_branch_events(connection: sqlite3.Connection, dock: str) -> int:
-    row = connection.execute("SELECT count(*) FROM events WHERE dock = ? AND line = 'branch'", (dock,)).fetchone()
+    row = connection.execute(
+        "SELECT count(*) FROM events WHERE dock = ? AND line = 'branch'", (dock,)
+    ).fetchone()
     return int(row[0])
 
 

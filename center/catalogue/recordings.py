@@ -52,11 +52,15 @@ def find(connection: sqlite3.Connection, dock: str, recording: str) -> Recording
 
 
 def every(connection: sqlite3.Connection) -> list[Recording]:
-    return [_recording(row) for row in connection.execute("SELECT * FROM recordings ORDER BY first_at, rowid")]
+    return [
+        _recording(row) for row in connection.execute("SELECT * FROM recordings ORDER BY first_at, rowid")
+    ]
 
 
 def begins_with(connection: sqlite3.Connection, start: str) -> list[Recording]:
-    rows = connection.execute("SELECT * FROM recordings WHERE substr(recording, 1, ?) = ?", (len(start), start))
+    rows = connection.execute(
+        "SELECT * FROM recordings WHERE substr(recording, 1, ?) = ?", (len(start), start)
+    )
     return [_recording(row) for row in rows]
 
 
@@ -138,10 +142,11 @@ def holds_manifest(connection: sqlite3.Connection, dock: str, recording: str, di
     return row is not None
 
 
-def set_stored(connection: sqlite3.Connection, dock: str, recording: str, now: datetime) -> None:
+def set_stored(connection: sqlite3.Connection, dock: str, recording: str, at: datetime | None) -> None:
+    """Note when the bytes were seen to be in the store; None: they are not."""
     connection.execute(
         "UPDATE recordings SET stored_at = ? WHERE dock = ? AND recording = ?",
-        (now.isoformat(), dock, recording),
+        (None if at is None else at.isoformat(), dock, recording),
     )
 
 
