@@ -81,8 +81,8 @@ def pull(
 ) -> Pulled:
     """Copy `file` to the new file `into`; `progress` is told the bytes so far.
 
-    `cancel` is asked before each MiB.  Raises CameraGone, PullCancelled and DiskFull (the partial copy stays, see `resume`), Unreadable,
-    ChangedWhileReading, Refused, VaultFailed, NameTaken (`into` exists).
+    `cancel` is asked before each MiB.  Raises CameraGone, PullCancelled and DiskFull (the partial copy
+    stays, see `resume`), Unreadable, ChangedWhileReading, Refused, VaultFailed, NameTaken (`into` exists).
     """
     with _target(into, os.O_CREAT | os.O_EXCL) as target:
         return _copy(source, file, target, progress, cancel)
