@@ -140,7 +140,6 @@ class StoreDesk:
                 "UPDATE recordings SET durable_bytes = ?, sent_bytes = ? WHERE recording = ?",
                 (durable_bytes, sent_bytes, recording),
             )
-        self._changed()
 
     def file_failed(self, recording: str, reason: str, new_attempt: bool) -> None:
         now = self._custody.clock.now()
@@ -349,7 +348,8 @@ class StoreDesk:
         """A receiver that (re)started lacks, at worst, everything that it gave no receipt for."""
         with self._store.write() as tx:
             tx.execute(
-                "UPDATE manifests SET retry_at = '', tries = 0 WHERE platform = ? AND receipted = 0 AND retry_at < ?",
+                "UPDATE manifests SET retry_at = '', tries = 0"
+                " WHERE platform = ? AND receipted = 0 AND retry_at < ?",
                 (self._platform, NEVER),
             )
             tx.execute(
