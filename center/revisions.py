@@ -1,0 +1,121 @@
+"""Whether a manifest is taken (trust.md, Ids and payloads; Delivered, released, refused).
+
+- The payload's dock, platform and recording are the topic's; else `not_allowed`.
+- The recording's id recomputes from camera serial, path, size and SHA-256; else `never`.
+- Revisions come one after the other, each naming the digest of the one before; the newest again is
+  answered as before.
+- A revision that is held with another digest, or does not name the newest, is a `conflict` (both are
+  kept); so is a known one that is older than the newest: the refusal carries `current`, from which a
+  restored dock learns what it forgot.
+- More than one ahead is `later`, reason `missing`, with `current`: the dock sends all after it.  Where
+  it comes again and nothing lower has, the dock has none left: the line is taken, marked incomplete.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from enum import Enum
+
+from uplink import ids
+from uplink.messages.manifest import Manifest
+from uplink.messages.receipt import RefusalCode
+
+MISSING_WAIT_S = 20.0  # twice the dock's first repeat
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Where a manifest came in, and who we are."""
+
+    platform: str
+    dock: str
+    recording: str
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest revision held of a recording."""
+
+    revision: int
+    digest: str
+
+
+class Outcome(Enum):
+    TAKE = "take"
+    TAKE_INCOMPLETE = "take_incomplete"  # revisions before it are lost at the dock
+    AGAIN = "again"  # the newest, once more
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a manifest.  `evidence`: it is to be kept in quarantine."""
+
+    outcome: Outcome
+    code: RefusalCode = "later"
+    reason: str = ""
+    with_current: bool = False
+    evidence: bool = False
+
+
+def decide(
+    manifest: Manifest,
+    digest: str,
+    topic: Topic,
+    newest: Newest | None,
+    held_digest: str | None,
+    asked_s: float | None,
+) -> Decision:
+    """Return what becomes of `manifest`.
+
+    `held_digest`: of the same revision, if held.  `asked_s`: since this very manifest was first
+    answered with `missing` and nothing below it has come; None if it never was.
+    """
+    address = (manifest.platform, manifest.dock, manifest.recording)
+    if address != (topic.platform, topic.dock, topic.recording):
+        return _refuse("not_allowed", f"the manifest is of {'/'.join(address)}, sent for {topic}")
+    if not recomputes(manifest):
+        return _refuse("never", "the recording's id does not recompute from serial, path, size and hash")
+    return _in_line(manifest, digest, newest, held_digest, asked_s)
+
+
+def recomputes(manifest: Manifest) -> bool:
+    """Return whether the recording's id is the one that its own facts give."""
+    try:
+        path = base64.b64decode(manifest.path_b64, validate=True)
+    except binascii.Error:
+        return False
+    made = ids.recording_id(manifest.camera.serial, path, manifest.size, manifest.sha256)
+    return made == manifest.recording
+
+
+def _in_line(
+    manifest: Manifest, digest: str, newest: Newest | None, held_digest: str | None, asked_s: float | None
+) -> Decision:
+    revision = manifest.revision
+    held = newest.revision if newest is not None else 0
+    if newest is not None and digest == newest.digest:
+        return Decision(Outcome.AGAIN)
+    if revision <= held:
+        if digest == held_digest:
+            return Decision(
+                Outcome.REFUSE, "conflict", f"older: revision {held} is held, this is {revision}", True
+            )
+        return _conflict(f"revision {revision} is held with another digest")
+    if newest is not None and revision == held + 1 and manifest.prev_manifest != newest.digest:
+        return _conflict(f"revision {revision} does not follow on the revision {held} that is held")
+    if revision == held + 1:
+        return Decision(Outcome.TAKE)
+    if asked_s is not None and asked_s >= MISSING_WAIT_S:
+        return Decision(Outcome.TAKE_INCOMPLETE)
+    return Decision(Outcome.REFUSE, "later", f"missing: revision {held + 1} comes next", True)
+
+
+def _conflict(reason: str) -> Decision:
+    return Decision(Outcome.REFUSE, "conflict", reason, with_current=True, evidence=True)
+
+
+def _refuse(code: RefusalCode, reason: str) -> Decision:
+    return Decision(Outcome.REFUSE, code, reason, evidence=True)

@@ -1,0 +1,85 @@
+"""What the verbs share: where the settings are, how JSON is printed, how errors end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from daemon.control import ask
+from daemon.errors import DaemonError, NotRunning
+from daemon.settings import DEFAULT_FILE, Settings, load_settings
+from daemon.store import Store
+from uplink.errors import UplinkError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def settings_option(command: F) -> F:
+    """Adds `--settings FILE` (or BODYDOCK_SETTINGS)."""
+    return click.option(
+        "--settings",
+        "settings_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="BODYDOCK_SETTINGS",
+        default=DEFAULT_FILE,
+        show_default=True,
+        help="The dock's settings.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """Adds `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what a person can mend into a message and status 2."""
+    try:
+        yield
+    except (DaemonError, UplinkError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def print_json(data: Any) -> None:
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **args: Any) -> Any:
+    """Ask the daemon; where it is down, read the store read-only and say so."""
+    with told():
+        settings = load_settings(settings_file)
+        try:
+            return ask(settings.control.socket, verb, **args)
+        except NotRunning as down:
+            click.echo(f"the daemon is not running ({down}); reading its store", err=True)
+            return from_store(_read_only(settings))
+
+
+def _read_only(settings: Settings) -> Store:
+    if not settings.store_file.exists():
+        raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")
+    return Store(settings.store_file, read_only=True)
+
+
+def size_text(size_bytes: float) -> str:
+    """Return a size as people read it."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.1f} TiB"
+
+
+VERDICTS = {
+    "compliant": "合规 compliant",
+    "unchecked": "未检查 unchecked",
+    "needs_review": "待复核 needs review",
+    "violation": "疑似违规 violation",
+}
+STATES = {"stored": "已入库 stored", "sending": "上传中 sending", "delivered": "已送达 delivered"}

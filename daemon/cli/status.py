@@ -1,0 +1,66 @@
+"""`bodydock status`: slots first, then what waits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemon.cli.common import json_option, print_json, read, settings_option, size_text
+from daemon.store import Store
+
+
+def _from_store(store: Store) -> dict[str, Any]:
+    from daemon.status import dock_json
+
+    return {"running": False, "slots": [], **dock_json(store)}
+
+
+@click.command()
+@settings_option
+@json_option
+def status(settings_file: Path, as_json: bool) -> None:
+    """Show the slots, what is stored and what still waits for the platform."""
+    data = read(settings_file, "status", _from_store)
+    if as_json:
+        print_json(data)
+        return
+    from rich.console import Console
+
+    console = Console()
+    if data["slots"]:
+        console.print(slots_table(data["slots"]))
+    else:
+        console.print("采集站未运行 the dock is not running")
+    states = ", ".join(
+        f"{name} {value['count']} ({size_text(value['bytes'])})" for name, value in data["recordings"].items()
+    )
+    console.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
+    if data.get("uplink"):
+        console.print(f"uplink: {data['uplink']}")
+    for name, count in data["counters"].items():
+        console.print(f"  {name}: {count}")
+
+
+def slots_table(slots: list[dict[str, Any]]) -> Any:
+    """Return a rich table of slots; also used by the demonstration."""
+    from rich.table import Table
+
+    table = Table(title="卡位 slots")
+    for name in ("卡位", "记录仪", "状态", "文件", "字节", "速率", "剩余"):
+        table.add_column(name)
+    for slot in slots:
+        text = slot["text"]
+        shown = slot["error"] or f"{text.get('zh', slot['phase'])} {text.get('en', '')}"
+        rate, left = slot["rate_bytes_per_s"], slot["time_left_s"]
+        table.add_row(
+            str(slot["slot"]),
+            slot["camera"] or "-",
+            shown,
+            f"{slot['files_done']}/{slot['files_total']}",
+            f"{size_text(slot['bytes_done'])} / {size_text(slot['bytes_total'])}",
+            f"{size_text(rate)}/s" if rate else "-",
+            f"{left:.0f} s" if left is not None else "-",
+        )
+    return table

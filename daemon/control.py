@@ -1,0 +1,130 @@
+"""The control socket: JSON lines, one request a line, one answer a line (architecture.md).
+
+Request `{"verb": ..., "args": {...}}`; answer `{"ok": true, "data": ...}` or
+`{"ok": false, "error": ..., "kind": ...}`.  Who asks is told by SO_PEERCRED, never by the message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.errors import DaemonError, NotRunning
+
+_LOG = logging.getLogger(__name__)
+_LINE_BYTES = 64 * 1024
+_CLIENTS = 16
+_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who is on the other end of the socket."""
+
+    pid: int
+    uid: int
+
+
+Handler = Callable[[Asker, dict[str, Any]], Any]
+
+
+class ControlServer(threading.Thread):
+    """Answers on the socket.  Bounded: a client too many, or too slow, is let go."""
+
+    def __init__(self, path: Path, handlers: Mapping[str, Handler], release: Callable[[], None]) -> None:
+        """`release` lets go of what a handler keeps for its thread, when that thread ends."""
+        super().__init__(name="control", daemon=True)
+        self._release = release
+        self._path = path
+        self._handlers = handlers
+        self._room = threading.BoundedSemaphore(_CLIENTS)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(path))
+        path.chmod(0o660)
+        self._socket.listen(_CLIENTS)
+
+    def run(self) -> None:
+        while True:
+            try:
+                client, _ = self._socket.accept()
+            except OSError:
+                return  # closed
+            if not self._room.acquire(blocking=False):
+                client.close()
+                continue
+            threading.Thread(target=self._serve, args=(client,), name="control-client", daemon=True).start()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            with client, client.makefile("rwb") as stream:
+                client.settimeout(_PATIENCE_S)
+                asker = _asker(client)
+                while line := stream.readline(_LINE_BYTES):
+                    stream.write(json.dumps(self._answer(asker, line)).encode() + b"\n")
+                    stream.flush()
+        except OSError:
+            pass  # the client went away
+        finally:
+            self._release()
+            self._room.release()
+
+    def _answer(self, asker: Asker, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            verb, args = request["verb"], request.get("args", {})
+            handler = self._handlers[verb]
+            if not isinstance(args, dict):
+                raise TypeError("args is no object")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return {"ok": False, "kind": "request", "error": "no request this dock understands"}
+        try:
+            return {"ok": True, "data": handler(asker, args)}
+        except DaemonError as error:
+            return {"ok": False, "kind": type(error).__name__, "error": str(error)}
+        except Exception:  # noqa: BLE001 - a bug in one handler is an answer, not an end
+            _LOG.exception("control verb %s failed", verb)
+            return {"ok": False, "kind": "bug", "error": "the dock failed to answer; its journal says why"}
+
+
+def ask(path: Path, verb: str, **args: Any) -> Any:
+    """Ask the daemon.  Raises NotRunning, DaemonError with the daemon's own words."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(_PATIENCE_S)
+            client.connect(str(path))
+            with client.makefile("rwb") as stream:
+                stream.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
+                stream.flush()
+                line = stream.readline()
+    except OSError as error:
+        raise NotRunning(
+            f"nobody answers on {path} ({error.strerror or error}): is `bodydock run` up?"
+        ) from None
+    if not line:
+        raise NotRunning(f"the daemon behind {path} went away")
+    answer = json.loads(line)
+    if not answer["ok"]:
+        raise DaemonError(answer["error"])
+    return answer["data"]
+
+
+def _asker(client: socket.socket) -> Asker:
+    raw = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    pid, uid, _ = struct.unpack("3i", raw)
+    return Asker(pid, uid)

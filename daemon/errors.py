@@ -1,0 +1,23 @@
+"""What can go wrong in the service, and who mends it."""
+
+from __future__ import annotations
+
+
+class DaemonError(Exception):
+    """Base of all errors of this package."""
+
+
+class BadSettings(DaemonError):
+    """The settings cannot be used.  Needs a person: file, key, value and what is allowed are in it."""
+
+
+class NotRunning(DaemonError):
+    """Nobody answers on the control socket.  Retry, or start the service."""
+
+
+class NoSuchThing(DaemonError):
+    """Somebody asked for a recording, docking or slot that is not there.  Needs a person."""
+
+
+class StoreBusy(DaemonError):
+    """Another daemon uses this state folder.  Needs a person."""

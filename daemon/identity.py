@@ -1,0 +1,64 @@
+"""Who this dock is: its key (made where there is none), its board, this run of the daemon."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.settings import Settings
+from uplink.ids import draw_id
+from uplink.keys import SigningKey
+from uplink.messages import Identity
+from uplink.messages.base import Utc
+
+# The board's own serial: another board means that this is a copy of the dock (trust.md).
+_BOARD_SERIALS = (
+    Path("/sys/firmware/devicetree/base/serial-number"),
+    Path("/sys/class/dmi/id/product_uuid"),
+    Path("/sys/class/dmi/id/board_serial"),
+)
+
+
+@dataclass(frozen=True)
+class DockIdentity:
+    """The dock's names and key; `run` is random per start of the daemon."""
+
+    dock: str
+    site: str
+    platform: str
+    key: SigningKey
+    host: str | None
+    run: str
+
+    def statement(self, time: Utc) -> Identity:
+        """Return what `bodydock identity` prints (signed by the same key)."""
+        return Identity(
+            dock=self.dock, site=self.site, public=self.key.public.hex(), host=self.host, time=time
+        )
+
+
+def load_identity(settings: Settings) -> DockIdentity:
+    """Read the dock's key, or make it at the first start.  Raises uplink.BadKey, OSError."""
+    settings.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key, _ = SigningKey.load_or_make(settings.key_file)
+    return DockIdentity(
+        settings.dock.id, settings.dock.site, settings.platform_id, key, board_digest(), draw_id()
+    )
+
+
+def board_digest() -> str | None:
+    """Return SHA-256 of the board's serial, or None where the board has none."""
+    for path in _BOARD_SERIALS:
+        try:
+            serial = path.read_bytes().strip(b"\0\n ")
+        except OSError:
+            continue
+        if serial and serial.strip(b"0-"):
+            return hashlib.sha256(serial).hexdigest()
+    return None
+
+
+def fingerprint(key_id: str) -> str:
+    """Return a key id as people compare it: groups of four."""
+    return " ".join(key_id[i : i + 4] for i in range(0, len(key_id), 4))

@@ -1,0 +1,186 @@
+"""Settings: one TOML file, one frozen dataclass tree, checked as a whole before anything starts.
+
+What is not said has a default that is safe.  Nothing from the network changes any of it (trust.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from daemon.errors import BadSettings
+from dock.slots import Slot
+from uplink.errors import BadKey
+from uplink.keys import KeyRecord, KeyRing, Role
+from uplink.messages.base import LOCAL, Name, PublicKey
+
+DEFAULT_FILE = Path("/etc/bodydock/bodydock.toml")
+DEFAULT_SOCKET = Path("/run/bodydock/control.sock")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("no such time zone; write one like Asia/Shanghai") from None
+    return name
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DockSettings(_Section):
+    """Who this dock is and where it keeps things."""
+
+    id: Name
+    site: Name
+    state: Path = Path("/var/lib/bodydock")
+    time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    mounts: Path = Path("/run/bodydock/cards")
+
+
+class SlotSettings(_Section):
+    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH."""
+
+    number: Annotated[int, Field(ge=1, le=999)]
+    ports: Annotated[list[str], Field(min_length=1)]
+    label: str = ""
+
+
+class BrokerSettings(_Section):
+    """The MQTT broker.  Plain MQTT is for literal loopback addresses only."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+
+
+class PlatformSettings(_Section):
+    """The platform and its public keys by role, as `bodydock center keys` prints them."""
+
+    id: Name
+    keys: dict[str, list[PublicKey]]
+
+    @model_validator(mode="after")
+    def _keys_are_usable(self) -> PlatformSettings:
+        if self.id == LOCAL:
+            raise ValueError(f"a platform is not called {LOCAL!r}: leave [platform] out instead")
+        allowed = {role.value for role in Role} - {Role.DOCK.value}
+        for role, publics in self.keys.items():
+            if role not in allowed:
+                raise ValueError(f"keys.{role}: no such role; allowed: {', '.join(sorted(allowed))}")
+            for public in publics:
+                try:
+                    KeyRecord(bytes.fromhex(public), Role(role), self.id)
+                except BadKey as e:
+                    raise ValueError(f"keys.{role}: {e}") from None
+        if not self.keys.get("receipt"):
+            raise ValueError("keys.receipt: at least one, or nothing could ever count as delivered")
+        return self
+
+    def records(self) -> list[KeyRecord]:
+        return [
+            KeyRecord(bytes.fromhex(public), Role(role), self.id)
+            for role, publics in self.keys.items()
+            for public in publics
+        ]
+
+    def ring(self) -> KeyRing:
+        return KeyRing(self.records())
+
+
+class UplinkSettings(_Section):
+    """`bytes_per_second`: 0 is no limit."""
+
+    bytes_per_second: Annotated[int, Field(ge=0)] = 0
+
+
+class InspectionSettings(_Section):
+    """`rules`: a rule set of the office's own.  `speech_model`: a folder; found by itself if not said."""
+
+    rules: Path | None = None
+    speech: bool = True
+    speech_model: Path | None = None
+
+
+class ControlSettings(_Section):
+    socket: Path = DEFAULT_SOCKET
+
+
+class Settings(_Section):
+    """Everything a dock is told."""
+
+    dock: DockSettings
+    slots: list[SlotSettings]
+    broker: BrokerSettings | None = None
+    platform: PlatformSettings | None = None
+    uplink: UplinkSettings = UplinkSettings()
+    inspection: InspectionSettings = InspectionSettings()
+    control: ControlSettings = ControlSettings()
+    profiles: list[Path] = []
+    sha256: str = ""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Settings:
+        numbers = [slot.number for slot in self.slots]
+        if len(set(numbers)) != len(numbers):
+            raise ValueError("slots: two of them have one number")
+        ports = [port for slot in self.slots for port in slot.ports]
+        if len(set(ports)) != len(ports):
+            raise ValueError("slots: one port leads to two slots")
+        if (self.platform is None) != (self.broker is None):
+            raise ValueError("[platform] and [broker] come together: one names whom to trust, one the way")
+        return self
+
+    @property
+    def platform_id(self) -> str:
+        return self.platform.id if self.platform else LOCAL
+
+    @property
+    def store_file(self) -> Path:
+        return self.dock.state / "store.db"
+
+    @property
+    def vault(self) -> Path:
+        return self.dock.state / "vault"
+
+    @property
+    def key_file(self) -> Path:
+        return self.dock.state / "keys" / "dock.pem"
+
+    def dock_slots(self) -> list[Slot]:
+        return [Slot(number=s.number, ports=tuple(s.ports), label=s.label) for s in self.slots]
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check the settings.  Raises BadSettings: file, key, value, what is allowed."""
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        raise BadSettings(f"{path}: cannot be read: {e.strerror}; name another with --settings") from None
+    try:
+        values: dict[str, Any] = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise BadSettings(f"{path}: no TOML: {e}") from None
+    try:
+        return Settings(**(values | {"sha256": hashlib.sha256(data).hexdigest()}))
+    except (ValidationError, TypeError) as e:
+        raise BadSettings(_explain(path, e)) from None
+
+
+def _explain(path: Path, error: ValidationError | TypeError) -> str:
+    if isinstance(error, TypeError):
+        return f"{path}: {error}"
+    lines = []
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"]) or "(the whole)"
+        value = (
+            "" if item["type"] == "missing" or isinstance(item["input"], dict) else f" = {item['input']!r}"
+        )
+        lines.append(f"{path}: {key}{value[:120]}: {item['msg']}")
+    return "\n".join(lines)

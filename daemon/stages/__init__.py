@@ -1,0 +1,1 @@
+"""The stages that move recordings: each claims its oldest rows, does idempotent work, commits."""

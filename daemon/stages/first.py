@@ -1,0 +1,79 @@
+"""The first stage after `stored`: the fast check, the tag, and with both of them revision 1.
+
+- Sending waits for this and for nothing that takes longer (architecture.md).
+- An attachment is not inspected: its revision 1 is committed by `tagged`.
+- After a new enrolment a recording starts again at revision 1, with the newest report it has.
+"""
+
+from __future__ import annotations
+
+from daemon.custody import Custody
+from daemon.registries import load_registries
+from daemon.revisions import ReportFacts, revise
+from daemon.stages.guard import Guard
+from daemon.stages.inspecting import Inspects, RequestMaker, facts_for, facts_of
+from daemon.store import Row, Store
+from daemon.store.database import from_text
+from daemon.tagging import Registries, TagFacts, tag
+from dock.profiles import Profiles
+from transcoder.report import Depth, Report
+from uplink.messages import Tag
+
+BATCH = 32
+
+
+class FirstStage:
+    """Makes revision 1 of everything that is stored and has none."""
+
+    def __init__(
+        self, store: Store, custody: Custody, maker: RequestMaker, inspector: Inspects, profiles: Profiles
+    ) -> None:
+        self._store = store
+        self._custody = custody
+        self._maker = maker
+        self._inspector = inspector
+        self._profiles = profiles
+        self._guard = Guard(store, custody.clock)
+
+    def step(self) -> bool:
+        """Do the oldest ones.  Returns whether there was anything to do."""
+        rows = self._store.rows(
+            "SELECT r.*, d.profile FROM recordings r JOIN dockings d USING (docking)"
+            " WHERE r.revision = 0 AND r.work_retry_at <= ? ORDER BY r.stored_at LIMIT ?",
+            (self._guard.now, BATCH),
+        )
+        registries = load_registries(self._store) if rows else Registries()
+        for row in rows:
+            with self._guard.recording(row["recording"]):
+                self._revise(row, registries, self._report(row))
+        return bool(rows)
+
+    def _report(self, row: Row) -> ReportFacts | None:
+        if row["kind"] == "attachment":
+            return None
+        if row["report"] is not None:
+            kept = self._store.row("SELECT body FROM reports WHERE report = ?", (row["report"],))
+            if kept is not None:
+                return facts_for(Report.from_bytes(kept["body"]), row["recording"])
+        profile = self._profiles.by_name(row["profile"])
+        return facts_of(self._inspector.inspect(self._maker.request([row], Depth.FAST, profile)))[0]
+
+    def _revise(self, row: Row, registries: Registries, report: ReportFacts | None) -> None:
+        made = tag(tag_facts(row, report), tag_of(row), registries)
+        with self._store.write() as tx:
+            revise(tx, self._custody, row["recording"], made, registries.versions, report)
+
+
+def tag_of(row: Row) -> Tag | None:
+    """Return the tag that a row of `recordings` has."""
+    return None if row["tag"] is None else Tag.model_validate_json(row["tag"])
+
+
+def tag_facts(row: Row, report: ReportFacts | None) -> TagFacts:
+    """Return what a tag can rest on: the newest report's start, else the name's, else nothing."""
+    started = report.started_at[0] if report and report.started_at else None
+    return TagFacts(
+        serial=row["serial"],
+        name_officer=row["name_officer"],
+        started_at=started or from_text(row["started_at"]) or from_text(row["named_at"]),
+    )

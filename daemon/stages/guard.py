@@ -1,0 +1,51 @@
+"""A bug costs one row its turn: it is logged, kept on the row, and tried again later."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from daemon.clock import DockClock
+from daemon.store import Store
+from daemon.store.database import to_text
+
+_LOG = logging.getLogger(__name__)
+_AGAIN = timedelta(minutes=5)
+
+
+class Guard:
+    """Wraps the work on one row of `recordings` or `dockings`."""
+
+    def __init__(self, store: Store, clock: DockClock) -> None:
+        self._store = store
+        self._clock = clock
+
+    @property
+    def now(self) -> str:
+        """The time up to which rows are claimed."""
+        return to_text(self._clock.now()) or ""
+
+    @contextmanager
+    def recording(self, recording: str) -> Iterator[None]:
+        with self._row("recordings", "recording", recording):
+            yield
+
+    @contextmanager
+    def docking(self, docking: str) -> Iterator[None]:
+        with self._row("dockings", "docking", docking):
+            yield
+
+    @contextmanager
+    def _row(self, table: str, key: str, value: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, it stays with this row
+            _LOG.exception("%s %s: a stage failed", key, value)
+            again = to_text(self._clock.now() + _AGAIN)
+            with self._store.write() as tx:
+                tx.execute(
+                    f"UPDATE {table} SET work_failure = ?, work_retry_at = ? WHERE {key} = ?",
+                    (repr(error)[:500], again, value),
+                )

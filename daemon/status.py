@@ -1,0 +1,156 @@
+"""What people ask: the state of the dock and of one recording, as plain JSON values.
+
+Works on a store opened read-only too, so that a stopped daemon leaves reading possible.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from daemon.board import SlotView
+from daemon.errors import NoSuchThing
+from daemon.store import Row, Store
+from dock.devices import best_reading
+from uplink import envelope
+from uplink.messages import CustodyEvent, Receipt, Tag
+
+LIST_LIMIT = 1000
+
+
+def slot_json(view: SlotView) -> dict[str, Any]:
+    """Return one slot as it is shown."""
+    camera = view.docking.camera if view.docking else None
+    return {
+        "slot": view.slot,
+        "label": view.label,
+        "phase": view.phase,
+        "camera": camera.serial if camera else None,
+        "docking": view.docking.id if view.docking else None,
+        "file": view.file,
+        "files_done": view.files_done,
+        "files_total": view.files_total,
+        "bytes_done": view.bytes_done,
+        "bytes_total": view.bytes_total,
+        "rate_bytes_per_s": view.rate_bytes_per_s,
+        "time_left_s": view.time_left_s,
+        "safe_to_take": view.safe_to_take,
+        "text": view.text,
+        "error": view.error,
+    }
+
+
+def dock_json(store: Store) -> dict[str, Any]:
+    """Return counts by state, bytes waiting, the chain's end, registries and counters."""
+    states = store.rows("SELECT state, count(*) AS count, sum(size) AS bytes FROM recordings GROUP BY state")
+    waiting = store.row(
+        "SELECT coalesce(sum(size), 0) AS bytes, min(stored_at) AS oldest FROM recordings"
+        " WHERE state IN ('stored', 'sending')"
+    )
+    assert waiting is not None
+    end = store.row("SELECT n, event FROM events ORDER BY place DESC, n DESC LIMIT 1")
+    return {
+        "recordings": {row["state"]: {"count": row["count"], "bytes": row["bytes"]} for row in states},
+        "waiting_bytes": waiting["bytes"],
+        "oldest_undelivered_at": waiting["oldest"],
+        "waiting_manifests": store.value("SELECT count(*) FROM manifests WHERE receipted = 0"),
+        "waiting_inspection": store.value("SELECT count(*) FROM dockings WHERE judged = 0"),
+        "chain": {"n": end["n"], "head": end["event"]} if end else None,
+        "registries": {r["kind"]: r["version"] for r in store.rows("SELECT kind, version FROM registries")},
+        "counters": {r["name"]: r["count"] for r in store.rows("SELECT * FROM counters ORDER BY name")},
+    }
+
+
+def recordings_json(store: Store, limit: int = LIST_LIMIT) -> list[dict[str, Any]]:
+    """Return the newest recordings, newest first."""
+    rows = store.rows("SELECT * FROM recordings ORDER BY stored_at DESC, idx DESC LIMIT ?", (limit,))
+    return [recording_json(row) for row in rows]
+
+
+def recording_json(row: Row) -> dict[str, Any]:
+    tag = Tag.model_validate_json(row["tag"]) if row["tag"] else Tag()
+    return {
+        "recording": row["recording"],
+        "name": best_reading(row["path"]),
+        "path_b64": base64.b64encode(row["path"]).decode("ascii"),
+        "camera": row["serial"],
+        "kind": row["kind"],
+        "size": row["size"],
+        "sha256": row["sha256"],
+        "state": row["state"],
+        "failure": row["failure"] or row["work_failure"],
+        "durable_bytes": row["durable_bytes"],
+        "stored_at": row["stored_at"],
+        "started_at": row["started_at"],
+        "verdict": row["verdict"],
+        "officer": tag.officer.model_dump() if tag.officer else None,
+        "cases": [case.case for case in tag.cases],
+        "revision": row["revision"],
+        "delivered_revision": row["delivered_revision"],
+    }
+
+
+def show_json(store: Store, wanted: str) -> dict[str, Any]:
+    """Return everything about one recording: facts, report, revisions, receipts, custody.
+
+    `wanted` may be the beginning of an id.  Raises NoSuchThing.
+    """
+    rows = store.rows(
+        "SELECT * FROM recordings WHERE substr(recording, 1, ?) = ? LIMIT 2", (len(wanted), wanted)
+    )
+    if len(rows) != 1 or not wanted:
+        raise NoSuchThing(
+            f"{'several recordings begin' if rows else 'no recording begins'} with {wanted!r};"
+            " see `bodydock recordings` for their ids"
+        )
+    row = rows[0]
+    found = recording_json(row)
+    report = store.value("SELECT body FROM reports WHERE report = ?", (row["report"],))
+    found["tag"] = json.loads(row["tag"]) if row["tag"] else None
+    found["report"] = json.loads(report) if report else None
+    found["revisions"] = [
+        {
+            "revision": r["revision"],
+            "manifest": r["manifest"],
+            "made_at": r["made_at"],
+            "refusal": r["refusal"],
+        }
+        for r in store.rows(
+            "SELECT * FROM manifests WHERE recording = ? ORDER BY platform, revision", (row["recording"],)
+        )
+    ]
+    found["receipts"] = [
+        _receipt_json(r)
+        for r in store.rows(
+            "SELECT * FROM receipts WHERE recording = ? ORDER BY revision, verified_at", (row["recording"],)
+        )
+    ]
+    found["custody"] = [
+        _event_json(r)
+        for r in store.rows("SELECT * FROM events WHERE recording = ? ORDER BY place, n", (row["recording"],))
+    ]
+    return found
+
+
+def _receipt_json(row: Row) -> dict[str, Any]:
+    receipt = Receipt.parse(envelope.peek(row["raw"], "receipt"))
+    return {
+        "receipt": receipt.receipt,
+        "revision": row["revision"],
+        "received_at": row["received_at"],
+        "verified_at": row["verified_at"],
+        "signer": row["signer"],
+        "read_back": receipt.stored.verified_by_reading,
+    }
+
+
+def _event_json(row: Row) -> dict[str, Any]:
+    event = CustodyEvent.parse(envelope.peek(row["raw"], "event"))
+    return {
+        "n": event.n,
+        "kind": event.kind,
+        "time": row["made_at"],
+        "actor": event.actor.model_dump(),
+        "data": event.data,
+    }

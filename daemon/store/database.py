@@ -1,0 +1,147 @@
+"""Connections to the store.
+
+- WAL, synchronous=FULL: what is committed survives a power cut (known-faults.md, E05).
+- One connection a thread (E07); writers begin IMMEDIATE, or read-then-write fails at once whatever
+  the timeout (E02).
+- Times are stored as RFC 3339 UTC text, which sorts as it means.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from daemon.errors import StoreBusy
+from daemon.store.schema import migrations
+
+Row = sqlite3.Row
+Value = str | int | float | bytes | None
+
+
+def to_text(time: datetime | None) -> str | None:
+    """Return a time as the store keeps it."""
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_text(text: str | None) -> datetime | None:
+    """Return a time that the store keeps."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+class Transaction:
+    """One write transaction; ends with the `with` block that made it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> int:
+        """Run one statement; return how many rows it changed."""
+        return self._connection.execute(sql, args).rowcount
+
+    def rows(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> list[Row]:
+        return self._connection.execute(sql, args).fetchall()
+
+    def row(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> Row | None:
+        found = self._connection.execute(sql, args).fetchone()
+        return found if isinstance(found, Row) else None
+
+    def insert(self, table: str, values: dict[str, Value]) -> None:
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+
+
+class Store:
+    """The store: `write()` for a transaction, `rows`/`row` to ask.  Usable from any thread."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._local = threading.local()
+        self._lock_fd: int | None = None
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_fd = _take_lock(path.with_suffix(".lock"))
+            migrations.apply(Database(self._connection()))
+
+    def release(self) -> None:
+        """Close this thread's connection; the next question opens another."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            del self._local.connection
+
+    def close(self) -> None:
+        """Close this thread's connection and let the next daemon in."""
+        self.release()
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """One IMMEDIATE transaction: commits at the end, rolls back on any exception."""
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield Transaction(connection)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def rows(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> list[Row]:
+        return self._connection().execute(sql, args).fetchall()
+
+    def row(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> Row | None:
+        found = self._connection().execute(sql, args).fetchone()
+        return found if isinstance(found, Row) else None
+
+    def value(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> Any:
+        """Return the first column of the first row, or None."""
+        found = self.row(sql, args)
+        return None if found is None else found[0]
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._open()
+            self._local.connection = connection
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        if self._read_only:
+            uri = f"file:{self._path}?mode=ro"
+            connection = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)
+        else:
+            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA journal_size_limit=67108864")
+        connection.row_factory = sqlite3.Row
+        return connection
+
+
+def _take_lock(path: Path) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise StoreBusy(
+            f"{path.parent} is in use by another bodydock:"
+            " stop it first, or give this one a state folder of its own"
+        ) from None
+    return fd

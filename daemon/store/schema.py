@@ -1,0 +1,183 @@
+"""The store's tables, as migrations from the first version on.
+
+- Rows move by state; facts are only appended (architecture.md: bytes have a state, facts have revisions).
+- Raw envelopes are kept as exact bytes; what is beside them is there to be asked for.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("bodydock.store")
+
+_FIRST = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+CREATE TABLE dockings (
+    docking TEXT PRIMARY KEY,
+    slot INTEGER NOT NULL,
+    serial TEXT NOT NULL,
+    serial_by TEXT NOT NULL,
+    vendor_id TEXT,
+    product_id TEXT,
+    profile TEXT NOT NULL,
+    file_system TEXT,
+    volume TEXT,
+    attachment TEXT NOT NULL,         -- boot id and disk sequence: the same stay after a restart
+    attached_at TEXT NOT NULL,
+    listed_count INTEGER,
+    listed_bytes INTEGER,
+    listing TEXT,
+    state TEXT NOT NULL CHECK (state IN ('attached', 'pulling', 'closed', 'removed')),
+    ended_at TEXT,
+    judged INTEGER NOT NULL DEFAULT 0, -- 1: its shifts had their standard inspection
+    work_failure TEXT,
+    work_retry_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX dockings_open ON dockings (state) WHERE state IN ('attached', 'pulling');
+CREATE INDEX dockings_to_judge ON dockings (attached_at) WHERE judged = 0;
+
+CREATE TABLE files (
+    docking TEXT NOT NULL REFERENCES dockings (docking),
+    idx INTEGER NOT NULL,
+    path BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    modified_at TEXT,
+    named_at TEXT,
+    kind TEXT NOT NULL,
+    marked INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL CHECK (state IN ('listed', 'stored', 'already', 'explained')),
+    reason TEXT,
+    detail TEXT,
+    recording TEXT,
+    PRIMARY KEY (docking, idx)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX files_by_path ON files (path, size);
+
+CREATE TABLE recordings (
+    recording TEXT PRIMARY KEY,
+    docking TEXT NOT NULL REFERENCES dockings (docking),
+    idx INTEGER NOT NULL,
+    serial TEXT NOT NULL,
+    serial_by TEXT NOT NULL,
+    path BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    zero_bytes INTEGER NOT NULL,
+    vault TEXT NOT NULL,              -- path below the vault
+    stored_at TEXT NOT NULL,
+    modified_at TEXT,
+    named_at TEXT,
+    sequence INTEGER,
+    name_officer TEXT,
+    marked INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL CHECK (state IN ('stored', 'sending', 'delivered')),
+    attempt INTEGER NOT NULL DEFAULT 1,
+    failures INTEGER NOT NULL DEFAULT 0,
+    failure TEXT,                     -- the last one's reason, for people
+    retry_at TEXT NOT NULL DEFAULT '',
+    durable_bytes INTEGER NOT NULL DEFAULT 0,
+    sent_bytes INTEGER NOT NULL DEFAULT 0,
+    started_at TEXT,                  -- by the newest report; null where nothing says it
+    verdict TEXT,
+    fast_report TEXT,
+    report TEXT,                      -- the newest
+    tag TEXT,                         -- JSON of the wire's Tag
+    registries TEXT NOT NULL DEFAULT '', -- versions of the registries the tag was made with
+    revision INTEGER NOT NULL DEFAULT 0,
+    manifest TEXT,                    -- digest of the newest revision
+    delivered_revision INTEGER NOT NULL DEFAULT 0,
+    work_failure TEXT,                -- a bug in a stage cost this row its turn
+    work_retry_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX recordings_to_send ON recordings (stored_at) WHERE state IN ('stored', 'sending');
+CREATE INDEX recordings_new ON recordings (stored_at) WHERE revision = 0;
+CREATE INDEX recordings_by_docking ON recordings (docking);
+CREATE INDEX recordings_by_registries ON recordings (registries);
+
+CREATE TABLE reports (
+    report TEXT PRIMARY KEY,
+    depth TEXT NOT NULL,
+    body BLOB NOT NULL,
+    made_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE manifests (
+    platform TEXT NOT NULL,
+    recording TEXT NOT NULL REFERENCES recordings (recording),
+    revision INTEGER NOT NULL,
+    manifest TEXT NOT NULL UNIQUE,    -- digest
+    raw BLOB NOT NULL,
+    report TEXT,                      -- a report that travels beside
+    made_at TEXT NOT NULL,
+    receipted INTEGER NOT NULL DEFAULT 0, -- by a receipt for this or a later revision
+    tries INTEGER NOT NULL DEFAULT 0,
+    retry_at TEXT NOT NULL DEFAULT '',
+    refusal TEXT,                     -- code and reason of the last refusal
+    PRIMARY KEY (platform, recording, revision)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX manifests_waiting ON manifests (platform, retry_at) WHERE receipted = 0;
+
+CREATE TABLE epochs (
+    place INTEGER PRIMARY KEY,        -- order of the epochs of this dock
+    epoch TEXT NOT NULL UNIQUE,
+    platform TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE events (
+    place INTEGER NOT NULL REFERENCES epochs (place),
+    n INTEGER NOT NULL,
+    event TEXT NOT NULL UNIQUE,       -- digest
+    kind TEXT NOT NULL,
+    recording TEXT,
+    docking TEXT,
+    made_at TEXT NOT NULL,
+    raw BLOB NOT NULL,
+    PRIMARY KEY (place, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX events_by_recording ON events (recording) WHERE recording IS NOT NULL;
+
+CREATE TABLE receipts (
+    receipt TEXT PRIMARY KEY,         -- digest
+    platform TEXT NOT NULL,
+    recording TEXT NOT NULL REFERENCES recordings (recording),
+    revision INTEGER NOT NULL,
+    manifest TEXT NOT NULL,
+    raw BLOB NOT NULL,
+    received_at TEXT NOT NULL,        -- the platform's time
+    verified_at TEXT NOT NULL,
+    signer TEXT NOT NULL,
+    told INTEGER NOT NULL DEFAULT 0   -- 1: a `delivered` event names it
+) STRICT;
+CREATE INDEX receipts_by_recording ON receipts (recording, revision);
+CREATE INDEX receipts_to_tell ON receipts (verified_at) WHERE told = 0;
+
+CREATE TABLE registries (
+    kind TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    raw BLOB NOT NULL,
+    payload BLOB NOT NULL,
+    taken_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE reconciled (
+    recording TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
+"""
+
+
+@migrations()
+def first(db: Database) -> None:
+    """Everything of version 1."""
+    for statement in _FIRST.split(";\n\n"):
+        if statement.strip():
+            for part in _statements(statement):
+                db.execute(part)
+
+
+def _statements(block: str) -> list[str]:
+    return [part for part in (p.strip() for p in block.split(";\n")) if part]

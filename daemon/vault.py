@@ -1,0 +1,40 @@
+"""Where bytes lie: `vault/{two}/{recording}.{ext}`, partial copies in `vault/incoming/`.
+
+Names in the vault are ids of ours, never the card's: those may be longer than a file system takes,
+or no text at all (field-facts.md, vfat names).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+_EXTENSION = re.compile(rb"\.([A-Za-z0-9]{1,8})$")
+
+
+def extension_of(path: bytes) -> str:
+    """Return a harmless extension from a card's path (`bin` where it has none)."""
+    match = _EXTENSION.search(path.rsplit(b"/", 1)[-1])
+    return match.group(1).decode("ascii").lower() if match else "bin"
+
+
+class Vault:
+    """The folder of the vault."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming = folder / "incoming"
+
+    def prepare(self) -> None:
+        self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def relative(self, recording: str, card_path: bytes) -> str:
+        """Return where a recording lies, below the vault's folder."""
+        return str(PurePosixPath(recording[:2]) / f"{recording}.{extension_of(card_path)}")
+
+    def path(self, relative: str) -> Path:
+        return self.folder / relative
+
+    def partial(self, docking: str, index: int) -> Path:
+        """Return the temporary name of a file while it is pulled."""
+        return self.incoming / f"{docking}-{index}"

@@ -1,0 +1,72 @@
+"""A camera, and one stay of it in a slot.  Pure but for `new_docking_id`."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from dock.devices import BlockDevice, clean_serial
+from dock.listing import Listing
+from dock.slots import Slot
+
+SerialBy = Literal["usb", "name", "disk"]
+_USB: SerialBy = "usb"
+_NAME: SerialBy = "name"
+_DISK: SerialBy = "disk"
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Which camera it is, and how that is known.
+
+    `serial_by`, strongest first (trust.md: what a card says is a claim, `usb` outranks the rest): `usb` (the
+    disk's own serial), `name` (most of its files say it), `disk` (`unknown-...`, a stand-in).
+    """
+
+    serial: str
+    serial_by: SerialBy
+    vendor_id: str
+    product_id: str
+    profile: str
+
+
+@dataclass(frozen=True)
+class Docking:
+    """One stay of a camera in a slot, from plug to unplug.  `attached_at` is aware UTC."""
+
+    id: str
+    slot: Slot
+    camera: Camera
+    attached_at: datetime
+
+
+def camera_of(device: BlockDevice, listing: Listing) -> Camera:
+    """Say which camera a listed card belongs to: the disk's own serial, else what most of its names say."""
+    serial, by = device.serial, _USB if device.serial_known else _DISK
+    if not device.serial_known and (said := _said_by_names(listing)):
+        serial, by = said, _NAME
+    return Camera(
+        serial=serial,
+        serial_by=by,
+        vendor_id=device.vendor_id,
+        product_id=device.product_id,
+        profile=listing.profile.name,
+    )
+
+
+def _said_by_names(listing: Listing) -> str:
+    """Return the serial in most of the names; empty where none, or several cameras, are named."""
+    named = Counter(file.facts.serial for file in listing.files if file.facts.serial)
+    if not named:
+        return ""
+    top, count = named.most_common(1)[0]
+    # A card that was moved between cameras names several: then only the disk can be believed.
+    return clean_serial(top) if count * 2 > sum(named.values()) else ""
+
+
+def new_docking_id() -> str:
+    """Return 128 random bits as 32 hex digits."""
+    return secrets.token_hex(16)

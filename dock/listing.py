@@ -1,0 +1,170 @@
+"""What is on a card: files to pull, entries explained, and a digest of it all.  Pure.
+
+- Every entry of the card is either a file to pull or explained; none is dropped.  `count` and `total_bytes`
+  are of both together: they are the left side of the conservation sum (architecture.md, "Pulling").
+- Paths are raw bytes as the kernel gave them, relative to the root, joined with `/`.  They are never used
+  as names in the vault; `display_name` is their best reading for people (B02, B19).
+- The digest is SHA-256 over: the ASCII line `bodydock listing v1\n`; the number of entries as 8 bytes; then
+  for each entry, in ascending order of raw path, the length of the path as 8 bytes, the path, the size in
+  bytes as 8 bytes, the modification time in nanoseconds since 1970 as 8 bytes in two's complement.  All
+  numbers are big-endian. What the profile or the kernel makes of an entry is not in it: the same card gives
+  the same digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from dock.devices import best_reading
+from dock.profiles import CameraProfile, MediaKind, NameFacts
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INT64_MAX = 2**63 - 1
+
+
+class Reason(Enum):
+    """Why an entry, or part of one, is not pulled."""
+
+    LEFT_OUT = "left_out"
+    UNREADABLE = "unreadable"
+    LIMIT = "limit"
+    CHANGED = "changed"
+    GONE = "gone"
+    NOT_REGULAR = "not_regular"
+    KNOWN = "known"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One regular file as the walk found it.  Times in ns since 1970, as the file system tells them."""
+
+    path: bytes
+    size_bytes: int
+    modified_ns: int
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An entry that is listed and not pulled, and why; `detail` is for people."""
+
+    path: bytes
+    size_bytes: int
+    reason: Reason
+    detail: str
+    modified_ns: int = 0
+
+    @property
+    def display_name(self) -> str:
+        """The path in its best reading."""
+        return best_reading(self.path)
+
+
+@dataclass(frozen=True)
+class CardFile:
+    """A file to pull.  `index` counts from 0 in the order of raw paths.
+
+    `modified_at` is the file system's time read as UTC; which zone the camera meant is the profile's to
+    say. `read_only` is the attribute with which cameras keep a file from being overwritten (A15).
+    """
+
+    index: int
+    path: bytes
+    size_bytes: int
+    modified_at: datetime
+    modified_ns: int
+    kind: MediaKind
+    read_only: bool
+    facts: NameFacts
+    display_name: str
+
+    @property
+    def marked(self) -> bool:
+        """Whether the officer marked it as important: by its name, its folder or the read-only attribute."""
+        return self.read_only or self.facts.marked
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a walk found: regular files, and what could not be read or is none."""
+
+    entries: tuple[Entry, ...]
+    explained: tuple[Explained, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The paths in their best reading, for recognising the camera."""
+        return tuple(best_reading(entry.path) for entry in self.entries)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A whole card, judged by `profile`; see the module's rules."""
+
+    files: tuple[CardFile, ...]
+    explained: tuple[Explained, ...]
+    count: int
+    total_bytes: int
+    digest: str
+    profile: CameraProfile
+
+
+def listing_of(scan: Scan, profile: CameraProfile) -> Listing:
+    """Sort what the walk found into files to pull and entries that `profile` leaves out."""
+    files: list[CardFile] = []
+    explained = list(scan.explained)
+    for entry in sorted(scan.entries, key=lambda entry: entry.path):
+        name = best_reading(entry.path)
+        kind = profile.kind_of(name)
+        if kind is None:
+            detail = f"profile {profile.name} leaves such files out"
+            explained.append(
+                Explained(entry.path, entry.size_bytes, Reason.LEFT_OUT, detail, entry.modified_ns)
+            )
+        else:
+            files.append(_card_file(len(files), entry, kind, profile.facts(name), name))
+    explained.sort(key=lambda entry: entry.path)
+    listed: list[CardFile | Explained] = [*files, *explained]
+    return Listing(
+        files=tuple(files),
+        explained=tuple(explained),
+        count=len(listed),
+        total_bytes=sum(entry.size_bytes for entry in listed),
+        digest=digest_of([(entry.path, entry.size_bytes, entry.modified_ns) for entry in listed]),
+        profile=profile,
+    )
+
+
+def digest_of(entries: Sequence[tuple[bytes, int, int]]) -> str:
+    """Return the digest (64 hex digits) of (raw path, size in bytes, time in ns); see the module's rules."""
+    digest = hashlib.sha256(b"bodydock listing v1\n" + len(entries).to_bytes(8, "big"))
+    for path, size_bytes, modified_ns in sorted(entries):
+        digest.update(len(path).to_bytes(8, "big") + path + size_bytes.to_bytes(8, "big"))
+        digest.update(max(-_INT64_MAX, min(modified_ns, _INT64_MAX)).to_bytes(8, "big", signed=True))
+    return digest.hexdigest()
+
+
+def _card_file(index: int, entry: Entry, kind: MediaKind, facts: NameFacts, name: str) -> CardFile:
+    return CardFile(
+        index=index,
+        path=entry.path,
+        size_bytes=entry.size_bytes,
+        modified_at=_time_of(entry.modified_ns),
+        modified_ns=entry.modified_ns,
+        kind=kind,
+        read_only=entry.read_only,
+        facts=facts,
+        display_name=name,
+    )
+
+
+def _time_of(modified_ns: int) -> datetime:
+    # A broken directory entry may hold any time (A08); one beyond the calendar reads as no time at all: 1970.
+    try:
+        return _EPOCH + timedelta(microseconds=modified_ns // 1000)
+    except OverflowError:
+        return _EPOCH

@@ -1,0 +1,230 @@
+"""Camera profiles: what a camera's names, folders and files mean.
+
+- A profile is data: `config/profiles/*.toml`, or a file of the office's own.  Its `[[examples]]` are its
+  tests.
+- A camera is recognised by the strongest sign that any profile gives: USB ids, then volume label, then
+  marker files or folders, then names (at least half of the video, audio and photo files, and one at least).
+   Among equals an office's own profile comes before a shipped one, and an earlier file before a later one.
+- A folder that belongs to another family (`except_folders`) rules a profile out: order of fields differs by
+  maker, and a name that fits by accident would swap officer and serial.
+- What nothing recognises is `generic`: times only, and never an officer guessed from digits (cameras.md).
+- Fields are characters of no fixed width, not numbers; times are naive and in the camera's local zone.
+- "Important" is a mark at the very end of the stem, a folder, or the read-only attribute; never "contains
+  IMP".
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Literal
+
+from dock.devices import BlockDevice
+from dock.errors import ProfileError
+from dock.profile_files import Kinds, Marks, Match, NameExample, NamePattern, ProfileFile, read_profile
+
+__all__ = ["CameraProfile", "MediaKind", "NameExample", "NameFacts", "Profiles", "load_profiles"]
+
+MediaKind = Literal["video", "audio", "photo", "attachment"]
+
+GENERIC = "generic"
+_NAMES_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class NameFacts:
+    """What a path says.  `named_at` is naive: the camera's local time; `marked`: important."""
+
+    named_at: datetime | None = None
+    sequence: int | None = None
+    serial: str | None = None
+    officer: str | None = None
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class CameraProfile:
+    """One family of cameras.  `time_zone` is an IANA name; `pre_record_s` is None where nobody said."""
+
+    name: str
+    title: str
+    time_zone: str
+    pre_record_s: float | None
+    file: ProfileFile
+
+    def facts(self, path: str) -> NameFacts:
+        """Return what `path` (best reading, `/` between folders) says; what it does not say is None."""
+        stem = _stem(path)
+        marked = self._is_marked(path, stem)
+        bare = self._without_mark(stem)
+        for pattern in self.file.names:
+            facts = _read_name(pattern, bare, marked)
+            if facts is not None:
+                return facts
+        return NameFacts(marked=marked)
+
+    def kind_of(self, path: str) -> MediaKind | None:
+        """Return what to pull `path` as, or None to leave it out."""
+        *folders, name = path.split("/")
+        kinds: Kinds = self.file.kinds
+        suffix = name.rpartition(".")[2].lower() if "." in name else ""
+        if suffix in kinds.left_out or _fits(name, kinds.left_out_names):
+            return None
+        if any(_fits(folder, kinds.left_out_folders) for folder in folders):
+            return None
+        if suffix in kinds.video:
+            return "video"
+        if suffix in kinds.audio:
+            return "audio"
+        return "photo" if suffix in kinds.photo else "attachment"
+
+    @cached_property
+    def _whole_names(self) -> tuple[NamePattern, ...]:
+        return tuple(pattern for pattern in self.file.names if pattern.whole)
+
+    def strength(self, device: BlockDevice, names: Sequence[str]) -> int:
+        """Return how strongly the signs speak for this profile: 4 USB ids … 1 names, 0 not at all."""
+        match: Match = self.file.match
+        folders = {folder.lower() for name in names for folder in name.split("/")[:-1]}
+        if any(folder.lower() in folders for folder in match.except_folders):
+            return 0
+        if (device.vendor_id, device.product_id) in match.usb_ids:
+            return 4
+        if device.fs_label and _fits(device.fs_label, match.labels):
+            return 3
+        if match.markers and any(_is_marker(name, match.markers) for name in names):
+            return 2
+        return 1 if self._share(names) >= _NAMES_SHARE else 0
+
+    def _share(self, names: Sequence[str]) -> float:
+        media = [name for name in names if self.kind_of(name) in ("video", "audio", "photo")]
+        if not media or not self._whole_names:
+            return 0.0
+        fitting = sum(1 for name in media if self._is_own_name(name))
+        return fitting / len(media)
+
+    def _is_own_name(self, path: str) -> bool:
+        bare = self._without_mark(_stem(path))
+        return any(_read_name(pattern, bare, False) is not None for pattern in self._whole_names)
+
+    def _is_marked(self, path: str, stem: str) -> bool:
+        marks: Marks = self.file.marks
+        folders = path.split("/")[:-1]
+        return stem.endswith(tuple(marks.stem_ends)) or any(
+            _fits(folder, marks.folders) for folder in folders
+        )
+
+    def _without_mark(self, stem: str) -> str:
+        for end in sorted(self.file.marks.stem_ends, key=len, reverse=True):
+            if stem.endswith(end):
+                return stem.removesuffix(end)
+        return stem
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """All profiles, in order of preference among equals; `generic` is last."""
+
+    profiles: tuple[CameraProfile, ...]
+
+    @property
+    def generic(self) -> CameraProfile:
+        """The profile of cameras that nothing recognises."""
+        return self.by_name(GENERIC)
+
+    def by_name(self, name: str) -> CameraProfile:
+        """Return the profile called `name`.  Raises KeyError."""
+        for profile in self.profiles:
+            if profile.name == name:
+                return profile
+        raise KeyError(name)
+
+    def recognise(self, device: BlockDevice, names: Sequence[str]) -> CameraProfile:
+        """Return the profile for a device whose card lists `names` (paths in their best reading)."""
+        best = max(self.profiles, key=lambda profile: profile.strength(device, names))
+        return best if best.strength(device, names) else self.generic
+
+
+def load_profiles(extra: Sequence[Path] = ()) -> Profiles:
+    """Load the shipped profiles and the office's own (`extra`: files); of equal names the first counts.
+
+    Raises ProfileError with file, key, value and what is allowed.
+    """
+    shipped = sorted(
+        (file for file in resources.files("config").joinpath("profiles").iterdir() if _is_toml(file)),
+        key=lambda file: (file.name == f"{GENERIC}.toml", file.name),
+    )
+    found: dict[str, CameraProfile] = {}
+    own: set[str] = set()
+    for path in extra:
+        profile = _profile(read_profile(path))
+        if profile.name in own:
+            raise ProfileError(str(path), "name", profile.name, "must be given once")
+        own.add(profile.name)
+        found[profile.name] = profile
+    for file in shipped:
+        profile = _profile(read_profile(file))
+        found.setdefault(profile.name, profile)
+    generic = found.pop(GENERIC)
+    return Profiles((*found.values(), generic))
+
+
+def _profile(file: ProfileFile) -> CameraProfile:
+    return CameraProfile(file.name, file.title, file.time_zone, file.pre_record_s, file)
+
+
+def _is_toml(file: Traversable) -> bool:
+    return file.is_file() and file.name.endswith(".toml")
+
+
+def _stem(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] if "." in name else name
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _is_marker(path: str, markers: Sequence[str]) -> bool:
+    lower = path.lower()
+    return any(
+        lower == marker.lower() or lower.startswith(marker.lower().rstrip("/") + "/") for marker in markers
+    )
+
+
+def _read_name(pattern: NamePattern, stem: str, marked: bool) -> NameFacts | None:
+    compiled = pattern.compiled
+    found = compiled.fullmatch(stem) if pattern.whole else compiled.search(stem)
+    if found is None:
+        return None
+    fields = found.groupdict()
+    named_at = None
+    if "time" in fields:
+        named_at = _read_time(fields["time"] or "", pattern.time_format)
+        if named_at is None:  # digits that are no date: not a name of this form
+            return None
+    sequence = fields.get("sequence")
+    return NameFacts(
+        named_at=named_at,
+        sequence=int(sequence) if sequence else None,
+        serial=fields.get("serial") or None,
+        officer=fields.get("officer") or None,
+        marked=marked,
+    )
+
+
+def _read_time(text: str, time_format: str) -> datetime | None:
+    # Only the digits count, so that one format reads 2016-01-29_20.55.47 and 20160129205547 alike.
+    digits = re.sub(r"[^0-9]", "", text)
+    try:
+        return datetime.strptime(digits, time_format)
+    except ValueError:
+        return None

@@ -1,0 +1,231 @@
+"""Where footage comes from: list, open, stat, and whether it is still there.
+
+`CardSource` is the border; `MountedSource` walks a mounted card.  Nothing of a card is trusted:
+
+- Every step opens one component by its raw name below an open folder, never following a link.
+- Only regular files are ever opened for reading; links, pipes, sockets and device nodes are explained.
+- Depth, number of entries, length of names and time have limits; what lies beyond is explained, not
+  dropped.
+- An entry that cannot be read costs only itself (A08).
+- The listing is believed only if the device is still there after it (field-facts.md: after a yank vfat
+  lies).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dock.errors import CameraGone, ChangedWhileReading, Refused
+from dock.listing import CardFile, Entry, Explained, Listing, Reason, Scan, listing_of
+from dock.mount import MountedCard
+from dock.presence import is_present
+from dock.profiles import CameraProfile
+from dock.reader import Readable
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a pipe that took a file's place must not hang the puller.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class CardSource(Protocol):
+    """A camera's files, however they are reached."""
+
+    def walk(self) -> Listing:
+        """List everything; what cannot be read is explained in it.  Raises CameraGone if the camera left."""
+
+    def open(self, file: CardFile) -> Readable:
+        """Open a listed file.  Raises OSError, CameraGone, ChangedWhileReading, Refused."""
+
+    def stat(self, file: CardFile) -> tuple[int, int]:
+        """Return a listed file's size in bytes and modification time in ns now.  Raises as `open`."""
+
+    def still_there(self) -> bool:
+        """Whether the very camera that was listed is still attached."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of a card is walked; far beyond what cameras write."""
+
+    depth: int = 16
+    entries: int = 100_000
+    name_bytes: int = 1024
+    walk_s: float = 120.0
+
+
+class MountedSource:
+    """The files of a mounted card.
+
+    `recognise` is told the names and returns the profile by which they are read.  `said_gone` lets the
+    owner add what it knows earlier than sysfs does: that udev reported the device's removal.
+    """
+
+    def __init__(
+        self,
+        card: MountedCard,
+        recognise: Callable[[Sequence[str]], CameraProfile],
+        *,
+        limits: Limits | None = None,
+        said_gone: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._card = card
+        self._recognise = recognise
+        self._limits = limits or Limits()
+        self._said_gone = said_gone
+
+    def still_there(self) -> bool:
+        """See CardSource."""
+        return not self._said_gone() and is_present(self._card.device)
+
+    def walk(self) -> Listing:
+        """See CardSource."""
+        try:
+            with _opened(os.open(self._card.path, _DIRECTORY)) as root:
+                scan = _Walk(self._limits, os.fstat(root).st_dev).scan(root)
+        except OSError as error:
+            if not self.still_there():
+                raise CameraGone(f"{self._card.device.node} left while it was listed") from error
+            scan = Scan((), (Explained(b"", 0, Reason.UNREADABLE, _why(error)),))
+        if not self.still_there():
+            raise CameraGone(f"{self._card.device.node} left while it was listed")
+        return listing_of(scan, self._recognise(scan.names))
+
+    def open(self, file: CardFile) -> Readable:
+        """See CardSource."""
+        with self._parent(file) as (folder, name):
+            fd = os.open(name, _FILE, dir_fd=folder)
+        try:
+            status = os.fstat(fd)
+            _check_unchanged(file, status)
+        except BaseException:
+            os.close(fd)
+            raise
+        return self._card.handles.add(fd)
+
+    def stat(self, file: CardFile) -> tuple[int, int]:
+        """See CardSource."""
+        with self._parent(file) as (folder, name):
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return status.st_size, status.st_mtime_ns
+
+    @contextlib.contextmanager
+    def _parent(self, file: CardFile) -> Iterator[tuple[int, bytes]]:
+        *folders, name = file.path.split(b"/")
+        if any(part in (b"", b".", b"..") for part in (*folders, name)):
+            raise Refused(f"{file.display_name!r} is no path that a walk gives")
+        with contextlib.ExitStack() as stack:
+            fd = stack.enter_context(_opened(os.open(self._card.path, _DIRECTORY)))
+            for part in folders:
+                fd = stack.enter_context(_opened(os.open(part, _DIRECTORY, dir_fd=fd)))
+            yield fd, name
+
+
+def _check_unchanged(file: CardFile, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused(f"{file.display_name!r} is no regular file any more")
+    if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
+        raise ChangedWhileReading(
+            f"{file.display_name!r} is not what was listed: "
+            f"{file.size_bytes} bytes then, {status.st_size} now"
+        )
+
+
+class _LimitReached(Exception):
+    pass
+
+
+class _Walk:
+    """One walk over a card: collects entries and explanations under the limits."""
+
+    def __init__(self, limits: Limits, device: int) -> None:
+        self._limits = limits
+        self._device = device
+        self._entries: list[Entry] = []
+        self._explained: list[Explained] = []
+        self._seen = 0
+        self._end_at = time.monotonic() + limits.walk_s
+
+    def scan(self, root: int) -> Scan:
+        try:
+            self._folder(root, b"", 0)
+        except _LimitReached as reached:
+            self._explain(b"", Reason.LIMIT, str(reached))
+        return Scan(tuple(self._entries), tuple(self._explained))
+
+    def _folder(self, fd: int, path: bytes, depth: int) -> None:
+        for name in sorted(self._names(fd, path)):
+            self._entry(fd, name, path + b"/" + name if path else name, depth)
+
+    def _names(self, fd: int, path: bytes) -> list[bytes]:
+        names: list[bytes] = []
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    self._seen += 1
+                    if self._seen > self._limits.entries:
+                        raise _LimitReached(f"more than {self._limits.entries} entries")
+                    names.append(os.fsencode(entry.name))
+        except OSError as error:
+            # A folder that breaks off half-way still gives what it gave so far.
+            self._explain(path, Reason.UNREADABLE, f"folder: {_why(error)}")
+        return names
+
+    def _entry(self, folder: int, name: bytes, path: bytes, depth: int) -> None:
+        if time.monotonic() > self._end_at:
+            raise _LimitReached(f"listing took longer than {self._limits.walk_s:.0f} s")
+        if len(name) > self._limits.name_bytes:
+            self._explain(path, Reason.LIMIT, f"name of {len(name)} bytes")
+            return
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode) and status.st_dev == self._device:
+                self._subfolder(folder, name, path, depth)
+            elif stat.S_ISREG(status.st_mode):
+                read_only = not status.st_mode & 0o222
+                self._entries.append(Entry(path, status.st_size, status.st_mtime_ns, read_only))
+            else:
+                self._explain(path, Reason.NOT_REGULAR, _kind_of(status.st_mode), status.st_mtime_ns)
+        except OSError as error:
+            self._explain(path, Reason.UNREADABLE, _why(error))
+
+    def _subfolder(self, folder: int, name: bytes, path: bytes, depth: int) -> None:
+        if depth + 1 >= self._limits.depth:
+            self._explain(path, Reason.LIMIT, f"folders deeper than {self._limits.depth}")
+            return
+        with _opened(os.open(name, _DIRECTORY, dir_fd=folder)) as fd:
+            self._folder(fd, path, depth + 1)
+
+    def _explain(self, path: bytes, reason: Reason, detail: str, modified_ns: int = 0) -> None:
+        self._explained.append(Explained(path, 0, reason, detail, modified_ns))
+
+
+@contextlib.contextmanager
+def _opened(fd: int) -> Iterator[int]:
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _why(error: OSError) -> str:
+    name = errno.errorcode.get(error.errno or 0, "?")
+    return f"{error.strerror} ({name})"
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {
+        stat.S_IFLNK: "a link; links are never followed",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device node",
+        stat.S_IFBLK: "a device node",
+        stat.S_IFDIR: "another file system",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no regular file")

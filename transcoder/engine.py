@@ -1,0 +1,172 @@
+"""The inspection in this process: recordings one by one, then runs and their notices, then the report."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import av
+
+from transcoder.errors import SpeechUnavailable
+from transcoder.findings import FindingList, rounded
+from transcoder.notice import Listener, judge_notice
+from transcoder.recording import Inspected, inspect_recording
+from transcoder.report import (
+    Depth,
+    Engine,
+    Report,
+    RulesUsed,
+    RunReport,
+    Verdict,
+    worst_verdict,
+)
+from transcoder.request import InspectRequest
+from transcoder.rules import RuleSet, load_rules
+from transcoder.runs import Run, Segment, join_runs
+
+Progress = Callable[[int, float], None]  # index of the recording, share of the whole request done, 0 to 1
+
+
+def inspect(request: InspectRequest, progress: Progress | None = None, ears: "Ears | None" = None) -> Report:
+    """Inspect all items of a request.
+
+    `ears` keeps a loaded speech model between requests.  Raises BadRules; nothing for what files hold.
+    """
+    rules = load_rules(request.rules)
+    report_progress = progress or (lambda _index, _share: None)
+    inspected: list[Inspected] = []
+    count = len(request.items)
+    for index, item in enumerate(request.items):
+        found = FindingList(rules, request.depth, index)
+
+        def share(done: float, index: int = index) -> None:
+            report_progress(index, (index + done) / count)
+
+        inspected.append(inspect_recording(item, request, found, share))
+    listener, digest = _listener(request, ears)
+    runs = _runs(inspected, request, rules, listener)
+    recordings = tuple(one.report() for one in inspected)
+    verdicts = [r.verdict for r in recordings] + [r.verdict for r in runs]
+    return Report(
+        engine=engine_of(digest),
+        rules=RulesUsed(name=rules.name, sha256=rules.sha256),
+        profile=request.join.profile,
+        depth=request.depth,
+        verdict=max(verdicts, default=Verdict.COMPLIANT),
+        recordings=recordings,
+        runs=tuple(runs),
+    )
+
+
+class Ears:
+    """Holds the one loaded speech model; loading waits until something is to be heard."""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[str, Listener, str] | None = None
+
+    def listener(self, request: InspectRequest) -> tuple[Listener, str]:
+        """The listener for the request's model directory, and the model's SHA-256.
+
+        Raises SpeechUnavailable.
+        """
+        from transcoder.speech import WhisperListener
+
+        where = str(request.speech_model)
+        if self._loaded is None or self._loaded[0] != where:
+            if request.speech_model is None:
+                raise SpeechUnavailable("no speech model is given")
+            listener = WhisperListener(request.speech_model)
+            self._loaded = (where, listener, listener.digest)
+        return self._loaded[1], self._loaded[2]
+
+
+def _listener(request: InspectRequest, ears: Ears | None) -> tuple[Listener | None, str | None]:
+    if request.depth is Depth.FAST or request.speech_model is None:
+        return None, None
+    try:
+        return (ears or Ears()).listener(request)
+    except (SpeechUnavailable, ImportError):
+        return None, None
+
+
+def engine_of(speech_model: str | None) -> Engine:
+    """The versions that a report depends on."""
+    try:
+        own = version("bodydock")
+    except PackageNotFoundError:
+        own = "0"
+    return Engine(bodydock=own, av=av.__version__, ffmpeg=av.ffmpeg_version_info, speech_model=speech_model)
+
+
+def _runs(
+    inspected: Sequence[Inspected], request: InspectRequest, rules: RuleSet, listener: Listener | None
+) -> list[RunReport]:
+    segments = [
+        Segment(index, one.kind, one.started_at, one.duration_s, one.item.named_sequence)
+        for index, one in enumerate(inspected)
+        if one.kind in ("video", "audio") and _takes_part(one)
+    ]
+    return [_run(run, inspected, request, rules, listener) for run in join_runs(segments, rules.runs)]
+
+
+def _takes_part(one: Inspected) -> bool:
+    """A file that is no media is in no run; one that only could not be finished owes what it owes."""
+    return one.media is not None or any(finding.code == "file.limits" for finding in one.found.findings)
+
+
+def _run(
+    run: Run,
+    inspected: Sequence[Inspected],
+    request: InspectRequest,
+    rules: RuleSet,
+    listener: Listener | None,
+) -> RunReport:
+    found = FindingList(rules, request.depth, None)
+    members = [inspected[segment.index] for segment in run.segments]
+    notice = judge_notice(members, request, listener, found)
+    if request.one_shift:
+        _separation(run, request, rules, found)
+    return RunReport(
+        recordings=tuple(segment.index for segment in run.segments),
+        started_at=run.first.started_at,
+        duration_s=rounded(run.duration_s),
+        verdict=worst_verdict(found.findings),
+        notice=notice,
+        findings=tuple(found.findings),
+    )
+
+
+def _separation(run: Run, request: InspectRequest, rules: RuleSet, found: FindingList) -> None:
+    """The gap or the overlap between this run and the one before."""
+    since = run.since
+    if since is None:
+        return
+    limits = rules.runs
+    evidence = {
+        "before": since.before,
+        "after": since.after,
+        "least_s": rounded(since.least_s),
+        "most_s": rounded(since.most_s),
+    }
+    here = found.about(since.after)
+    if since.seconds < 0:
+        overlap, limit = -since.seconds, limits.split_overlap_s
+        here.add(
+            "continuity.overlap",
+            start_s=0.0,
+            end_s=overlap,
+            value=overlap,
+            threshold=limit,
+            evidence=evidence,
+        )
+        return
+    place = request.join.place
+    if place == "unknown" and since.seconds > limits.same_place_unknown_s:
+        place = "different"  # beyond this, places nobody knows are taken as different: said, not held against
+    here.add(
+        "continuity.gap_between_files",
+        start_s=-since.seconds,
+        end_s=0.0,
+        value=since.seconds,
+        threshold=limits.split_gap_s,
+        place=place,
+        evidence={**evidence, "place": request.join.place},
+    )

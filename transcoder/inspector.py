@@ -1,0 +1,95 @@
+"""The inspector: a program of its own that serves inspections over its standard input and output.
+
+- One JSON line in is one `InspectRequest`; answers are JSON lines: `{"progress": [index, share]}`, then
+  `{"report": "…"}` (the report's own bytes as text) or `{"error": "…", "kind": "BadRules"}`.
+- Nothing else ever reaches that output: file descriptor 1 is moved away first, and whatever a library prints
+  goes to standard error.
+- It drops what it can: no core dumps, no new privileges, low priority, and an address-space limit as far
+  backstop only (a near one makes good files look damaged).  Its parent watches time and resident memory.
+- It ends at the end of its input.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from typing import BinaryIO
+
+from transcoder.errors import BadRequest, BadRules
+from transcoder.request import InspectRequest
+
+MAX_LINE_BYTES = 64 << 20
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+_BACKSTOP_BYTES = 2 << 30
+_SPEECH_BACKSTOP_BYTES = 6 << 30  # CTranslate2 and ONNX reserve far more address space than they use
+_PROGRESS_EVERY_S = 0.2
+
+
+def main() -> int:
+    """Serve until standard input ends; returns 0."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - descriptors, not a path
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    _drop_privileges()
+    serve(requests, answers)
+    return 0
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests one at a time until they end."""
+    from transcoder.engine import Ears, inspect
+
+    ears = Ears()
+    while line := requests.readline(MAX_LINE_BYTES):
+        sender = _Sender(answers)
+        try:
+            if not line.endswith(b"\n"):
+                raise BadRequest("request line too long or cut off")
+            request = InspectRequest.from_json(line)
+            _limit_memory(_SPEECH_BACKSTOP_BYTES if request.speech_model else _BACKSTOP_BYTES)
+            report = inspect(request, sender.progress, ears)
+            sender.send({"report": report.to_bytes().decode()})
+        except (BadRequest, BadRules) as error:
+            sender.send({"error": str(error), "kind": type(error).__name__})
+
+
+class _Sender:
+    def __init__(self, answers: BinaryIO) -> None:
+        self._answers = answers
+        self._last = 0.0
+
+    def send(self, message: dict[str, object]) -> None:
+        self._answers.write(json.dumps(message, ensure_ascii=True).encode() + b"\n")
+        self._answers.flush()
+
+    def progress(self, index: int, share: float) -> None:
+        now = time.monotonic()
+        if now - self._last >= _PROGRESS_EVERY_S:
+            self._last = now
+            self.send({"progress": [index, round(share, 4)]})
+
+
+def _drop_privileges() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    os.nice(10)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the parent, which closes us
+
+
+def _limit_memory(limit_bytes: int) -> None:
+    """Lower the far backstop; only the soft limit, a later request may need the larger one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

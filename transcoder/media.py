@@ -1,0 +1,237 @@
+"""The edge to PyAV: open a file safely, copy out what it says, close it.
+
+- Only regular files: a FIFO makes FFmpeg hang for ever.
+- The file is opened by us and handed on as /proc/self/fd/N: its name can choose no demuxer, no protocol
+  and no image pattern, and it cannot be swapped in between.
+- Demuxers that fetch other files (playlists, concat) are not on the list.
+- The index is trusted for a plain finished MP4 or MOV only; everything else is demuxed.
+"""
+
+import os
+import stat
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import av
+import av.container
+import av.error
+import numpy as np
+
+from transcoder.errors import Unreadable
+from transcoder.facts import NO_TIME, MediaFacts, Samples, StreamFacts, StreamKind
+from transcoder.structure import Structure, read_structure
+
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,wav,w64,aiff,mp3,aac,amr,amrnb,amrwb,"
+    "flac,ogg,h264,hevc,m4v,mjpeg,jpeg_pipe,png_pipe,bmp_pipe,webp_pipe,mpegvideo,h263,dv,caf,au,vvc,ivf"
+)
+PHOTO_FORMATS = {"jpeg_pipe", "png_pipe", "bmp_pipe", "webp_pipe"}
+_ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: a cover makes no sound file a video
+_ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
+MEDIA_ERRORS: tuple[type[Exception], ...] = _ERRORS
+
+av.logging.set_level(av.logging.PANIC)
+
+
+class TooManyPackets(Exception):
+    """A file with more packets than the request allows."""
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading, never following a link.
+
+    Raises Unreadable when it is missing, a link, a FIFO or a device.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unreadable(f"cannot be opened: {error.strerror}") from error
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise Unreadable("not a regular file")
+        yield file
+
+
+@contextmanager
+def open_media(file: BinaryIO) -> Iterator[av.container.InputContainer]:
+    """Open an open regular file as media, and close it whatever happens.
+
+    Raises Unreadable when FFmpeg recognises nothing in it.
+    """
+    arguments: dict[str, Any] = {"options": {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}}
+    if int(av.__version__.split(".")[0]) < 19:  # 19 dropped the argument and replaces by itself
+        arguments["metadata_errors"] = "replace"
+    try:
+        container = av.open(f"file:/proc/self/fd/{file.fileno()}", mode="r", **arguments)
+    except _ERRORS as error:
+        raise Unreadable(_reason(error)) from error
+    try:
+        yield cast(av.container.InputContainer, container)
+    finally:
+        container.close()
+
+
+def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
+    """Copy out all that the index and the packets' headers say.
+
+    Raises Unreadable, or TooManyPackets.
+    """
+    size_bytes = os.fstat(file.fileno()).st_size
+    structure = read_structure(file, size_bytes)
+    try:
+        with open_media(file) as container:
+            from_index = structure.plain_mp4 and container.format.name.startswith("mov,")
+            stopped = None
+            if from_index:
+                tables = {s.index: _from_index(s, max_packets) for s in container.streams}
+            else:
+                tables, stopped = _demux(container, max_packets)
+            return MediaFacts(
+                container=container.format.name,
+                size_bytes=size_bytes,
+                structure=structure,
+                streams=tuple(_stream(s, tables[s.index]) for s in container.streams),
+                created_at=_created_at(container.metadata),
+                from_index=from_index,
+                stopped=stopped,
+                tags={str(key): str(value) for key, value in container.metadata.items()},
+            )
+    except Unreadable as error:
+        raise Unreadable(_explain(str(error), structure)) from error
+
+
+def _explain(reason: str, structure: Structure) -> str:
+    if structure.family == "other" and reason == "Invalid argument":  # refused by the list of demuxers
+        return "not a media file of any kind known here"
+    if structure.family == "mp4" and structure.has_index is False:
+        return f"no index (moov) in it: the recording was never finished, or is only a part ({reason})"
+    return reason
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _from_index(stream: Any, max_packets: int) -> Samples:
+    entries = stream.index_entries
+    count = len(entries)
+    if count > max_packets:
+        raise TooManyPackets(count)
+    rows = np.fromiter(
+        ((e.timestamp, e.pos, e.size, e.is_keyframe, e.is_discard) for e in entries),
+        dtype=[("dts", "i8"), ("pos", "i8"), ("size", "i8"), ("key", "?"), ("discard", "?")],
+        count=count,
+    )
+    unknown = np.full(count, NO_TIME, dtype=np.int64)
+    return Samples(
+        rows["dts"].copy(),
+        unknown,
+        unknown,
+        rows["pos"].copy(),
+        rows["size"].copy(),
+        rows["key"].copy(),
+        rows["discard"].copy(),
+        np.zeros(count, dtype=np.bool_),
+    )
+
+
+class _Table:
+    """Growing columns of one stream's packets."""
+
+    def __init__(self) -> None:
+        self.numbers = tuple(array("q") for _ in range(5))
+        self.flags = tuple(array("b") for _ in range(3))
+
+    def add(self, packet: Any) -> None:
+        none = NO_TIME
+        values = (
+            none if packet.dts is None else packet.dts,
+            none if packet.pts is None else packet.pts,
+            packet.duration or 0,
+            -1 if packet.pos is None else packet.pos,
+            packet.size,
+        )
+        for column, value in zip(self.numbers, values, strict=True):
+            column.append(value)
+        for column, flag in zip(
+            self.flags, (packet.is_keyframe, packet.is_discard, packet.is_corrupt), strict=True
+        ):
+            column.append(flag)
+
+    def samples(self) -> Samples:
+        dts, pts, duration, pos, size = (np.array(column, dtype=np.int64) for column in self.numbers)
+        key, discard, corrupt = (np.array(column, dtype=np.bool_) for column in self.flags)
+        return Samples(dts, pts, duration, pos, size, key, discard, corrupt)
+
+
+def _demux(container: av.container.InputContainer, max_packets: int) -> tuple[dict[int, Samples], str | None]:
+    tables = {stream.index: _Table() for stream in container.streams}
+    stopped = None
+    count = 0
+    try:
+        for packet in container.demux():
+            if packet.size and packet.stream_index in tables:  # an empty packet is PyAV's flush
+                tables[packet.stream_index].add(packet)
+                count += 1
+                if count > max_packets:
+                    raise TooManyPackets(count)
+    except _ERRORS as error:
+        stopped = _reason(error)
+    return {index: table.samples() for index, table in tables.items()}, stopped
+
+
+def _stream(stream: Any, samples: Samples) -> StreamFacts:
+    context = stream.codec_context  # None where the sample description is missing
+    codec = context.name if context is not None else None
+    facts = StreamFacts(
+        index=stream.index,
+        kind=_kind(stream),
+        codec=codec,
+        decodable=codec is not None and _has_decoder(context),
+        time_base=Fraction(stream.time_base or 0),
+        samples=samples,
+        start_ticks=stream.start_time,
+        duration_ticks=stream.duration,
+    )
+    extra: dict[str, Any] = {}
+    if context is not None and stream.type == "video":
+        rate = stream.average_rate
+        extra = {
+            "width": context.width or None,
+            "height": context.height or None,
+            "frame_rate": round(float(rate), 3) if rate else None,
+        }
+    elif context is not None and stream.type == "audio":
+        extra = {"sample_rate": context.sample_rate or None, "channels": context.channels or None}
+    return StreamFacts(**{**facts.__dict__, **extra})
+
+
+def _kind(stream: Any) -> StreamKind:
+    if stream.type == "video":
+        attached = bool(int(stream.disposition) & _ATTACHED_PICTURE)
+        return "picture" if attached else "video"
+    return cast(StreamKind, stream.type) if stream.type in ("audio", "subtitle") else "data"
+
+
+def _has_decoder(context: Any) -> bool:
+    with suppress(Exception):
+        return bool(av.codec.Codec(context.name, "r"))
+    return False
+
+
+def _created_at(tags: Any) -> datetime | None:
+    """The container's creation time as stated; None when absent, malformed or the zero of 1904."""
+    text = tags.get("creation_time")
+    if not text:
+        return None
+    try:
+        stated = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return stated if stated.tzinfo else stated.replace(tzinfo=UTC)

@@ -1,0 +1,192 @@
+"""What findings say to people: plain Chinese first, then English, in one place.
+
+Keys are finding codes, with a variant after a slash where one code has several causes.
+"""
+
+from transcoder.report import Text
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "continuity.gap_in_file": (
+        "{what_zh}在 {start} 至 {end} 之间中断，缺 {value:.2f} 秒。",
+        "{what_en} stops at {start} and resumes at {end}: {value:.2f} s are missing.",
+    ),
+    "continuity.timestamps/back": (
+        "{what_zh}的时间戳从 {start} 起倒退（共 {count} 处，最多倒退 {value:.2f} 秒）。",
+        "{what_en} time stamps jump back from {start} on ({count} times, by up to {value:.2f} s).",
+    ),
+    "continuity.timestamps/repeat": (
+        "{what_zh}的时间戳从 {start} 起重复（共 {count} 处）。",
+        "{what_en} time stamps repeat from {start} on ({count} times).",
+    ),
+    "continuity.truncated/index": (
+        "文件被截断：索引写明到 {end}，实际数据只到 {start}。",
+        "The file is cut: its index promises media up to {end}, the data end at {start}.",
+    ),
+    "continuity.truncated/empty": (
+        "文件被截断：索引之后没有任何音视频数据。",
+        "The file is cut: no media follow the index.",
+    ),
+    "continuity.truncated/claimed": (
+        "文件比自身结构写明的长度短 {value:.0f} 字节，结尾可能缺失。",
+        "The file is {value:.0f} bytes shorter than its own structure states; its end may be missing.",
+    ),
+    "continuity.truncated/no_index": (
+        "文件没有索引，录像可能未正常结束。",
+        "The file has no index: the recording was probably not finished properly.",
+    ),
+    "continuity.truncated/packet": (
+        "文件在数据包中间结束。",
+        "The file ends in the middle of a packet.",
+    ),
+    "continuity.truncated/zeros": (
+        "文件从 {start} 起到结尾全为空数据（零字节），这部分没有录下。",
+        "From {start} to its end the file holds nothing but zero bytes: that part was never written.",
+    ),
+    "continuity.stream_end": (
+        "画面与声音的结束时间相差 {value:.2f} 秒。",
+        "Picture and sound end {value:.2f} s apart.",
+    ),
+    "continuity.gap_between_files": (
+        "与上一段录像之间间隔约 {value:.1f} 秒没有录像。",
+        "About {value:.1f} s without recording since the file before.",
+    ),
+    "continuity.overlap": (
+        "与上一段录像在时间上重叠约 {value:.1f} 秒。",
+        "Overlaps the file before by about {value:.1f} s.",
+    ),
+    "file.unreadable": (
+        "文件无法读取：{reason_zh}。请保留原件并交技术人员查看。",
+        "The file cannot be read: {reason}. Keep the original and have it looked at.",
+    ),
+    "file.unreadable/changed": (
+        "文件内容与收取时的校验值不一致，未作检查。请立即停用此副本并核对存储。",
+        "The bytes are not those that were pulled (SHA-256 differs); not inspected. Stop using this copy and"
+        " check the storage.",
+    ),
+    "file.unreadable/encrypted": (
+        "内容已加密，没有密钥无法查看。",
+        "The content is encrypted and cannot be looked at without its key.",
+    ),
+    "file.unreadable/no_media": (
+        "文件中既没有画面也没有声音。",
+        "The file holds neither picture nor sound.",
+    ),
+    "file.unreadable/photo": (
+        "照片无法解码，图像数据缺失或损坏。",
+        "The photograph does not decode: its picture data are missing or damaged.",
+    ),
+    "file.partial/zeros": (
+        "文件中有 {bytes} 字节全为零，约在 {start} 至 {end}，这部分内容无法查看。",
+        "{bytes} bytes are all zero, about {start} to {end}: that part cannot be seen.",
+    ),
+    "file.partial/zeros_untimed": (
+        "文件中有 {bytes} 字节全为零，内容可能缺失。",
+        "{bytes} bytes are all zero; content may be missing.",
+    ),
+    "file.partial/key_frame": (
+        "画面在 {start} 至 {end} 无法解码（{count} 个关键帧）。",
+        "The picture from {start} to {end} does not decode ({count} key frames).",
+    ),
+    "file.partial/picture": (
+        "画面无法解码：{reason}。",
+        "The picture does not decode: {reason}.",
+    ),
+    "file.partial/no_picture": (
+        "这段录像没有画面数据。",
+        "The recording announces a picture but holds none.",
+    ),
+    "file.partial/no_decoder": (
+        "{what_zh}的编码（{codec}）无法识别或解码。",
+        "The codec of the {what_en} ({codec}) is not known or cannot be decoded.",
+    ),
+    "file.partial/stopped": (
+        "读取在文件中途停止：{reason}。",
+        "Reading stopped within the file: {reason}.",
+    ),
+    "file.partial/last_sound": (
+        "声音的最后一个数据包不完整。",
+        "The last packet of the sound is not whole.",
+    ),
+    "file.limits": (
+        "检查未完成：{reason_zh}。文件本身不一定有问题，可稍后重新检查。",
+        "The inspection did not finish: {reason}. The file itself may be fine; it can be inspected again.",
+    ),
+    "file.unverified": (
+        "快速检查只读索引，未解码画面和声音。",
+        "A fast inspection reads the index only; picture and sound were not decoded.",
+    ),
+    "notice.absent": (
+        "开始后 {value:.0f} 秒内听到说话，但没有听到告知正在录音录像。",
+        "Speech was heard in the first {value:.0f} s, but no notice that recording is on.",
+    ),
+    "notice.late": (
+        "告知在开始后 {value:.0f} 秒才说出，超过规定的 {threshold:.0f} 秒。",
+        "The notice came {value:.0f} s after the start, later than the {threshold:.0f} s allowed.",
+    ),
+    "notice.uncertain": (
+        "可能有告知，但听不清，请人工复核。",
+        "There may be a notice, but it could not be heard clearly; a person should listen.",
+    ),
+    "notice.no_speech": (
+        "开始后 {value:.0f} 秒内没有听到人说话。",
+        "No speech was heard in the first {value:.0f} s.",
+    ),
+    "notice.no_audio": (
+        "录像没有声音，无法确认是否告知。",
+        "The recording has no sound, so a notice cannot be confirmed.",
+    ),
+    "notice.unverified/depth": (
+        "快速检查不听声音，告知尚未核对。",
+        "A fast inspection does not listen; the notice has not been checked.",
+    ),
+    "notice.unverified/model": (
+        "未安装语音模型，告知无法核对。",
+        "No speech model is installed; the notice cannot be checked.",
+    ),
+    "notice.unverified/sound": (
+        "声音无法解码，告知无法核对。",
+        "The sound does not decode; the notice cannot be checked.",
+    ),
+    "notice.unverified/time": (
+        "语音识别超出时间限制，告知未能核对完。",
+        "Listening took longer than allowed; the notice was not checked to the end.",
+    ),
+    "notice.unverified/failed": (
+        "检查未完成，告知未能核对。",
+        "The inspection did not finish; the notice was not checked.",
+    ),
+}
+
+WHAT = {
+    "video": ("画面", "The picture"),
+    "audio": ("声音", "The sound"),
+    "both": ("画面和声音", "Picture and sound"),
+}
+
+_REASONS_ZH = {
+    "the file is empty": "文件为空",
+    "not a regular file": "不是普通文件",
+    "not a media file of any kind known here": "不是音视频文件",
+}
+
+
+def sentence(key: str, **words: object) -> Text:
+    """The sentence for a key; raises KeyError for a key or a word that is missing."""
+    zh, en = _SENTENCES[key]
+    return Text(zh=zh.format(**words), en=en.format(**words))
+
+
+def reason_zh(reason: str) -> str:
+    """A reason in Chinese where there is a sentence for it, else as it is."""
+    if reason.startswith("no index (moov)"):
+        return "没有索引（moov），录像未正常结束或只是其中一部分"
+    return _REASONS_ZH.get(reason, f"无法识别或已损坏（{reason}）")
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as m:ss.s for people."""
+    if seconds is None:
+        return "?"
+    sign = "-" if seconds < 0 else ""
+    minutes, rest = divmod(abs(seconds), 60)
+    return f"{sign}{int(minutes)}:{rest:04.1f}"

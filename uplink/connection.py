@@ -1,0 +1,264 @@
+"""One connection to an MQTT 5 broker, kept up by a thread of its own.
+
+- Every attempt has a paho client of its own, so nothing outlives a connection: paho queues what is
+  published while offline and sends it later, though it reports failure (known-faults D04, D05, D15).
+  Who published repeats what was not acknowledged.
+- A message is measured with topic and properties against CONNACK's Maximum Packet Size first: paho
+  sends one that is too large, is cut off, and sends it again for ever (mqtt.md, Sizes).
+- Plain MQTT only to a literal loopback address (trust.md); MQTT below 5 is refused by construction.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from uplink.backoff import Backoff
+from uplink.broker import (
+    Acknowledged,
+    BrokerAddress,
+    Connected,
+    Disconnected,
+    Farewell,
+    Inbound,
+    Limits,
+    Notice,
+    SubscriptionRefused,
+    Will,
+    is_loopback,
+)
+from uplink.errors import Busy, Offline, TooLarge
+from uplink.inbox import Inbox
+from uplink.session import HANDSHAKE_S, MAX_PACKET_BYTES, TURN_S, Client, Session, packet_bytes
+
+__all__ = [
+    "Acknowledged",
+    "BrokerAddress",
+    "Connected",
+    "Connection",
+    "Disconnected",
+    "Farewell",
+    "Inbound",
+    "Limits",
+    "Notice",
+    "SubscriptionRefused",
+    "Will",
+    "is_loopback",
+]
+
+log = logging.getLogger(__name__)
+
+STUCK_S = 30.0  # a thread that has not looked up for this long is not alive
+FAREWELL_S = 3.0
+
+
+class Connection:
+    """The owner of the one paho client of a process.  `next` is for one thread, the rest for any.
+
+    `will` may be a function: it is asked at each attempt, so that a will tells when it was made.
+    """
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        *,
+        subscriptions: Sequence[str],
+        will: Will | Callable[[], Will] | None = None,
+        clean_start: bool = True,
+        session_expiry_s: int = 0,
+        limits: Limits | None = None,
+    ) -> None:
+        self._address = address
+        self._client_id = client_id
+        self._subscriptions = tuple(subscriptions)
+        self._will = will
+        self._clean_start = clean_start
+        self._session_expiry_s = session_expiry_s
+        self._limits = limits or Limits()
+        self._inbox: Inbox[Notice] = Inbox(self._limits.queue_size, self._limits.queue_bytes)
+        self._backoff = Backoff(random.random)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()  # over `_session` and `_unacknowledged`; never taken in a callback
+        self._session: Session | None = None
+        self._unacknowledged: dict[int, int] = {}
+        self._unacknowledged_bytes = 0
+        self._attempts = 0
+        self._thread = threading.Thread(target=self._run, name="uplink-network", daemon=True)
+        self._turn_due_at = time.monotonic()
+        self._trouble: str | None = "not started"
+
+    # What the owner calls
+
+    def start(self) -> None:
+        """Begin to connect, and keep trying until `close`."""
+        self._thread.start()
+
+    def next(self, timeout_s: float) -> Notice | None:
+        """Return what happened next, waiting at most `timeout_s`."""
+        notice = self._inbox.take(timeout_s)
+        if isinstance(notice, Acknowledged):
+            with self._lock:  # publish() holds it until the token is noted
+                self._unacknowledged_bytes -= self._unacknowledged.pop(notice.token, 0)
+        return notice
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        user_properties: Sequence[tuple[str, str]] = (),
+        response_topic: str | None = None,
+        correlation: bytes | None = None,
+    ) -> int:
+        """Publish at QoS 1; an Acknowledged with the returned token follows, or a Disconnected.
+
+        Raises Offline (nothing is queued then), Busy (an Offline: too much waits for the broker) and
+        TooLarge.  ValueError: no topic for a publish.
+        """
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if expiry_s is not None:
+            properties.MessageExpiryInterval = expiry_s
+        if user_properties:
+            properties.UserProperty = list(user_properties)
+        if response_topic is not None:
+            properties.ResponseTopic = response_topic
+        if correlation is not None:
+            properties.CorrelationData = correlation
+        size_bytes = packet_bytes(topic, payload, properties)
+        with self._lock:
+            session = self._session
+            if session is None or not session.ready:
+                raise Offline(f"no connection to the broker: {self._trouble}")
+            if size_bytes > session.max_packet_bytes:
+                raise TooLarge(f"a packet of {size_bytes} bytes; the broker takes {session.max_packet_bytes}")
+            held = self._unacknowledged_bytes
+            full = held > 0 and held + size_bytes > self._limits.max_unacknowledged_bytes
+            if full or len(self._unacknowledged) >= self._limits.max_unacknowledged:
+                raise Busy(f"{len(self._unacknowledged)} messages wait for the broker's acknowledgement")
+            token = session.publish(topic, payload, retain, properties)
+            self._unacknowledged[token] = size_bytes
+            self._unacknowledged_bytes += size_bytes
+            return token
+
+    def close(self, farewell: Farewell | None = None, timeout_s: float = FAREWELL_S) -> None:
+        """Say `farewell` (waiting for its acknowledgement), disconnect and end the thread."""
+        with self._lock:
+            session = self._session
+        if session is not None and session.ready:
+            session.part(farewell, timeout_s)
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s + HANDSHAKE_S)
+
+    @property
+    def connected(self) -> bool:
+        session = self._session
+        return session is not None and session.ready
+
+    @property
+    def max_packet_bytes(self) -> int:
+        """What the broker takes at most, with topic and properties; the protocol's bound while offline."""
+        session = self._session
+        return session.max_packet_bytes if session is not None else MAX_PACKET_BYTES
+
+    @property
+    def alive(self) -> bool:
+        """Whether the network thread lives and is not stuck (for the watchdog)."""
+        return self._thread.is_alive() and time.monotonic() < self._turn_due_at + STUCK_S
+
+    @property
+    def dropped(self) -> int:
+        """Messages that came in and were dropped, since there was no room."""
+        return self._inbox.dropped
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection, for people; None while there is one."""
+        return None if self.connected else self._trouble
+
+    @property
+    def taken_over(self) -> bool:
+        """Whether another client seems to use this client id."""
+        return self._backoff.taken_over
+
+    # The network thread
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            wait_s = self._attempt()
+            self._turn_due_at = time.monotonic() + wait_s
+            self._stop.wait(wait_s)
+
+    def _attempt(self) -> float:
+        """Connect and stay; return how long to wait before the next attempt."""
+        self._attempts += 1
+        session = Session(self._attempts, self._inbox, self._subscriptions)
+        try:
+            session.open(self._make_client(), self._address, self._clean_start, self._session_properties())
+            with self._lock:
+                self._session = session
+            self._stay(session)
+        except (OSError, ValueError) as e:
+            session.reason = str(e) or type(e).__name__
+        except Exception:
+            # paho raises what it likes on bytes it does not understand: that costs the connection only.
+            log.exception("the MQTT client failed")
+            session.reason = "the MQTT client failed"
+        with self._lock:
+            self._session = None
+            self._unacknowledged.clear()
+            self._unacknowledged_bytes = 0
+        session.drop()
+        return self._after(session)
+
+    def _stay(self, session: Session) -> None:
+        while not self._stop.is_set() and session.turn():
+            self._turn_due_at = time.monotonic() + TURN_S
+
+    def _after(self, session: Session) -> float:
+        self._trouble = session.reason
+        if session.connected_at is None:
+            log.info("no connection to %s:%d: %s", self._address.host, self._address.port, session.reason)
+            return self._backoff.failed()
+        wait_s = self._backoff.lost(session.connected_at, time.monotonic())
+        if self._backoff.taken_over:
+            self._trouble = f"client id {self._client_id} is in use elsewhere ({session.reason})"
+        log.info("connection lost: %s; again in %.1f s", self._trouble, wait_s)
+        self._inbox.put(Disconnected(self._trouble, self._backoff.taken_over))
+        return wait_s
+
+    def _make_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            self._client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.max_inflight_messages = self._limits.max_inflight
+        if self._address.username is not None:
+            client.username_pw_set(self._address.username)
+        will = self._will() if callable(self._will) else self._will
+        if will is not None:
+            properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+            if will.expiry_s is not None:
+                properties.MessageExpiryInterval = will.expiry_s
+            client.will_set(will.topic, will.payload, 1, will.retain, properties)
+        return client
+
+    def _session_properties(self) -> Properties:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = self._session_expiry_s
+        properties.ReceiveMaximum = min(self._limits.queue_size, 65_535)
+        properties.MaximumPacketSize = self._limits.max_inbound_packet_bytes
+        return properties

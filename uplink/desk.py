@@ -1,0 +1,105 @@
+"""What the link to the platform asks of the dock: the daemon implements it on its store.
+
+The link owns the broker connection and the order of sending; the desk owns the facts.  Every method
+is called from the link's one thread, returns quickly and commits before it returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from uplink.messages.base import ChainPoint
+
+
+@dataclass(frozen=True)
+class OutgoingEvent:
+    """A signed event: where it stands in the chain, and its envelope's exact bytes."""
+
+    at: ChainPoint
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class OutgoingManifest:
+    """A signed manifest revision that no receipt names yet.
+
+    `reports`: digests of reports that travel beside it (mqtt.md, `up/reports/{digest}`).
+    """
+
+    recording: str
+    revision: int
+    digest: str
+    raw: bytes
+    reports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutgoingFile:
+    """Bytes in the vault that the platform has not receipted.  `manifest`: the newest revision's digest."""
+
+    recording: str
+    file_id: str
+    attempt: int
+    path: Path
+    extension: str
+    size_bytes: int
+    sha256: str
+    manifest: str
+
+
+class Taken(Enum):
+    """What became of something the platform sent."""
+
+    TAKEN = "taken"
+    KNOWN = "known"  # had it already: nothing changes
+    IGNORED = "ignored"  # not for anything this dock knows
+    REFUSED = "refused"  # did not verify: counted
+
+
+class Desk(Protocol):
+    """The dock's side of the link."""
+
+    def newest_event(self) -> ChainPoint | None:
+        """Return the end of the own chain."""
+
+    def events_after(self, at: ChainPoint | None, limit: int) -> list[OutgoingEvent]:
+        """Return the events after `at` (None: from the first), in order, at most `limit`.
+
+        Where `at` is not in the own chain, the list starts with the chain's first event.
+        """
+
+    def waiting_manifests(self, limit: int) -> list[OutgoingManifest]:
+        """Return newest revisions without a receipt whose retry time has come, oldest first."""
+
+    def manifest(self, recording: str, revision: int) -> OutgoingManifest | None:
+        """Return one revision."""
+
+    def report(self, digest: str) -> bytes | None:
+        """Return the bytes of a report that travels beside its manifest."""
+
+    def next_file(self, busy: frozenset[str]) -> OutgoingFile | None:
+        """Claim the next file to send (state `sending`), none of the recordings in `busy`."""
+
+    def file_progress(self, recording: str, durable_bytes: int, sent_bytes: int) -> None:
+        """Note how much the platform holds durably, and how much has gone out in this attempt."""
+
+    def file_failed(self, recording: str, reason: str, new_attempt: bool) -> None:
+        """Put a file back (`stored`); `new_attempt`: its file_id is used up (checksum, conflict)."""
+
+    def take_receipt(self, recording: str, raw: bytes) -> Taken:
+        """Verify and keep a receipt or a refusal for `recording` (the topic's)."""
+
+    def take_head(self, raw: bytes) -> tuple[Taken, ChainPoint | None]:
+        """Verify a head; with TAKEN, the point that the platform holds (None: nothing)."""
+
+    def take_registry(self, kind: str, raw: bytes) -> Taken:
+        """Verify and keep a registry snapshot; a lower version changes nothing."""
+
+    def take_reconciliation(self, raw: bytes) -> Taken:
+        """Verify a reconciliation page and note what it lists."""
+
+    def count(self, what: str) -> None:
+        """Count something that was refused or ignored (`refused.head.signature`)."""

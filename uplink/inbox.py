@@ -1,0 +1,65 @@
+"""The bounded queue between a connection's callbacks and the one thread that works on them.
+
+- Putting never blocks: it is called from paho's callbacks, where waiting stops keepalive (D11).
+- What came at QoS 1 is acknowledged only when it is taken; MQTT 5's Receive Maximum then makes the
+  broker hold the rest back, so a burst waits there and not here.
+- What goes beyond the bound all the same (bytes, or QoS 0, which no Receive Maximum holds back) is
+  dropped and counted.  That is harmless: nothing depends on a message seen once (mqtt.md).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Inbox(Generic[T]):
+    """A queue of notices (few, never dropped) and messages (many, bounded), in order of arrival."""
+
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._items: deque[tuple[T | None, int, Callable[[], None] | None]] = deque()
+        self._ready = threading.Condition()
+        self._messages = 0
+        self._bytes = 0
+        self.dropped = 0
+
+    def put(self, notice: T) -> None:
+        """Add a notice; whoever adds them bounds their number."""
+        with self._ready:
+            self._items.append((notice, 0, None))
+            self._ready.notify()
+
+    def offer(self, message: T, size_bytes: int, acknowledge: Callable[[], None] | None) -> bool:
+        """Add a message, or drop it and return False.  `acknowledge` is called when its turn comes."""
+        with self._ready:
+            fits = self._messages < self._max_messages and self._bytes + size_bytes <= self._max_bytes
+            if fits:
+                self._messages += 1
+                self._bytes += size_bytes
+                self._items.append((message, size_bytes, acknowledge))
+            else:
+                self.dropped += 1
+                if acknowledge is not None:
+                    # Acknowledgements keep the order of arrival (MQTT-4.6.0-2), so it waits its turn.
+                    self._items.append((None, 0, acknowledge))
+            self._ready.notify()
+            return fits
+
+    def take(self, timeout_s: float) -> T | None:
+        """Return the next item; None after `timeout_s` (or sooner, where only dropped ones waited)."""
+        with self._ready:
+            if not self._items and not self._ready.wait_for(lambda: bool(self._items), timeout_s):
+                return None
+            item, size_bytes, acknowledge = self._items.popleft()
+            if item is not None and size_bytes:
+                self._messages -= 1
+                self._bytes -= size_bytes
+        if acknowledge is not None:
+            acknowledge()
+        return item

@@ -1,0 +1,104 @@
+"""What the platform signs about recordings: receipt, refusal, head, reconciliation (trust.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from uplink.messages.base import (
+    ChainPoint,
+    Count,
+    Digest,
+    Hex128,
+    KeyId,
+    Name,
+    Positive,
+    RecordingId,
+    Sha256,
+    Short,
+    Text,
+    Utc,
+    Wire,
+)
+
+RefusalCode = Literal["never", "later", "full", "not_allowed", "conflict", "checksum"]
+
+
+class LogPoint(Wire):
+    """The platform's Merkle log (later)."""
+
+    size: Count
+    root: Sha256
+    index: Count
+
+
+class StoredProof(Wire):
+    """How the store was seen to hold the bytes.  `verified_by_reading`: read back and hashed."""
+
+    verified_by_reading: bool
+    copies: Positive
+    at: Utc
+
+
+class Binding(Wire):
+    """Which bytes and which facts a receipt or refusal speaks of."""
+
+    platform: Name
+    store: Short
+    dock: Name
+    dock_key: KeyId
+    recording: RecordingId
+    sha256: Sha256
+    size: Count
+    revision: Positive
+    manifest: Digest
+
+
+class Receipt(Binding):
+    """Payload type `receipt`: the bytes and this manifest are kept."""
+
+    receipt: Hex128
+    received_at: Utc
+    stored: StoredProof
+    supersedes: Hex128 | None = None
+    log: LogPoint | None = None
+
+
+class Refusal(Binding):
+    """Payload type `refusal`.  `current`: the newest manifest held, as received (an envelope), or null.
+
+    `reason` starts with a stable word where a program acts on it (`missing`).
+    """
+
+    refusal: Hex128
+    code: RefusalCode
+    reason: Text
+    at: Utc
+    retry_after: Annotated[float, Field(ge=0, le=86400)] | None = None
+    current: dict[str, Any] | None = None
+
+
+class Head(Wire):
+    """Payload type `head`: the last event of this dock that the platform holds; null: none."""
+
+    platform: Name
+    dock: Name
+    at: ChainPoint | None
+    lease: Count
+    time: Utc
+    log: LogPoint | None = None
+
+
+class Kept(Wire):
+    recording: RecordingId
+    sha256: Sha256
+
+
+class Reconciliation(Wire):
+    """Payload type `reconciliation`: what the store was found to hold then; each page stands alone."""
+
+    platform: Name
+    dock: Name
+    time: Utc
+    recordings: Annotated[list[Kept], Field(max_length=2000)]

@@ -1,0 +1,99 @@
+"""State, health and slots: unsigned claims for people who watch (mqtt.md), retained with expiry."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from uplink.messages.base import (
+    CameraClaim,
+    Clock,
+    Count,
+    Hex128,
+    KeyId,
+    Name,
+    Positive,
+    Short,
+    Text,
+    Utc,
+    Wire,
+)
+
+TELEMETRY_EXPIRY_S = 2 * 24 * 3600
+Phase = Literal[
+    "empty",
+    "expected",  # camera present, disk expected
+    "wrong_mode",
+    "no_file_system",
+    "attached",
+    "listing",
+    "pulling",
+    "making_room",
+    "checking",
+    "done",
+    "error",
+]
+
+
+class Telemetry(Wire):
+    """Shared by all: ghosts of earlier runs are told by `run` and `since`."""
+
+    dock: Name
+    key: KeyId | None
+    run: Hex128
+    seq: Count
+    since: Utc
+    time: Utc
+    clock: Clock
+
+
+class StateMessage(Telemetry):
+    """`up/state`, and the Last Will (whose time is the time of connecting)."""
+
+    schema_: Annotated[Literal["bodydock.state/1"], Field(alias="schema")] = "bodydock.state/1"
+    state: Literal["online", "offline", "stopping"]
+    version: Short
+
+
+class Alarm(Wire):
+    alarm: Short
+    since: Utc
+    severity: Literal["info", "warning", "critical"]
+    text: dict[str, Text]
+
+
+class HealthMessage(Telemetry):
+    """`up/health`: every 60 s and on change."""
+
+    schema_: Annotated[Literal["bodydock.health/1"], Field(alias="schema")] = "bodydock.health/1"
+    disk_free_bytes: Count
+    disk_total_bytes: Count
+    recordings: dict[str, Count]  # by state
+    waiting_bytes: Count
+    oldest_undelivered_at: Utc | None
+    counters: dict[str, Count]
+    alarms: Annotated[list[Alarm], Field(max_length=64)] = []
+    settings_sha256: str | None = None
+    temperature_c: float | None = None
+    extra: dict[str, Any] = {}
+
+
+class SlotMessage(Telemetry):
+    """`up/slots/{n}`: what the officer's eye wants, for whoever watches."""
+
+    schema_: Annotated[Literal["bodydock.slot/1"], Field(alias="schema")] = "bodydock.slot/1"
+    slot: Positive
+    phase: Phase
+    camera: CameraClaim | None = None
+    officer: Short | None = None
+    docking: Hex128 | None = None
+    files_done: Count = 0
+    files_total: Count = 0
+    bytes_done: Count = 0
+    bytes_total: Count = 0
+    rate_bytes_per_s: float | None = None
+    time_left_s: float | None = None
+    safe_to_take: bool = False
+    text: dict[str, Text] = {}
+    error: Text | None = None
