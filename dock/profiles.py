@@ -148,8 +148,9 @@ class Profiles:
 
     def recognise(self, device: BlockDevice, names: Sequence[str]) -> CameraProfile:
         """Return the profile for a device whose card lists `names` (paths in their best reading)."""
-        best = max(self.profiles, key=lambda profile: profile.strength(device, names))
-        return best if best.strength(device, names) else self.generic
+        strengths = [profile.strength(device, names) for profile in self.profiles]
+        strongest = max(strengths)
+        return self.profiles[strengths.index(strongest)] if strongest else self.generic
 
 
 def load_profiles(extra: Sequence[Path] = ()) -> Profiles:
