@@ -12,7 +12,7 @@ from daemon.custody import Custody
 from daemon.revisions import bodydock_version
 from daemon.store import Store
 from daemon.store.database import from_text
-from uplink.link import StateWord
+from uplink.dockside import StateWord
 from uplink.messages import CameraClaim, Clock, HealthMessage, SlotMessage, StateMessage
 
 

@@ -22,7 +22,12 @@ class Broker:
     """One mosquitto.  `acl`: lines of an ACL file; `settings`: further lines of the configuration."""
 
     def __init__(
-        self, *, max_packet_bytes: int | None = None, acl: str | None = None, settings: tuple[str, ...] = (), port: int = 0
+        self,
+        *,
+        max_packet_bytes: int | None = None,
+        acl: str | None = None,
+        settings: tuple[str, ...] = (),
+        port: int = 0,
     ) -> None:
         self.host = "127.0.0.1"
         self.port = port

@@ -104,10 +104,9 @@ class Demo:
         with ExitStack() as stack:
             stack.enter_context(rig.udevd())
             cameras = [
-                stack.enter_context(rig.LoopCamera(image, serial, port=port))
-                for image, serial, port in cards
+                stack.enter_context(rig.LoopCamera(image, serial, port=port)) for image, serial, port in cards
             ]
-            ports = [rig.port_path(camera.port) for camera in cameras]
+            ports = [rig.port_path(port) for _, _, port in cards]
             office = stack.enter_context(
                 SmallOffice(
                     self._folder,
@@ -180,9 +179,7 @@ class Demo:
         self._until(office, "all bytes delivered", lambda: self._delivered(office, socket, expected), 40)
         office.publish(cases)
         self._say("the registry of cases was published: what it tags gets a revision of its own")
-        self._until(
-            office, "every revision receipted", lambda: self._settled(office, socket, expected), 60
-        )
+        self._until(office, "every revision receipted", lambda: self._settled(office, socket, expected), 60)
 
     def _share(self, socket: Path, expected: list[str]) -> float:
         for item in _recordings(socket):
@@ -257,8 +254,10 @@ class Demo:
     def _sent_twice(self, observer: WireObserver, received: dict[str, dict[str, Any]]) -> list[str]:
         sent = sum(observer.segment_bytes(file_id) for file_id in observer.file_ids())
         twice = sent - sum(item["size_bytes"] for item in received.values())
-        print(f"bytes sent twice because of the kill: {twice} ({size_text(twice)}; a window is "
-              f"{size_text(WINDOW_BYTES)})")
+        print(
+            f"bytes sent twice because of the kill: {twice} ({size_text(twice)}; a window is "
+            f"{size_text(WINDOW_BYTES)})"
+        )
         return [] if 0 <= twice <= WINDOW_BYTES else [f"{twice} bytes were sent twice: more than one window"]
 
     def _show(self, status: dict[str, Any] | None) -> None:
@@ -305,16 +304,12 @@ def _receipt_problems(
     """Return why the newest revision of a recording has no receipt that verifies; else nothing."""
     recording = item["recording"]
     manifests = [
-        raw
-        for topic, raw in observer.messages(f"/manifests/{recording}")
-        if opened(raw)[0] == MANIFEST_TYPE
+        raw for topic, raw in observer.messages(f"/manifests/{recording}") if opened(raw)[0] == MANIFEST_TYPE
     ]
     newest = max(manifests, key=lambda raw: _revision(raw), default=None)
     if newest is None:
         return [f"{name}: no manifest was on the wire"]
-    receipts = [
-        verified_receipt(raw, publics) for _, raw in observer.messages(f"/receipts/{recording}")
-    ]
+    receipts = [verified_receipt(raw, publics) for _, raw in observer.messages(f"/receipts/{recording}")]
     good = [
         receipt
         for receipt in receipts
@@ -335,8 +330,15 @@ def _revision(raw: bytes) -> int:
 
 def _print_table(received: dict[str, dict[str, Any]]) -> None:
     table = Table(title="平台已收 received by the platform")
-    for column in ("recording", "警员 officer", "案件 case", "结论 verdict", "发现 findings (article)",
-                   "送达 delivered at", "收据 receipt"):
+    for column in (
+        "recording",
+        "警员 officer",
+        "案件 case",
+        "结论 verdict",
+        "发现 findings (article)",
+        "送达 delivered at",
+        "收据 receipt",
+    ):
         table.add_column(column, overflow="fold")
     for name, item in received.items():
         table.add_row(

@@ -106,7 +106,9 @@ class SmallOffice:
         self._wrong_platform_key = wrong_platform_key
         self._stack = ExitStack()
         self.dock = Program("dock", ("run", "--settings", str(self.settings)), folder / "dock.log")
-        self.center = Program("center", ("center", "run", "--folder", str(self.center_folder)), folder / "center.log")
+        self.center = Program(
+            "center", ("center", "run", "--folder", str(self.center_folder)), folder / "center.log"
+        )
         self.broker = Broker()
 
     def __enter__(self) -> SmallOffice:
@@ -204,7 +206,11 @@ class SmallOffice:
 
     def _finished(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         ran = subprocess.run(
-            (*BODYDOCK, *arguments), capture_output=True, cwd=ROOT, timeout=60, check=False,
+            (*BODYDOCK, *arguments),
+            capture_output=True,
+            cwd=ROOT,
+            timeout=60,
+            check=False,
             env=dict(os.environ, COLUMNS="200"),
         )
         if ran.returncode not in (0, 1):
