@@ -13,7 +13,8 @@ from daemon.heartbeat import Heartbeats
 from daemon.parts import Parts
 from daemon.telemetry import Telemetry
 from uplink.broker import BrokerAddress
-from uplink.link import DockLink, dock_connection
+from uplink.dockside import dock_connection
+from uplink.link import DockLink
 from uplink.messages import SlotMessage
 from uplink.topics import DockTopics
 
