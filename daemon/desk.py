@@ -170,7 +170,8 @@ class StoreDesk:
 
     def take_receipt(self, recording: str, raw: bytes) -> Taken:
         facts = self._facts(recording)
-        if facts is None:
+        if facts is None:  # of another dock, or of before a restore (trust.md): nothing to do
+            self._counters.count("ignored.receipt.unknown")
             return Taken.IGNORED
         try:
             signed, message = delivery.check_receipt(raw, self._ring, facts)

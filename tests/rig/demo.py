@@ -6,6 +6,7 @@ Exit status: 0 every label holds and every receipt verifies; 1 something does no
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -20,8 +21,6 @@ from rich.console import Console
 from rich.table import Table
 
 from daemon.cli.common import VERDICTS, size_text
-from daemon.control import ask
-from daemon.errors import DaemonError
 from tests.rig import labels as labelling
 from tests.rig import loop_camera as rig
 from tests.rig.demo_media import make_recording
@@ -163,58 +162,53 @@ class Demo:
         officers.write_text(OFFICERS, encoding="utf-8")
         cases.write_text(CASES, encoding="utf-8")
         office.publish(officers)
-        office.dock.start()
-        socket = self._folder / "control.sock"
-        self._until(office, "the dock is up", lambda: _status(socket) is not None, 20)
+        office.start_dock()
         for camera in cameras:
             camera.plug()
-        self._until(office, "20 % of the large file", lambda: self._share(socket, expected) > 0.35, 40)
-        share = self._share(socket, expected)
+        self._until(office, "20 % of the large file", lambda: self._share(office, expected) > 0.35, 40)
+        share = self._share(office, expected)
         if not 0.2 <= share <= 0.8:
             raise Failed(f"the transfer was at {share:.0%} when it was to be killed: set a lower --rate")
         office.dock.kill()
         self._say(f"the dock was killed (SIGKILL) with {share:.0%} of the large file at the platform")
-        office.dock.start()
-        self._until(office, "the dock is up again", lambda: _status(socket) is not None, 20)
-        self._until(office, "all bytes delivered", lambda: self._delivered(office, socket, expected), 40)
+        office.start_dock()
+        self._until(office, "all bytes delivered", lambda: self._delivered(office, expected), 40)
         office.publish(cases)
         self._say("the registry of cases was published: what it tags gets a revision of its own")
-        self._until(office, "every revision receipted", lambda: self._settled(office, socket, expected), 60)
+        self._until(office, "every revision receipted", lambda: self._settled(office, expected), 60)
 
-    def _share(self, socket: Path, expected: list[str]) -> float:
-        for item in _recordings(socket):
+    def _share(self, office: SmallOffice, expected: list[str]) -> float:
+        for item in office.recordings():
             if item["name"].endswith(expected[0]) and item["size"]:
                 return float(item["durable_bytes"]) / float(item["size"])
         return 0.0
 
-    def _delivered(self, office: SmallOffice, socket: Path, expected: list[str]) -> bool:
-        self._refusals(office, socket)
-        items = _recordings(socket)
+    def _delivered(self, office: SmallOffice, expected: list[str]) -> bool:
+        self._refusals(office)
+        items = office.recordings()
         return len(items) == len(expected) and all(item["state"] == "delivered" for item in items)
 
-    def _settled(self, office: SmallOffice, socket: Path, expected: list[str]) -> bool:
-        self._refusals(office, socket)
-        status, items = _status(socket), _recordings(socket)
+    def _settled(self, office: SmallOffice, expected: list[str]) -> bool:
+        self._refusals(office)
+        status, items = office.status(), office.recordings()
         tagged = any(item["cases"] for item in items)
         return (
             status is not None
-            and self._delivered(office, socket, expected)
+            and self._delivered(office, expected)
             and tagged
             and status["waiting_inspection"] == 0
             and all(item["revision"] == item["delivered_revision"] for item in items)
         )
 
-    def _refusals(self, office: SmallOffice, socket: Path) -> None:
-        counters = (_status(socket) or {}).get("counters", {})
+    def _refusals(self, office: SmallOffice) -> None:
+        counters = (office.status() or {}).get("counters", {})
         refused = {name: count for name, count in counters.items() if name.startswith("refused.receipt")}
         if refused:
             raise Failed(f"the dock refuses the platform's receipts: {refused}")
 
     def _until(self, office: SmallOffice, what: str, held: Callable[[], bool], seconds: float) -> None:
-        socket = self._folder / "control.sock"
-
         def look() -> bool:
-            self._show(_status(socket))
+            self._show(office.status())
             return held()
 
         office.wait(what, look, seconds)
@@ -282,22 +276,6 @@ class Demo:
         print(f"[{time.monotonic() - self._began:5.1f} s] {text}", flush=True)
 
 
-def _status(socket: Path) -> dict[str, Any] | None:
-    try:
-        status: dict[str, Any] = ask(socket, "status")
-    except DaemonError:
-        return None
-    return status
-
-
-def _recordings(socket: Path) -> list[dict[str, Any]]:
-    try:
-        items: list[dict[str, Any]] = ask(socket, "recordings")
-    except DaemonError:
-        return []
-    return items
-
-
 def _receipt_problems(
     name: str, item: dict[str, Any], observer: WireObserver, publics: list[str]
 ) -> list[str]:
@@ -323,8 +301,6 @@ def _receipt_problems(
 
 
 def _revision(raw: bytes) -> int:
-    import json
-
     return int(json.loads(opened(raw)[1])["revision"])
 
 
