@@ -50,9 +50,9 @@ class Cancels:
 
     why: str
     phrases: tuple[Spoken, ...]
-    before: int
-    after: int
     effect: str  # no, doubt
+    before: int = -1  # at most so many syllables before the anchors; -1: not before them
+    after: int = -1
     inside: bool = False
     across: bool = False
     ends_clause: bool = False
