@@ -2,7 +2,8 @@
 
 - Which file is next is the desk's word; only one is claimed at a time, and only while connected.
 - Bytes are read as they are sent, by pread: memory does not grow with the file.
-- What has gone out is noted before it goes, so that what goes twice after a kill is known.
+- What goes out is noted before it goes, so that what goes twice after a kill is known: exactly below a
+  segment every 20 ms; faster, all but what went in the last 20 ms.
 - A file that cannot be sent blocks no other.
 """
 
@@ -24,7 +25,7 @@ from uplink.steps import Ended, FileFacts, Fin, Init, Outcome, Segment, Wait
 from uplink.window import Patience
 
 NOTE_BYTES = 4 * 1024 * 1024
-NOTE_S = 0.05
+NOTE_S = 0.02
 ACTIONS_A_TURN = 8  # then answers are looked at
 
 
