@@ -44,6 +44,9 @@ class FileIntake:
         self._hinted: dict[str, float] = {}
         for transfer in self._open.values():
             self._check_what_is_there(transfer)
+            if transfer.durable.covers(transfer.size_bytes) and transfer.size_bytes:
+                # Stopped while it was read back, most likely: the dock need not say `fin` again.
+                self._begin_verifying(transfer)
         blobs.sweep(frozenset(self._open))
 
     def take(self, dock: Dock, parts: tuple[str, ...], raw: bytes, sha256: str | None) -> list[Outgoing]:
@@ -172,9 +175,7 @@ class FileIntake:
         if not transfer.durable.covers(transfer.size_bytes):
             return [*out, self._answer(dock, file_id, "missing", transfer.durable, fin.nonce)]
         transfer.fin_nonce = fin.nonce
-        if transfer.phase is Phase.OPEN:
-            transfer.phase = Phase.VERIFYING
-            self._to_verify.append(file_id)
+        self._begin_verifying(transfer)
         return [*out, self._answer(dock, file_id, "verifying", transfer.durable, fin.nonce)]
 
     def _fin_of_ended(self, dock: Dock, file_id: str, fin: FileFin) -> list[Outgoing]:
@@ -208,6 +209,11 @@ class FileIntake:
                 kept.note_ranges(connection, transfer.file_id, ranges, self._office.now())
         transfer.note_durable()
         return [self._answer(dock, transfer.file_id, "ranges", transfer.durable)]
+
+    def _begin_verifying(self, transfer: Transfer) -> None:
+        if transfer.phase is Phase.OPEN:
+            transfer.phase = Phase.VERIFYING
+            self._to_verify.append(transfer.file_id)
 
     def _submit(self) -> None:
         while self._to_verify:
