@@ -44,6 +44,9 @@ class FileIntake:
         self._hinted: dict[str, float] = {}
         for transfer in self._open.values():
             self._check_what_is_there(transfer)
+            if transfer.durable.covers(transfer.size_bytes) and transfer.size_bytes:
+                # Stopped while it was read back, most likely: the dock need not say `fin` again.
+                self._begin_verifying(transfer)
         blobs.sweep(frozenset(self._open))
 
     def take(self, dock: Dock, parts: tuple[str, ...], raw: bytes, sha256: str | None) -> list[Outgoing]:
@@ -135,11 +138,11 @@ class FileIntake:
         transfer = Transfer(file_id, dock.dock, init.recording, init.attempt, init.size, init.sha256)
         try:
             self._blobs.create(file_id)
+            with database.writing(self._office.connection) as connection:
+                kept.add(connection, transfer, self._office.now())
         except StoreFull as e:
             self._blobs.drop(file_id)
             return [self._say(dock, file_id, "full", init.nonce, str(e))]
-        with database.writing(self._office.connection) as connection:
-            kept.add(connection, transfer, self._office.now())
         self._open[file_id] = transfer
         return [self._answer(dock, file_id, "ranges", transfer.durable, init.nonce)]
 
@@ -172,9 +175,7 @@ class FileIntake:
         if not transfer.durable.covers(transfer.size_bytes):
             return [*out, self._answer(dock, file_id, "missing", transfer.durable, fin.nonce)]
         transfer.fin_nonce = fin.nonce
-        if transfer.phase is Phase.OPEN:
-            transfer.phase = Phase.VERIFYING
-            self._to_verify.append(file_id)
+        self._begin_verifying(transfer)
         return [*out, self._answer(dock, file_id, "verifying", transfer.durable, fin.nonce)]
 
     def _fin_of_ended(self, dock: Dock, file_id: str, fin: FileFin) -> list[Outgoing]:
@@ -199,15 +200,20 @@ class FileIntake:
         if dock is None:
             return []
         if transfer.written:
+            ranges = transfer.durable.union(transfer.written)
             try:
                 self._blobs.sync(transfer.file_id)
+                with database.writing(self._office.connection) as connection:
+                    kept.note_ranges(connection, transfer.file_id, ranges, self._office.now())
             except StoreFull as e:
                 return self._full(dock, transfer, str(e))
-            with database.writing(self._office.connection) as connection:
-                ranges = transfer.durable.union(transfer.written)
-                kept.note_ranges(connection, transfer.file_id, ranges, self._office.now())
         transfer.note_durable()
         return [self._answer(dock, transfer.file_id, "ranges", transfer.durable)]
+
+    def _begin_verifying(self, transfer: Transfer) -> None:
+        if transfer.phase is Phase.OPEN:
+            transfer.phase = Phase.VERIFYING
+            self._to_verify.append(transfer.file_id)
 
     def _submit(self) -> None:
         while self._to_verify:
@@ -227,19 +233,23 @@ class FileIntake:
             self._end(transfer, kept.State.CHECKSUM)
             text = found.trouble or "the bytes read back are not the ones the manifest names"
             return [self._say(dock, found.file_id, "checksum", nonce, text)]
+        transfer.phase = Phase.OPEN  # where keeping it fails, the next `fin` tries again
         try:
-            self._blobs.adopt(found.file_id, transfer.sha256)
+            self._keep(transfer)
         except StoreFull as e:
-            transfer.phase = Phase.OPEN
             return self._full(dock, transfer, str(e))
-        with database.writing(self._office.connection) as connection:
-            now = self._office.now()
-            recordings.set_stored(connection, dock.dock, transfer.recording, now)
-            kept.end(connection, found.file_id, kept.State.DONE, now)
         del self._open[found.file_id]
         self._blobs.drop(found.file_id)
         self._office.count("files", dock.dock)
         return self._complete(dock, found.file_id, transfer.recording, transfer.size_bytes, nonce)
+
+    def _keep(self, transfer: Transfer) -> None:
+        """Put verified bytes into the store, and note that they are there."""
+        self._blobs.adopt(transfer.file_id, transfer.sha256)
+        with database.writing(self._office.connection) as connection:
+            now = self._office.now()
+            recordings.set_stored(connection, transfer.dock, transfer.recording, now)
+            kept.end(connection, transfer.file_id, kept.State.DONE, now)
 
     def _complete(
         self, dock: Dock, file_id: str, recording: str, size_bytes: int, nonce: str | None

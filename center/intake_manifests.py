@@ -44,8 +44,7 @@ class ManifestIntake:
                 manifest,
                 sealed.digest,
                 topic,
-                newest,
-                None if same is None else same.digest,
+                revisions.Held(newest, None if same is None else same.digest),
                 self._asked_s(dock, manifest, sealed.digest),
             )
             if decision.outcome in (revisions.Outcome.TAKE, revisions.Outcome.TAKE_INCOMPLETE):

@@ -16,6 +16,7 @@ from center.blobs import Blobs
 from center.catalogue import database, docks, registries
 from center.catalogue.docks import Dock
 from center.catalogue.evidence import Evidence
+from center.errors import StoreFull
 from center.intake_events import EventIntake
 from center.intake_files import FileIntake
 from center.intake_manifests import ManifestIntake
@@ -156,7 +157,7 @@ class Receiver:
             return work()
         except Refused as e:
             self._refused(name, inbound, e)
-        except (sqlite3.Error, OSError) as e:
+        except (StoreFull, sqlite3.Error, OSError) as e:
             # Said nothing, credited nothing: the dock sends again.
             log.error("the catalogue or store has trouble: %s", e)
             self._office.count("trouble.storage", name)
@@ -175,7 +176,7 @@ class Receiver:
             evidence = Evidence(name, inbound.topic, refused.code, str(refused), inbound.payload)
             try:
                 self._office.quarantine(evidence)
-            except sqlite3.Error as e:
+            except (StoreFull, sqlite3.Error) as e:
                 log.error("refused evidence cannot be kept: %s", e)
 
     def _dock_names(self) -> frozenset[str]:
