@@ -251,9 +251,7 @@ class _Target:
             self.verified_bytes += same
             if same == len(part):
                 return
-            if self._old_bytes > at + same:  # what was there is not the card's: away with it
-                os.ftruncate(self._fd, at + same)
-            self._old_bytes = 0
+            self._old_bytes = 0  # the rest is not the card's: written over, and cut at the end
             self._write(part[same:], at + same)
 
     def complete(self, size_bytes: int) -> None:
