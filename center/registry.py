@@ -21,7 +21,7 @@ from uplink.errors import Offline, TooLarge
 from uplink.ids import draw_id
 from uplink.messages.registry import REGISTRIES
 
-PUBLISH_WAIT_S = 10.0
+PUBLISH_WAIT_S = 5.0
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,17 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from systemd import daemon as systemd
 
 from daemon.board import SlotBoard, SlotView
-from daemon.clock import DockClock
 from daemon.control import Asker, ControlServer
-from daemon.counters import Counters
-from daemon.custody import Custody, enrol
 from daemon.heartbeat import Heartbeats
-from daemon.identity import load_identity
 from daemon.ingest.docking import Tools
-from daemon.ingest.ledger import Ledger
-from daemon.ingest.recover import recover_orphans
 from daemon.ingest.slotkeeper import SlotKeeper
+from daemon.parts import Parts, open_parts
 from daemon.settings import Settings
 from daemon.stages.first import FirstStage
 from daemon.stages.inspecting import RequestMaker
@@ -35,13 +29,9 @@ from daemon.stages.retag import RetagStage
 from daemon.stages.standard import StandardStage
 from daemon.stages.told import ToldStage
 from daemon.status import dock_json, recordings_json, show_json, slot_json
-from daemon.store import Store
-from daemon.store.database import from_text
 from daemon.telemetry import Telemetry
-from daemon.uplinking import Uplinking
-from daemon.vault import Vault
+from daemon.uplinking import make_uplink
 from daemon.worker import Worker
-from dock.profiles import Profiles, load_profiles
 from transcoder.client import Inspector
 
 _LOG = logging.getLogger(__name__)
@@ -49,39 +39,6 @@ _PING_S = 2.0
 _PIPELINE_LIMIT_S = 120.0
 _THOROUGH_LIMIT_S = 900.0  # a shift's longest file; the inspector's own limits end it long before
 _SLOTS_LIMIT_S = 90.0
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What is opened before anything runs."""
-
-    settings: Settings
-    store: Store
-    custody: Custody
-    vault: Vault
-    ledger: Ledger
-    profiles: Profiles
-    counters: Counters
-
-
-def open_parts(settings: Settings) -> Parts:
-    """Open the store, the key and the vault; enrol; mend what a kill left behind.
-
-    Raises StoreBusy, uplink.BadKey, dock.ProfileError, OSError.
-    """
-    profiles = load_profiles(settings.profiles)
-    store = Store(settings.store_file)
-    last = store.value("SELECT max(made_at) FROM events")
-    custody = Custody(load_identity(settings), DockClock(floor=from_text(last)))
-    if enrol(store, custody, settings.platform.records() if settings.platform else []):
-        _LOG.info("enrolled with platform %s", settings.platform_id)
-    vault, ledger = Vault(settings.vault), Ledger(store, custody)
-    vault.prepare()
-    unknown = recover_orphans(store, ledger, vault, profiles)
-    counters = Counters(store)
-    for _ in range(unknown):
-        counters.count("vault.unknown_file")
-    return Parts(settings, store, custody, vault, ledger, profiles, counters)
 
 
 class Service:
@@ -94,7 +51,7 @@ class Service:
         settings, custody = parts.settings, parts.custody
         self._telemetry = Telemetry(custody, settings.sha256)
         self._quick, self._thorough = Inspector(), Inspector()
-        self._uplink = Uplinking(parts, self._telemetry, self._beats, self._stop, self.wake)
+        self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake)
         self._board = SlotBoard([(s.number, s.label) for s in settings.slots], self._slot_changed)
         self._pipeline, self._deep = self._workers()
         tools = Tools(

@@ -12,6 +12,7 @@ from daemon.custody import Custody
 from daemon.revisions import bodydock_version
 from daemon.store import Store
 from daemon.store.database import from_text
+from uplink.dockside import StateWord
 from uplink.messages import CameraClaim, Clock, HealthMessage, SlotMessage, StateMessage
 
 
@@ -25,9 +26,9 @@ class Telemetry:
         self._since = custody.clock.now()
         self._version = bodydock_version()
 
-    def state(self, state: str) -> bytes:
-        """Return the payload of `up/state`: online, offline or stopping."""
-        return StateMessage(**self._common(), state=state, version=self._version).to_bytes()  # type: ignore[arg-type]
+    def state(self, state: StateWord) -> StateMessage:
+        """Return `up/state`: online, offline or stopping."""
+        return StateMessage(**self._common(), state=state, version=self._version)  # type: ignore[arg-type]
 
     def slot(self, view: SlotView) -> SlotMessage:
         camera = view.docking.camera if view.docking else None

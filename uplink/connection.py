@@ -109,6 +109,10 @@ class Connection:
                 self._unacknowledged_bytes -= self._unacknowledged.pop(notice.token, 0)
         return notice
 
+    def wake(self) -> None:
+        """Let `next` return now: there is other work for its thread."""
+        self._inbox.wake()
+
     def publish(
         self,
         topic: str,

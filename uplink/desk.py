@@ -38,7 +38,10 @@ class OutgoingManifest:
 
 @dataclass(frozen=True)
 class OutgoingFile:
-    """Bytes in the vault that the platform has not receipted.  `manifest`: the newest revision's digest."""
+    """Bytes in the vault that the platform has not receipted.  `manifest`: the newest revision's digest.
+
+    `sent_before_bytes`: what `file_progress` was last told to have gone out in this attempt.
+    """
 
     recording: str
     file_id: str
@@ -48,6 +51,7 @@ class OutgoingFile:
     size_bytes: int
     sha256: str
     manifest: str
+    sent_before_bytes: int = 0
 
 
 class Taken(Enum):
@@ -92,8 +96,11 @@ class Desk(Protocol):
     def take_receipt(self, recording: str, raw: bytes) -> Taken:
         """Verify and keep a receipt or a refusal for `recording` (the topic's)."""
 
-    def take_head(self, raw: bytes) -> tuple[Taken, ChainPoint | None]:
-        """Verify a head; with TAKEN, the point that the platform holds (None: nothing)."""
+    def take_head(self, raw: bytes, live: bool) -> tuple[Taken, ChainPoint | None]:
+        """Verify a head; with TAKEN, the point that the platform holds (None: nothing).
+
+        Not `live`: it came as retained and may be old, so it starts nothing but sending (trust.md).
+        """
 
     def take_registry(self, kind: str, raw: bytes) -> Taken:
         """Verify and keep a registry snapshot; a lower version changes nothing."""

@@ -27,6 +27,7 @@ class Inbox(Generic[T]):
         self._ready = threading.Condition()
         self._messages = 0
         self._bytes = 0
+        self._woken = False
         self.dropped = 0
 
     def put(self, notice: T) -> None:
@@ -51,10 +52,19 @@ class Inbox(Generic[T]):
             self._ready.notify()
             return fits
 
-    def take(self, timeout_s: float) -> T | None:
-        """Return the next item; None after `timeout_s` (or sooner, where only dropped ones waited)."""
+    def wake(self) -> None:
+        """Let `take` return, though nothing is there."""
         with self._ready:
-            if not self._items and not self._ready.wait_for(lambda: bool(self._items), timeout_s):
+            self._woken = True
+            self._ready.notify()
+
+    def take(self, timeout_s: float) -> T | None:
+        """Return the next item; None after `timeout_s`, or sooner: woken, or a dropped one's turn."""
+        with self._ready:
+            if not self._items:
+                self._ready.wait_for(lambda: self._items or self._woken, timeout_s)
+                self._woken = False
+            if not self._items:
                 return None
             item, size_bytes, acknowledge = self._items.popleft()
             if item is not None and size_bytes:

@@ -225,6 +225,9 @@ class Transfer:
         if answer.lease > self.lease or answer.status != "ranges":
             self.lease = answer.lease
             self._go(Step.ASKING, now)
+            if answer.status in ("full", "error"):
+                self.why = answer.text or answer.status
+                self._patience.start(now)  # what was refused just now would be again
             return
         if ranges != self.durable:
             self._hold(ranges, self._sent.union(ranges), now)
@@ -236,7 +239,7 @@ class Transfer:
             case "checksum" | "conflict":
                 self._end(Outcome.NEW_ATTEMPT, answer.status)
             case "full":
-                self._end(Outcome.AGAIN, "the platform has no room")
+                self._end(Outcome.FULL, "the platform has no room")
             case _ if self.step is Step.ASKING:
                 self._take_init_answer(answer, ranges, now)
             case _:

@@ -21,6 +21,7 @@ class Step(Enum):
 class Outcome(Enum):
     DELIVERED = "delivered"  # a receipt was taken
     AGAIN = "again"  # later, with the same file_id
+    FULL = "full"  # later; the platform has no room for any file now
     NEW_ATTEMPT = "new_attempt"  # this file_id is used up
 
 

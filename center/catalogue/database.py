@@ -44,7 +44,7 @@ def reading(folder: Folder) -> Iterator[sqlite3.Connection]:
         connection.execute("SELECT 1 FROM docks LIMIT 1")
     except sqlite3.Error as e:
         raise BadFolder(
-            f"no catalogue to read in {folder.root} ({e}): `bodydock center docks add` makes it"
+            f"no catalogue to read in {folder.root} ({e}): `bodydock center keys`, then `docks add`"
         ) from None
     try:
         yield connection

@@ -5,6 +5,7 @@ The one place where the CLI imports `center`, inside functions: a dock need not 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,6 +76,7 @@ def init(name: str, store: str, broker_host: str, broker_port: int, root: Path) 
     from pydantic import ValidationError
 
     from center import settings
+    from center.catalogue import database
 
     try:
         made = settings.Settings(
@@ -85,6 +87,7 @@ def init(name: str, store: str, broker_host: str, broker_port: int, root: Path) 
         raise click.ClickException(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     with told():
         settings.make(_folder(root), made)
+        database.open_for_writing(_folder(root)).close()
     click.echo(f"center {name} in {root}: next `bodydock center keys`", err=True)
 
 
@@ -140,7 +143,7 @@ def docks_add(file: str, fingerprint: str | None, root: Path) -> None:
     folder = _folder(root)
     with told():
         chosen = settings.load(folder)
-        given = click.get_binary_stream("stdin").read(1024 * 1024) if file == "-" else None
+        given = sys.stdin.buffer.read(1024 * 1024) if file == "-" else None
         applicant = enrolment.read(enrolment.read_source(file, given), file)
     if not _confirmed(applicant, fingerprint, interactive=given is None):
         click.echo("the fingerprint is another: nothing was changed. Is FILE from this very dock?", err=True)
@@ -390,4 +393,7 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # ids whole, for who reads a pipe
+    console.print(table)

@@ -69,7 +69,5 @@ def dock(tmp_path: Path) -> Iterator[Dock]:
 def listing(files: dict[bytes, int], explained: dict[bytes, int] | None = None) -> Listing:
     """Return a listing of paths with sizes, as the generic profile reads it."""
     entries = tuple(Entry(path, size, 1_764_000_000_000_000_000) for path, size in files.items())
-    left = tuple(
-        Explained(path, size, Reason.UNREADABLE, "test") for path, size in (explained or {}).items()
-    )
+    left = tuple(Explained(path, size, Reason.UNREADABLE, "test") for path, size in (explained or {}).items())
     return listing_of(Scan(entries, left), load_profiles().by_name("generic"))

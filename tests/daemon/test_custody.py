@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from daemon.clock import DockClock
@@ -26,7 +28,7 @@ def test_events_are_numbered_without_gaps_and_joined_by_digest(dock: Dock) -> No
     events = chain(dock)
     assert [event.n for event, _ in events] == [0, 1, 2]
     assert events[0][0].prev is None
-    for (_, before), (event, _) in zip(events, events[1:], strict=False):
+    for (_, before), (event, _) in pairwise(events):
         assert event.prev == before
     assert [event.kind for event, _ in events] == ["enrolled", "attached", "listed"]
 

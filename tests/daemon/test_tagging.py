@@ -11,9 +11,11 @@ AT = datetime(2026, 11, 4, 1, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def case(name: str, officers: list[str], since: datetime | None = None, until: datetime | None = None) -> CaseRow:
-    values = {"from": since, "to": until}
-    return CaseRow(case=name, officers=officers, place="光明路12号", matter="entry_inspection", **values)
+def case(
+    name: str, officers: list[str], since: datetime | None = None, until: datetime | None = None
+) -> CaseRow:
+    row = CaseRow(case=name, officers=officers, place="光明路12号", matter="entry_inspection")
+    return row.model_copy(update={"since": since, "until": until})
 
 
 def registries(*cases: CaseRow, cameras: tuple[CameraRow, ...] = ()) -> Registries:
@@ -26,7 +28,9 @@ UNNAMED = TagFacts(serial="CAM1", name_officer=None, started_at=AT)
 
 
 def test_officer_from_the_name_and_the_one_case_at_that_time() -> None:
-    found = tag(NAMED, None, registries(case("C1", ["J1"], AT - HOUR, AT + HOUR), case("C2", ["J1"], AT + HOUR)))
+    found = tag(
+        NAMED, None, registries(case("C1", ["J1"], AT - HOUR, AT + HOUR), case("C2", ["J1"], AT + HOUR))
+    )
     assert found.officer is not None
     assert (found.officer.officer, found.officer.name, found.officer.by) == ("J1", "王伟", "name")
     assert [(c.case, c.by, c.registry_version) for c in found.cases] == [("C1", "registry", 3)]

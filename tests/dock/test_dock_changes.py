@@ -66,8 +66,8 @@ def test_add_then_change_is_one_camera() -> None:
     assert known.seen("/dev/sda", bare) == []
     assert known.seen("/dev/sda", device()) == [Present(device())]
     assert known.seen("/dev/sda", device()) == []
-    assert known.removed("/dev/sda") == [Gone("/dev/sda", 9)]
-    assert known.removed("/dev/sda") == []
+    assert known.seen("/dev/sda", None) == [Gone("/dev/sda", 9)]
+    assert known.seen("/dev/sda", None) == []
 
 
 def test_another_medium_is_another_camera() -> None:
@@ -125,7 +125,7 @@ def test_any_storm_leaves_what_is_there_and_reports_in_turns_b17(events: list[tu
         node = f"/dev/sd{letter}"
         last[letter] = medium
         seen = replace(device(), node=node, diskseq=medium)
-        said[letter] += known.seen(node, seen) if medium else known.removed(node)
+        said[letter] += known.seen(node, seen if medium else None)
     for letter, reports in said.items():
         assert [isinstance(report, Present) for report in reports] == [
             index % 2 == 0 for index in range(len(reports))

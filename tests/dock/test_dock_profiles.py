@@ -28,7 +28,7 @@ def examples() -> Iterator[tuple[CameraProfile, NameExample]]:
 
 
 @pytest.mark.parametrize(
-    ("profile", "example"), examples(), ids=lambda value: getattr(value, "name", "").rpartition("/")[2]
+    ("profile", "example"), list(examples()), ids=lambda value: getattr(value, "name", "").rpartition("/")[2]
 )
 def test_examples_hold(profile: CameraProfile, example: NameExample) -> None:
     assert (profile.kind_of(example.name) or "left_out") == example.kind

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dock.reader import Handles, read_exactly
 from dock.samples import (
     BLOCK_BYTES,
     BLOCKS,
@@ -82,6 +86,15 @@ def test_times_agree_but_for_fats_step_and_zones_b07(apart_s: float, agree: bool
     assert times_agree(NOW_NS, other_ns) is agree
     assert might_be_known(len(CONTENT), other_ns, stored) is agree
     assert probably_known(replace(stored, modified_ns=other_ns), stored) is agree
+
+
+def test_samples_are_taken_from_an_open_file_of_a_card(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(CONTENT)
+    with Handles().add(os.open(path, os.O_RDONLY)) as reader:
+        taken = take_samples(partial(read_exactly, reader), len(CONTENT), NOW_NS, SEED)
+        assert taken == samples(CONTENT)
+        assert read_exactly(reader, len(CONTENT) - 3, 10) == CONTENT[-3:]
 
 
 def test_a_seed_of_another_length_is_refused() -> None:

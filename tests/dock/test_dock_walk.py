@@ -33,7 +33,8 @@ ODD_NAMES = [
 
 
 def by_path(listing: Listing) -> dict[bytes, CardFile | Explained]:
-    return {entry.path: entry for entry in (*listing.files, *listing.explained)}
+    entries: list[CardFile | Explained] = [*listing.files, *listing.explained]
+    return {entry.path: entry for entry in entries}
 
 
 def test_names_of_every_kind_are_listed_pulled_and_shown_b02_b19(

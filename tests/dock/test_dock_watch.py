@@ -6,11 +6,12 @@ import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import dock.detect
-from dock.detect import DeviceWatch, Present
+from dock.detect import DeviceWatch, Gone, Present
 from dock.mount import mounted
 from dock.presence import is_present
 from tests.dock.conftest import MakeCamera
@@ -49,6 +50,21 @@ def test_an_overrun_of_the_socket_loses_no_camera_b17(
         assert sorted(device.serial for device in came if device.node in ours) == ["ONE", "TWO"]
 
 
+def test_events_of_a_camera_that_is_another_by_now_say_nothing_b17(card: Path, camera: MakeCamera) -> None:
+    cam = camera(card)
+    with DeviceWatch() as watch:
+        watch.changes(0)
+        for _ in range(5):
+            cam.plug()
+            settle()
+            cam.unplug()
+        cam.plug()
+        settle()
+        said = [change for _ in range(30) for change in watch.changes(0)]
+        ours = [c for c in said if not isinstance(c, Gone) and c.device.serial == "BWC0042"]
+        assert [(type(c), c.device.node) for c in ours] == [(Present, cam.node)]
+
+
 def test_a_storm_is_one_camera_b17(card: Path, camera: MakeCamera, watch: DeviceWatch) -> None:
     cam = camera(card)
     cam.plug()
@@ -57,6 +73,28 @@ def test_a_storm_is_one_camera_b17(card: Path, camera: MakeCamera, watch: Device
     settle()
     later = [change for _ in range(3) for change in watch.changes(0)]
     assert [c for c in later if isinstance(c, Present) and c.device.node == cam.node] == []
+
+
+def test_what_was_seen_before_an_exception_is_still_said_b17(
+    card: Path, camera: MakeCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = camera(card, "ONE", "1"), camera(card, "TWO", "2")
+    read: Callable[..., object] = dock.detect._read
+
+    def fail_at_two(entry: Any) -> object:
+        if entry.device_node == two.node:
+            monkeypatch.setattr(dock.detect, "_read", read)
+            raise RuntimeError("bug in the second event")
+        return read(entry)
+
+    with DeviceWatch() as watch:
+        watch.changes(0)
+        one.plug()
+        settle()
+        two.plug()
+        settle()
+        monkeypatch.setattr(dock.detect, "_read", fail_at_two)
+        assert len(wait_all_present(watch, {one.node, two.node})) == 2
 
 
 @pytest.mark.parametrize(
@@ -79,6 +117,22 @@ def test_an_exception_in_the_watch_is_mended_by_listing_anew_b17(
     read: Callable[..., object] = dock.detect._read
     monkeypatch.setattr(dock.detect, "_read", fail)
     assert wait_present(watch, cam.node).serial == "BWC0042"
+
+
+def test_without_udev_a_call_waits_and_a_later_one_finds_everything_b17(
+    card: Path, camera: MakeCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(context: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    cam = camera(card)
+    cam.plug()
+    settle()
+    with DeviceWatch() as watch, monkeypatch.context() as broken:
+        broken.setattr(dock.detect, "_listen", fail)
+        assert watch.changes(0.01) == []
+        broken.undo()
+        assert wait_present(watch, cam.node).serial == "BWC0042"
 
 
 def test_partitions_are_found_each_once_a04(

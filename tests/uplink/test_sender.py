@@ -213,7 +213,7 @@ def test_a_segment_that_reached_nobody_is_not_sent_d19() -> None:
 
 @pytest.mark.parametrize(
     ("status", "outcome"),
-    [("checksum", Outcome.NEW_ATTEMPT), ("conflict", Outcome.NEW_ATTEMPT), ("full", Outcome.AGAIN)],
+    [("checksum", Outcome.NEW_ATTEMPT), ("conflict", Outcome.NEW_ATTEMPT), ("full", Outcome.FULL)],
 )
 def test_a_refused_transfer_ends_with_a_reason(status: str, outcome: Outcome) -> None:
     sender = transfer(MIB)

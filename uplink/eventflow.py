@@ -1,0 +1,85 @@
+"""Which events of the chain go next: pure, time is given.
+
+- From what the platform's head says, at most 200 beyond it; after silence from the head again.
+- The dock never waits for a head: without one it starts at its first event, after a moment in which
+  a retained one would have come (mqtt.md).
+- A head that is none of the events on the way (the platform forgot, or holds another history) starts
+  again from there; what that means beyond sending, the desk decides.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from uplink.messages.base import ChainPoint
+from uplink.window import Patience
+
+MOST_BEYOND_HEAD = 200
+HEAD_GRACE_S = 0.5
+
+
+class EventFlow:
+    """Where the chain has been sent to.  `draw`: 0 to 1 (random.random)."""
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self._held: ChainPoint | None = None
+        self._on_the_way: deque[ChainPoint] = deque()
+        self._patience = Patience(draw)
+        self._not_before = 0.0
+
+    def connected(self, now: float, *, head_known: bool) -> None:
+        """What was on the way may be lost: from the head again."""
+        self._restart()
+        self._patience.reset(now)
+        self._not_before = now if head_known else now + HEAD_GRACE_S
+
+    def head(self, at: ChainPoint | None, now: float) -> None:
+        """The platform holds the chain up to `at` (None: nothing of it)."""
+        self._not_before = 0.0
+        if at in self._on_the_way:
+            while self._on_the_way.popleft() != at:
+                pass
+            self._patience.reset(now)
+        elif at != self._held:
+            self._on_the_way.clear()
+            self._patience.reset(now)
+        elif self._patience.ran_out:
+            self._patience.expire()  # a receiver is there: what it did not hear goes now
+        self._held = at
+
+    def wanted(self, now: float) -> tuple[ChainPoint | None, int]:
+        """Return after which event to go on, and how many events may go at most now."""
+        if now < self._not_before:
+            return None, 0
+        self._not_before = 0.0
+        if self._on_the_way and now >= self._patience.due_at:
+            self._restart()
+            self._patience.start(now)
+        return self._cursor, MOST_BEYOND_HEAD - len(self._on_the_way)
+
+    def sent(self, at: ChainPoint, now: float) -> None:
+        if not self._on_the_way and not self._patience.ran_out:
+            self._patience.reset(now)
+        self._on_the_way.append(at)
+
+    def nobody(self, now: float) -> None:
+        """An event reached nobody: not sent.  Tried again after the timer, or when a head comes."""
+        if now >= self._not_before:
+            self._restart()
+            self._patience.start(now)
+            self._not_before = self._patience.due_at
+
+    @property
+    def due_at(self) -> float | None:
+        """When `wanted` would say something else by itself; None: not before something is heard."""
+        if self._not_before:
+            return self._not_before
+        return self._patience.due_at if self._on_the_way else None
+
+    @property
+    def _cursor(self) -> ChainPoint | None:
+        return self._on_the_way[-1] if self._on_the_way else self._held
+
+    def _restart(self) -> None:
+        self._on_the_way.clear()

@@ -1,0 +1,100 @@
+"""What comes down from the platform: handed to the desk, which verifies, and to the flows it moves.
+
+- Nothing is believed here: heads, receipts and registries count only as the desk took them.
+- What cannot be read, was delivered as retained or is not for this dock is counted by a stable code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from uplink.broker import Inbound
+from uplink.courier import Courier
+from uplink.desk import Desk, Taken
+from uplink.envelope import declared_kind, peek
+from uplink.errors import Refused
+from uplink.eventflow import EventFlow
+from uplink.inbound import Route, route
+from uplink.manifestflow import ManifestFlow
+from uplink.messages.receipt import Refusal
+from uplink.topics import DockTopics
+
+OnCommand = Callable[[str, Inbound], None]
+
+
+class Reception:
+    """For the link's one thread.  `on_command(verb, message)`: without it commands are counted only."""
+
+    def __init__(
+        self,
+        topics: DockTopics,
+        desk: Desk,
+        events: EventFlow,
+        manifests: ManifestFlow,
+        courier: Courier,
+        on_command: OnCommand | None,
+    ) -> None:
+        self._topics = topics
+        self._desk = desk
+        self._events = events
+        self._manifests = manifests
+        self._courier = courier
+        self._on_command = on_command
+        self.head_known = False
+
+    def take(self, message: Inbound, now: float) -> bool:
+        """Take one message; whatever is wrong with it is counted.
+
+        True if the desk may have something new to send after it.
+        """
+        found = route(self._topics, message)
+        if isinstance(found, str):
+            self._desk.count(found)
+            return False
+        if message.response_topic is not None and found.what != "command":
+            self._desk.count("ignored.response_topic")
+        try:
+            self._dispatch(found, message, now)
+        except Refused as e:
+            self._desk.count(f"refused.{found.what}.{e.code}")
+        return found.what != "file"
+
+    def _dispatch(self, found: Route, message: Inbound, now: float) -> None:
+        match found.what:
+            case "receipt":
+                self._take_receipt(found.name, message.payload, now)
+            case "head":
+                self._take_head(message, now)
+            case "file":
+                self._courier.answered(found.name, message.payload, now)
+            case "registry" if not message.payload:
+                self._desk.count("ignored.registry.empty")  # a cleared one changes nothing
+            case "registry":
+                self._desk.take_registry(found.name, message.payload)
+            case "reconciliation":
+                self._desk.take_reconciliation(message.payload)
+            case "command" if self._on_command is not None:
+                self._on_command(found.name, message)
+            case "command":
+                self._desk.count("unsupported.command")
+
+    def _take_receipt(self, recording: str, raw: bytes, now: float) -> None:
+        taken = self._desk.take_receipt(recording, raw)
+        if taken not in (Taken.TAKEN, Taken.KNOWN):
+            return
+        # Verified by the desk just now: only which of the two it is has to be read.
+        self._manifests.answered(now)
+        if declared_kind(raw) == "receipt":
+            self._courier.receipted(recording)
+        else:
+            self._courier.refused(recording, Refusal.parse(peek(raw, "refusal")).code)
+
+    def _take_head(self, message: Inbound, now: float) -> None:
+        live = not message.retained
+        taken, at = self._desk.take_head(message.payload, live)
+        if taken is not Taken.TAKEN:
+            return
+        self.head_known = True
+        self._events.head(at, now)
+        if live:
+            self._courier.head_came(now)
