@@ -73,11 +73,24 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def make_large(path: Path, *, seconds: int, mib: int) -> None:
+    """Make the compliant recording: the notice at its start, the index at its end as cameras write it."""
+    make_recording(
+        path,
+        seconds=seconds,
+        notice=DATA / "speech/notice-08.flac",
+        started_at=STARTED_AT,
+        target_bytes=mib * 1024 * 1024,
+        moov_first=False,
+    )
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("--require-speech", action="store_true", help="fail where no speech model is there")
     parser.add_argument("--labels", type=Path, default=LABELS, help="what is expected (JSON)")
     parser.add_argument("--capture", type=Path, help="keep the messages that were on the wire here")
+    parser.add_argument("--recording", type=Path, help="take this file instead of making the large recording")
     parser.add_argument("--mib", type=int, default=64, help="size of the large recording")
     parser.add_argument("--rate", type=int, default=12, help="limit of the uplink, MiB per second")
     parser.add_argument(
@@ -97,7 +110,6 @@ class Demo:
         self._began = time.monotonic()
 
     def run(self) -> int:
-        self._say("making a recording (H.264 and AAC in MP4, with a clock and a spoken notice)")
         cards, expected = self._make_cards()
         labels = labelling.load(self._options.labels, speech=self._speech)
         with ExitStack() as stack:
@@ -126,14 +138,7 @@ class Demo:
         first, second = self._folder / "camera-1", self._folder / "camera-2"
         for camera in (first, second):
             (camera / "DCIM").mkdir(parents=True)
-        make_recording(
-            first / "DCIM" / LARGE,
-            seconds=30,
-            notice=DATA / "speech/notice-08.flac",
-            started_at=STARTED_AT,
-            target_bytes=self._options.mib * 1024 * 1024,
-            moov_first=False,
-        )
+        self._make_large(first / "DCIM" / LARGE)
         real = DATA / "footage" / REAL
         name = REAL
         if real.exists():
@@ -156,6 +161,13 @@ class Demo:
             shutil.rmtree(camera)
             cards.append((image, serial, port))
         return cards, [LARGE, name]
+
+    def _make_large(self, path: Path) -> None:
+        if self._options.recording is not None:
+            shutil.copyfile(self._options.recording, path)
+            return
+        self._say("making a recording (H.264 and AAC in MP4, with a clock and a spoken notice)")
+        make_large(path, seconds=30, mib=self._options.mib)
 
     def _deliver(self, office: SmallOffice, cameras: list[rig.LoopCamera], expected: list[str]) -> None:
         officers, cases = self._folder / "officers.csv", self._folder / "cases.csv"
