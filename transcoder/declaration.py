@@ -41,6 +41,13 @@ def judge(text: str, wording: Wording | None = None) -> Declaration | None:
     return max(found, key=_rank, default=None)
 
 
+def hints(text: str, wording: Wording | None = None) -> bool:
+    """Whether a text has anything in it that a declaration is made of: worth listening to again."""
+    wording = wording or shipped_wording()
+    heard = _Heard(sound_of(text), wording)
+    return any(heard.hits[name] for name in wording.hints)
+
+
 def _rank(found: Declaration) -> tuple[bool, bool, float, int]:
     return found.cancelled is None, not found.doubted, round(found.score, 6), found.end - found.start
 
@@ -113,6 +120,8 @@ class _Heard:
     def _reaches(self, cancel: Cancels, hit: Hit, anchors: Sequence[Hit]) -> bool:
         start, end = anchors[0].start, anchors[-1].end
         if self.harmless.issuperset(range(hit.start, hit.end)) or self._excused(cancel, hit):
+            return False
+        if cancel.whole and any(anchor.start < hit.start < anchor.end for anchor in anchors):
             return False
         if hit.start < start:
             near = start - hit.end <= cancel.before

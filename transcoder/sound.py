@@ -85,7 +85,9 @@ def _decode(
             live = container.streams[stream.index]
             live.codec_context.thread_count = 1
             yield from _pieces(container, live, zero_s, seconds, tally)
-    except (Unreadable, *MEDIA_ERRORS):
+    except Unreadable:
+        tally.errors += 1
+    except MEDIA_ERRORS:
         tally.errors += 1
 
 

@@ -1,8 +1,8 @@
 """Listening: voice activity first, then the recogniser over pieces of speech, until a declaration is heard.
 
 - Only arrays are handed to faster-whisper: its own `decode_audio` fails beside PyAV 19.
-- Silence costs more than speech (G03) and is invented words (G09): what no voice is in is never recognised.
-- One temperature, a limit on tokens, no prompt and no hotwords: a prompt comes back as the transcript of noise.
+- Silence costs more than speech (G03) and is invented words (G09): what has no voice is not recognised.
+- One temperature, a limit on tokens, no prompt and no hotwords: a prompt comes back as what noise said.
 - Quiet speech is made louder before voice activity is looked for (G08).
 - Pieces keep their own time; pauses are not cut out (G07).  A notice is timed from the start of the utterance
   that it is in.
@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from transcoder.declaration import Declaration, judge
+from transcoder.declaration import Declaration, hints, judge
 from transcoder.errors import SpeechUnavailable
 from transcoder.models import model_digest
-from transcoder.notice import Heard
+from transcoder.notice import Heard, Outcome
 from transcoder.recording import Inspected
 from transcoder.sound import RATE_HZ, Audio, first_sound_s, read_head
 from transcoder.wording import shipped_wording
@@ -36,6 +36,8 @@ _LONGEST_LEAD_S = 10.0  # an utterance that began longer ago is not what the not
 _UNSURE_LOGPROB = -0.9
 _REPEATING = 2.4  # compression ratio: looped words (G09)
 _MAX_TOKENS = 180
+_SLOWER = 1.12  # echo and telephone bands are understood better a little slower
+_SLOWED_AT_MOST_S = 29.0 / _SLOWER
 _FEW_SYLLABLES_PER_S = 0.8
 
 
@@ -91,22 +93,18 @@ class WhisperListener:
         return self._search(audio, utterances, button_s, ends)
 
     def _search(self, audio: Audio, utterances: Sequence[Utterance], button_s: float, ends: float) -> Heard:
-        wording = shipped_wording()
         best: Heard | None = None
         unsure_s = heard_s = 0.0
         for start_s, end_s in _pieces(utterances):
             if time.monotonic() > ends:
                 return Heard("timeout", button_s, score=best.score if best else None)
-            piece = self._recognise(audio, start_s, end_s)
+            piece, found = self._understand(audio, start_s, end_s)
             heard_s += end_s - start_s
             unsure_s += 0.0 if piece.sure else end_s - start_s
-            found = judge(piece.text, wording)
             if found is None or found.cancelled is not None:
                 continue
-            sure = piece.sure and not found.doubted and found.score >= wording.confirm
-            outcome = "declared" if sure else "unclear" if found.score >= wording.doubt else "nothing"
-            at_s = _begins(piece, found, utterances)
-            heard = Heard(outcome, button_s, at_s, found.words, found.score)
+            outcome = _outcome(piece, found)
+            heard = Heard(outcome, button_s, _begins(piece, found, utterances), found.words, found.score)
             if outcome == "declared":
                 return heard
             if best is None or (heard.score or 0.0) > (best.score or 0.0):
@@ -114,11 +112,29 @@ class WhisperListener:
         if best is not None and best.outcome == "unclear":
             return best
         # Where most of what was said could not be made out, nobody can say that no notice was given (G08).
-        outcome = "unclear" if unsure_s * 2 > heard_s else "nothing"
-        return Heard(outcome, button_s, score=best.score if best else None)
+        lost = unsure_s * 2 > heard_s
+        return Heard("unclear" if lost else "nothing", button_s, score=best.score if best else None)
 
-    def _recognise(self, audio: Audio, start_s: float, end_s: float) -> Piece:
+    def _understand(self, audio: Audio, start_s: float, end_s: float) -> tuple[Piece, Declaration | None]:
+        """Recognise a stretch; again, slower, where only words of a notice were caught."""
+        piece = self._recognise(audio, start_s, end_s)
+        found = judge(piece.text)
+        if found is not None and (found.cancelled is not None or _outcome(piece, found) == "declared"):
+            return piece, found
+        if not hints(piece.text) or end_s - start_s > _SLOWED_AT_MOST_S:
+            return piece, found
+        slower = self._recognise(audio, start_s, end_s, _SLOWER)
+        again = judge(slower.text)
+        if again is None or again.cancelled is not None:
+            return piece, found
+        better = found is None or again.score > found.score
+        return (slower, again) if better else (piece, found)
+
+    def _recognise(self, audio: Audio, start_s: float, end_s: float, slower: float = 1.0) -> Piece:
         clip = _louder(audio[max(0, round(start_s * RATE_HZ)) : round(end_s * RATE_HZ)])
+        if slower != 1.0:
+            at = np.linspace(0, len(clip) - 1, int(len(clip) * slower))
+            clip = np.interp(at, np.arange(len(clip)), clip).astype(np.float32)
         segments, _ = self._loaded().transcribe(
             clip,
             language="zh",
@@ -135,9 +151,9 @@ class WhisperListener:
             sure = sure and segment.avg_logprob > _UNSURE_LOGPROB and segment.compression_ratio < _REPEATING
             for word in segment.words or ():
                 text.append(word.word)
-                starts += [start_s + float(word.start)] * len(word.word)
+                starts += [start_s + float(word.start) / slower] * len(word.word)
             text.append(" ")
-            starts.append(start_s + float(segment.end))
+            starts.append(start_s + float(segment.end) / slower)
         joined = "".join(text)
         if len(joined.strip()) < _FEW_SYLLABLES_PER_S * (end_s - start_s - 2 * _PAD_S):
             sure = False
@@ -156,6 +172,13 @@ class WhisperListener:
         return self._model
 
 
+def _outcome(piece: Piece, found: Declaration) -> Outcome:
+    wording = shipped_wording()
+    if piece.sure and not found.doubted and found.score >= wording.confirm:
+        return "declared"
+    return "unclear" if found.score >= wording.doubt else "nothing"
+
+
 def _reach_s(run: Sequence[Inspected], pre_record_s: float | None, search_s: float) -> float:
     """How much to decode: the first sound may come late, but not beyond a pre-record nobody told of."""
     lengths = [r.duration_s for r in run]
@@ -172,7 +195,8 @@ def _louder(audio: Audio) -> Audio:
     blocks = centred[: count * (RATE_HZ // 10)].reshape(count, -1)
     level = float(np.percentile(np.sqrt(np.mean(blocks**2, axis=1)), 90))
     gain = min(_MAX_GAIN, max(1.0, _LOUD / max(level, 1e-6)))
-    return np.clip(centred * np.float32(gain), -1.0, 1.0)
+    louder: Audio = np.clip(centred * np.float32(gain), -1.0, 1.0).astype(np.float32)
+    return louder
 
 
 def _utterances(audio: Audio) -> list[Utterance]:
