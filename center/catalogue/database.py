@@ -19,6 +19,7 @@ from center.errors import BadFolder, StoreFull
 from center.settings import Folder
 
 BUSY_S = 10.0
+WAL_KEEP_BYTES = 16 * 1024 * 1024  # after a reader held it up, the WAL shrinks again
 
 
 def open_for_writing(folder: Folder) -> sqlite3.Connection:
@@ -28,6 +29,7 @@ def open_for_writing(folder: Folder) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_KEEP_BYTES}")
         with folder.locked("migrations"):
             MIGRATIONS.apply(sqlite_utils.Database(connection))
     except (sqlite3.Error, OSError) as e:

@@ -153,7 +153,9 @@ def docks_add(file: str, fingerprint: str | None, root: Path) -> None:
     identity = applicant.identity
     done = "enrolled" if new else "was enrolled already"
     click.echo(
-        f"dock {identity.dock} (site {identity.site}) {done}; the broker's rights: {folder.acl}", err=True
+        f"dock {identity.dock} (site {identity.site}) {done}. The broker's rights are in {folder.acl}: "
+        "have it read them again (mosquitto: SIGHUP)",
+        err=True,
     )
 
 

@@ -121,10 +121,11 @@ def test_an_event_that_names_a_manifest_which_does_not_come_asks_for_it(
     bench.event(dock, dock.event("tagged", committed, recording=FOOTAGE.recording))
 
     assert bench.refusals(bench.tick(1.5)) == [], "manifests follow their events: time to come"
-    bench.tick(1.5)
-    (refusal,) = bench.refusals(bench.tick(2.0))
+    (refusal,) = bench.refusals(bench.tick(1.5) + bench.tick(2.0))
     assert (refusal.code, refusal.manifest, refusal.sha256) == ("later", manifest.digest, FOOTAGE.sha256)
     assert refusal.reason.startswith("missing")
+    bench.start()
+    assert len(bench.refusals(bench.tick() + bench.tick(4.0))) == 1, "a restart forgets no question"
     bench.manifest(dock, FOOTAGE, manifest)
     assert bench.refusals(bench.tick(100.0)) == []
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from center import blobs, intake_files, receipting
-from center.catalogue import database, recordings
+from center.catalogue import database, recordings, registries
 from center.catalogue import transfers as kept
 from center.settings import Limits
 from tests.center.bench import Bench
@@ -59,7 +59,17 @@ def test_credit_is_cumulative_and_a_restart_goes_on_under_a_new_lease_k04(
     assert bench.stored(FOOTAGE) == FOOTAGE.data
 
 
-def test_a_lease_never_goes_back(bench: Bench) -> None:
+def test_a_lease_never_goes_back_even_where_the_clock_does(bench: Bench) -> None:
+    assert registries.next_lease(bench.office.connection, 0) == bench.office.lease + 1
+    far_s = 2 * bench.office.lease
+    assert registries.next_lease(bench.office.connection, far_s) == far_s
+    bench.office.connection.execute("UPDATE center SET value = 1")  # a restored catalogue
+    bench.start()
+    assert bench.office.lease > 1_700_000_000_000, "Unix milliseconds"
+    assert registries.next_lease(bench.office.connection, 0) == bench.office.lease + 1
+
+
+def test_each_start_has_a_higher_lease(bench: Bench) -> None:
     leases = []
     for _ in range(3):
         bench.start()
@@ -196,6 +206,23 @@ def test_a_full_disk_is_said_and_mended_by_room(tiny: Path) -> None:
         assert len(bench.receipts(bench.transfer(dock, large, digest))) == 1
         assert bench.stored(large) == large.data
         assert bench.counted("bug") == 0
+
+
+def test_killed_between_store_and_catalogue_no_byte_goes_again(
+    bench: Bench, dock: ScriptedDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = dock.manifest(FOOTAGE)
+    bench.manifest(dock, FOOTAGE, manifest)
+    with monkeypatch.context() as patch:
+        kill_at(patch, blobs.Blobs, "adopt", after=True)
+        with pytest.raises(Killed):
+            bench.transfer(dock, FOOTAGE, manifest.digest)
+
+    bench.start()
+    bench.until(lambda: bool(bench.receipts(bench.said)))  # it reads back by itself: no `fin` needed
+
+    assert ranges(bench, bench.said)[0] == [(0, len(FOOTAGE.data))]
+    assert bench.stored(FOOTAGE) == FOOTAGE.data
 
 
 class Killed(BaseException):
