@@ -32,6 +32,9 @@ Confidential = Literal["state_secret", "trade_secret", "privacy"]  # article 23,
 KeyContent = Literal["perishable_evidence", "words_and_looks", "interview", "documents"]  # article 14
 
 
+Hours = Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]
+
+
 class Signer(Wire):
     person: Short
     role: Short
