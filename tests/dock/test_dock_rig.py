@@ -42,13 +42,21 @@ def start(image: Path, mounts: Path) -> subprocess.Popen[str]:
     )
 
 
+def hear(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()[1]
+    told: list[str] = json.loads(line)
+    return told
+
+
 @pytest.mark.parametrize("ending", ["ctrl-c", "end of input"])
 def test_nothing_is_left_of_two_rigs_side_by_side(
     card: Path, tmp_path: Path, udevd: None, ending: str
 ) -> None:
     image = rig.make_card(tmp_path / "a.img", card)
     processes = [start(image, tmp_path / f"mnt{number}") for number in (1, 2)]
-    told = [json.loads(process.stdout.readline()) for process in processes if process.stdout]
+    told = [hear(process) for process in processes]
     (one, one_port, _), (two, two_port, _) = told
     assert one != two
     assert one_port != two_port
