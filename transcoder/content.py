@@ -129,7 +129,7 @@ def _report_failures(
     if track is None or unplaced:
         found.add("file.partial/picture", reason=failures[0].reason, evidence={"failed": len(failures)})
         return
-    failed = {failure.pos: failure for failure in failures}
+    failed = {failure.pos: failure for failure in failures if failure.pos is not None}
     # FFmpeg's parser also takes intra pictures for key frames that the index does not list.
     keys = np.flatnonzero(stream.samples.key | np.isin(stream.samples.pos, list(failed)))
     times = sample_times(stream, track, media)[keys] - timeline.start_s
