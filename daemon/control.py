@@ -39,8 +39,10 @@ Handler = Callable[[Asker, dict[str, Any]], Any]
 class ControlServer(threading.Thread):
     """Answers on the socket.  Bounded: a client too many, or too slow, is let go."""
 
-    def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, path: Path, handlers: Mapping[str, Handler], release: Callable[[], None]) -> None:
+        """`release` lets go of what a handler keeps for its thread, when that thread ends."""
         super().__init__(name="control", daemon=True)
+        self._release = release
         self._path = path
         self._handlers = handlers
         self._room = threading.BoundedSemaphore(_CLIENTS)
@@ -79,6 +81,7 @@ class ControlServer(threading.Thread):
         except OSError:
             pass  # the client went away
         finally:
+            self._release()
             self._room.release()
 
     def _answer(self, asker: Asker, line: bytes) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from daemon.counters import Counters
 from daemon.custody import Custody
@@ -132,6 +132,7 @@ class StoreDesk:
             size_bytes=row["size"],
             sha256=row["sha256"],
             manifest=row["manifest"],
+            sent_before_bytes=row["sent_bytes"],
         )
 
     def file_progress(self, recording: str, durable_bytes: int, sent_bytes: int) -> None:
@@ -140,7 +141,6 @@ class StoreDesk:
                 "UPDATE recordings SET durable_bytes = ?, sent_bytes = ? WHERE recording = ?",
                 (durable_bytes, sent_bytes, recording),
             )
-        self._changed()
 
     def file_failed(self, recording: str, reason: str, new_attempt: bool) -> None:
         now = self._custody.clock.now()
@@ -150,24 +150,28 @@ class StoreDesk:
                 return
             tx.execute(
                 "UPDATE recordings SET state = 'stored', failures = failures + 1, failure = ?, retry_at = ?,"
-                " attempt = attempt + ?, durable_bytes = CASE WHEN ? THEN 0 ELSE durable_bytes END"
-                " WHERE recording = ? AND retry_at < ?",
+                " attempt = attempt + ? WHERE recording = ? AND retry_at < ?",
                 (
                     reason[:500],
                     to_text(now + _backoff(row["failures"])),
-                    int(new_attempt),
                     int(new_attempt),
                     recording,
                     NEVER,
                 ),
             )
+            if new_attempt:  # another file_id: nothing of it has gone out
+                tx.execute(
+                    "UPDATE recordings SET durable_bytes = 0, sent_bytes = 0 WHERE recording = ?",
+                    (recording,),
+                )
         self._changed()
 
     # What comes back.
 
     def take_receipt(self, recording: str, raw: bytes) -> Taken:
         facts = self._facts(recording)
-        if facts is None:
+        if facts is None:  # of another dock, or of before a restore (trust.md): nothing to do
+            self._counters.count("ignored.receipt.unknown")
             return Taken.IGNORED
         try:
             signed, message = delivery.check_receipt(raw, self._ring, facts)
@@ -182,18 +186,20 @@ class StoreDesk:
         self._changed()
         return taken
 
-    def take_head(self, raw: bytes) -> tuple[Taken, ChainPoint | None]:
+    def take_head(self, raw: bytes, live: bool) -> tuple[Taken, ChainPoint | None]:
         try:
             _, head = delivery.check_head(raw, self._ring, self._platform, self._custody.identity.dock)
         except Refused as refused:
             self._counters.count(f"refused.head.{refused.code}")
             return Taken.REFUSED, None
+        self._custody.clock.raise_floor(head.time)
+        if not live:  # a ghost, perhaps: it starts nothing but sending
+            return Taken.TAKEN, head.at
         if head.lease < self._lease:
             return Taken.IGNORED, None
         if head.lease > self._lease:
             self._lease = head.lease
             self._send_all_again()
-        self._raise_floor(head.time)
         if (
             head.at is not None
             and self._store.value("SELECT 1 FROM events WHERE event = ?", (head.at.head,)) is None
@@ -349,15 +355,13 @@ class StoreDesk:
         """A receiver that (re)started lacks, at worst, everything that it gave no receipt for."""
         with self._store.write() as tx:
             tx.execute(
-                "UPDATE manifests SET retry_at = '', tries = 0 WHERE platform = ? AND receipted = 0 AND retry_at < ?",
+                "UPDATE manifests SET retry_at = '', tries = 0"
+                " WHERE platform = ? AND receipted = 0 AND retry_at < ?",
                 (self._platform, NEVER),
             )
             tx.execute(
                 "UPDATE recordings SET retry_at = '' WHERE state <> 'delivered' AND retry_at < ?", (NEVER,)
             )
-
-    def _raise_floor(self, seen: datetime) -> None:
-        self._custody.clock.raise_floor(seen)
 
 
 def _outgoing(row: Row) -> OutgoingManifest:

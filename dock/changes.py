@@ -57,14 +57,13 @@ class Known:
         after = device if device is not None and _is_worth_saying(device) else None
         if before is not None and after is not None and _same(before, after):
             return []
-        changes: list[DeviceChange] = list(self.removed(node))
+        changes: list[DeviceChange] = list(self._removed(node))
         if after is not None:
             self._known[node] = after
             changes.append(Present(after) if after.fs_type else NoFilesystem(after))
         return changes
 
-    def removed(self, node: str) -> list[DeviceChange]:
-        """Take in that `node` left."""
+    def _removed(self, node: str) -> list[DeviceChange]:
         before = self._known.pop(node, None)
         return [Gone(node, before.diskseq)] if before is not None else []
 
@@ -73,7 +72,7 @@ class Known:
         present = {device.node: device for device in devices}
         changes: list[DeviceChange] = []
         for node in [node for node in self._known if node not in present]:
-            changes += self.removed(node)
+            changes += self._removed(node)
         for node, device in present.items():
             changes += self.seen(node, device)
         return changes

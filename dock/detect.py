@@ -8,6 +8,7 @@ fresh enumeration, so that nothing plugged in meanwhile is missed.
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
 # So that a storm cannot keep a caller (and its watchdog) inside one call for ever.
 _EVENTS_PER_CALL = 512
 _SECTOR_BYTES = 512
+# Between two tries to reach udev at all.
+_RETRY_S = 1.0
 
 
 class DeviceWatch:
@@ -53,15 +56,17 @@ class DeviceWatch:
         log line.
         """
         if self._monitor is None:
-            return self._start()
+            return self._start(timeout_s)
+        changes: list[DeviceChange] = []
         try:
-            return self._drain(timeout_s)
+            self._drain(timeout_s, changes)
         except Exception as error:  # noqa: BLE001 - the watch outlives whatever one event brings (B17)
             _LOG.warning("udev watch: %s; listing all devices anew", error)
             self._monitor = None
-            return self._start()
+            changes += self._start(timeout_s)
+        return changes
 
-    def _start(self) -> list[DeviceChange]:
+    def _start(self, timeout_s: float) -> list[DeviceChange]:
         try:
             # Listening before listing: what comes in between is then seen twice, never missed.
             self._monitor = _listen(self._context)
@@ -69,10 +74,11 @@ class DeviceWatch:
         except Exception as error:  # noqa: BLE001 - as above
             self._monitor = None
             _LOG.error("udev watch cannot start: %s", error)
+            time.sleep(min(timeout_s, _RETRY_S))  # the caller's loop would spin otherwise
             return []
 
-    def _drain(self, timeout_s: float) -> list[DeviceChange]:
-        changes: list[DeviceChange] = []
+    def _drain(self, timeout_s: float, changes: list[DeviceChange]) -> None:
+        # Into the caller's list: what was taken in before an exception counts as said from then on.
         wait_s = timeout_s
         for _ in range(_EVENTS_PER_CALL):
             event = self._monitor.poll(timeout=wait_s)
@@ -80,15 +86,12 @@ class DeviceWatch:
                 break
             changes += self._take(event)
             wait_s = 0.0
-        return changes
 
     def _take(self, event: Any) -> list[DeviceChange]:
+        # An event only says where to look: it may be old, and what it carries be over (a long queue, a camera
+        # that came, left and came again).  What counts is what udev's database says now.
         node = event.device_node
-        if not node:
-            return []
-        if event.action == "remove":
-            return self._known.removed(node)
-        return self._known.seen(node, _read(event))
+        return self._known.seen(node, _current(self._context, event.sys_path)) if node else []
 
 
 def _listen(context: Any) -> Any:
@@ -105,14 +108,28 @@ def _listen(context: Any) -> Any:
 def _enumerate(context: Any) -> list[BlockDevice]:
     found = []
     for entry in context.list_devices(subsystem="block"):
-        # One that udevd has not finished with has no properties yet; its event is still to come.
-        device = _read(entry) if entry.is_initialized else None
+        try:
+            device = _read(entry)
+        except Exception as error:  # noqa: BLE001 - one odd device hides none of the others
+            _LOG.warning("%s cannot be read: %s", entry.sys_path, error)
+            continue
         if device is not None:
             found.append(device)
     return found
 
 
+def _current(context: Any, sys_path: str) -> BlockDevice | None:
+    try:
+        return _read(pyudev.Devices.from_sys_path(context, sys_path))
+    except pyudev.DeviceNotFoundError:
+        return None
+
+
 def _read(entry: Any) -> BlockDevice | None:
+    # One that udevd has not finished with has no properties yet (its event is still to come), and one that it
+    # saw leave has none any more.
+    if not entry.is_initialized:
+        return None
     sys_path = Path(entry.sys_path)
     return from_properties(
         dict(entry.properties),

@@ -63,7 +63,7 @@ def from_properties(
     vendor_id = _hex_id(properties.get("ID_USB_VENDOR_ID") or properties.get("ID_VENDOR_ID", ""))
     product_id = _hex_id(properties.get("ID_USB_MODEL_ID") or properties.get("ID_MODEL_ID", ""))
     id_path = properties.get("ID_PATH", "")
-    own = clean_serial(properties.get("ID_USB_SERIAL_SHORT") or properties.get("ID_SERIAL_SHORT", ""))
+    own = clean_serial(properties.get("ID_SERIAL_SHORT") or properties.get("ID_USB_SERIAL_SHORT", ""))
     stand_in = clean_serial(fs_uuid) or clean_serial(f"{vendor_id}-{product_id}-{id_path}")
     return BlockDevice(
         node=node,

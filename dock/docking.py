@@ -22,7 +22,7 @@ _DISK: SerialBy = "disk"
 class Camera:
     """Which camera it is, and how that is known.
 
-    `serial_by`, strongest first (trust.md: what a card says is a claim, and `usb` outranks the rest): `usb` (the
+    `serial_by`, strongest first (trust.md: what a card says is a claim, `usb` outranks the rest): `usb` (the
     disk's own serial), `name` (most of its files say it), `disk` (`unknown-...`, a stand-in).
     """
 

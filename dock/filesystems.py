@@ -31,7 +31,7 @@ _MASKS = "uid=0,gid=0,fmask=0133,dmask=0022"
 _ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     "vfat": tuple(
         Attempt("vfat", f"{names},tz=UTC,{_MASKS}")
-        for names in ("codepage=936,utf8=1", "codepage=437,utf8=1", "utf8=1")
+        for names in ("codepage=936,utf8=1", "codepage=437,utf8=1", "utf8=1", "utf8=1,iocharset=utf8")
     ),
     "exfat": (
         # time_offset is minutes east of UTC for times that carry no offset of their own (Linux 5.10).

@@ -128,6 +128,11 @@ def _explain(device: BlockDevice, error: OSError | None) -> tuple[str, str]:
     reason = error.strerror if error is not None else "unknown"
     if number in (errno.EPERM, errno.EACCES):
         return f"mounting is not allowed ({reason})", "Start the dock as root or with CAP_SYS_ADMIN."
+    if number == errno.EBUSY:
+        return (
+            f"something else uses it ({reason})",
+            "Switch off automatic mounting for the ports of the dock (udisks, a desktop), then dock again.",
+        )
     if number == errno.ENODEV:
         return (
             f"this kernel has no {device.fs_type} driver",

@@ -89,15 +89,15 @@ class CameraProfile:
     def _whole_names(self) -> tuple[NamePattern, ...]:
         return tuple(pattern for pattern in self.file.names if pattern.whole)
 
-    def strength(self, device: BlockDevice, names: Sequence[str]) -> int:
+    def strength(self, device: BlockDevice | None, names: Sequence[str]) -> int:
         """Return how strongly the signs speak for this profile: 4 USB ids … 1 names, 0 not at all."""
         match: Match = self.file.match
         folders = {folder.lower() for name in names for folder in name.split("/")[:-1]}
         if any(folder.lower() in folders for folder in match.except_folders):
             return 0
-        if (device.vendor_id, device.product_id) in match.usb_ids:
+        if device is not None and (device.vendor_id, device.product_id) in match.usb_ids:
             return 4
-        if device.fs_label and _fits(device.fs_label, match.labels):
+        if device is not None and device.fs_label and _fits(device.fs_label, match.labels):
             return 3
         if match.markers and any(_is_marker(name, match.markers) for name in names):
             return 2
@@ -146,10 +146,14 @@ class Profiles:
                 return profile
         raise KeyError(name)
 
-    def recognise(self, device: BlockDevice, names: Sequence[str]) -> CameraProfile:
-        """Return the profile for a device whose card lists `names` (paths in their best reading)."""
-        best = max(self.profiles, key=lambda profile: profile.strength(device, names))
-        return best if best.strength(device, names) else self.generic
+    def recognise(self, device: BlockDevice | None, names: Sequence[str]) -> CameraProfile:
+        """Return the profile for a card that lists `names` (paths in their best reading).
+
+        `device` None: there are only files, no device (`bodydock inspect`).
+        """
+        strengths = [profile.strength(device, names) for profile in self.profiles]
+        strongest = max(strengths)
+        return self.profiles[strengths.index(strongest)] if strongest else self.generic
 
 
 def load_profiles(extra: Sequence[Path] = ()) -> Profiles:

@@ -81,8 +81,8 @@ def pull(
 ) -> Pulled:
     """Copy `file` to the new file `into`; `progress` is told the bytes so far.
 
-    `cancel` is asked before each MiB.  Raises CameraGone, PullCancelled and DiskFull (the partial copy stays, see `resume`), Unreadable,
-    ChangedWhileReading, Refused, VaultFailed, NameTaken (`into` exists).
+    `cancel` is asked before each MiB.  Raises CameraGone, PullCancelled and DiskFull (the partial copy
+    stays, see `resume`), Unreadable, ChangedWhileReading, Refused, VaultFailed, NameTaken (`into` exists).
     """
     with _target(into, os.O_CREAT | os.O_EXCL) as target:
         return _copy(source, file, target, progress, cancel)
@@ -251,9 +251,7 @@ class _Target:
             self.verified_bytes += same
             if same == len(part):
                 return
-            if self._old_bytes > at + same:  # what was there is not the card's: away with it
-                os.ftruncate(self._fd, at + same)
-            self._old_bytes = 0
+            self._old_bytes = 0  # the rest is not the card's: written over, and cut at the end
             self._write(part[same:], at + same)
 
     def complete(self, size_bytes: int) -> None:

@@ -31,6 +31,22 @@ class Readable(Protocol):
         """Close it; again is no error."""
 
 
+def read_exactly(reader: Readable, offset: int, length: int) -> bytes:
+    """Return `length` bytes from `offset` on, fewer only at the end.
+
+    Raises OSError, CameraGone.
+    """
+    buffer = bytearray(length)
+    view = memoryview(buffer)
+    filled = 0
+    while filled < length:
+        got = reader.read_into(view[filled:], offset + filled)
+        if got == 0:
+            break
+        filled += got
+    return bytes(view[:filled])
+
+
 class CardReader:
     """One open regular file of a mounted card.  Safe to close while another thread reads."""
 

@@ -20,7 +20,8 @@ class ToldStage:
         """Tell what is untold.  Returns whether there was anything."""
         with self._store.write() as tx:
             rows = tx.rows(
-                "SELECT receipt, recording, revision FROM receipts WHERE told = 0 ORDER BY verified_at LIMIT ?",
+                "SELECT receipt, recording, revision FROM receipts WHERE told = 0"
+                " ORDER BY verified_at LIMIT ?",
                 (BATCH,),
             )
             if not rows:

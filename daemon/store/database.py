@@ -75,12 +75,16 @@ class Store:
             self._lock_fd = _take_lock(path.with_suffix(".lock"))
             migrations.apply(Database(self._connection()))
 
-    def close(self) -> None:
-        """Close this thread's connection and let the next daemon in."""
+    def release(self) -> None:
+        """Close this thread's connection; the next question opens another."""
         connection = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()
             del self._local.connection
+
+    def close(self) -> None:
+        """Close this thread's connection and let the next daemon in."""
+        self.release()
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
@@ -137,6 +141,7 @@ def _take_lock(path: Path) -> int:
     except BlockingIOError:
         os.close(fd)
         raise StoreBusy(
-            f"{path.parent} is in use by another bodydock: stop it first, or give this one its own state folder"
+            f"{path.parent} is in use by another bodydock:"
+            " stop it first, or give this one a state folder of its own"
         ) from None
     return fd

@@ -49,9 +49,11 @@ def camera(udevd: None, tmp_path: Path) -> Iterator[MakeCamera]:
     """Make a camera whose card holds a copy of a folder: `camera(folder, serial=…, port=…, faulty=…)`."""
     with contextlib.ExitStack() as stack:
 
-        def make(folder: Path, serial: str = "BWC0042", port: str = "1", **more: bool) -> rig.LoopCamera:
+        def make(
+            folder: Path, serial: str = "BWC0042", port: str = "1", faulty: bool = False
+        ) -> rig.LoopCamera:
             image = rig.make_card(tmp_path / f"{serial}.img", folder)
-            return stack.enter_context(rig.LoopCamera(image, serial, port, **more))
+            return stack.enter_context(rig.LoopCamera(image, serial, port, faulty=faulty))
 
         yield make
 

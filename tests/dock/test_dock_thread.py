@@ -6,12 +6,14 @@ import errno
 import hashlib
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from dock.detect import DeviceWatch
 from dock.docking import camera_of
-from dock.errors import MountFailed
+from dock.errors import CameraGone, MountFailed
+from dock.filesystems import Attempt
 from dock.linux import is_read_only, mounts_below
 from dock.mount import clear_stale, mounted
 from dock.presence import is_present
@@ -157,6 +159,44 @@ def test_open_files_do_not_hold_the_mount_b18(
         reader.read_into(memoryview(bytearray(1)), 0)
     assert mounts_below(tmp_path) == []
     cam.unplug()  # would wait in vain if anything still held the device
+
+
+def test_a_card_that_a_desktop_has_mounted_is_explained(
+    footage: bytes, card: Path, camera: MakeCamera, watch: DeviceWatch, tmp_path: Path
+) -> None:
+    cam = camera(card)
+    cam.plug()
+    device = wait_present(watch, cam.node)
+    busy = OSError(errno.EBUSY, "Device or resource busy")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(MountFailed, match="automatic mounting"):
+        patch.setattr("dock.linux.mount", Mock(side_effect=busy))
+        with mounted(device, tmp_path / "mnt"):
+            pass
+
+
+def test_an_option_that_the_kernel_does_not_know_falls_back(
+    footage: bytes, card: Path, camera: MakeCamera, watch: DeviceWatch, tmp_path: Path
+) -> None:
+    cam = camera(card)
+    cam.plug()
+    device = wait_present(watch, cam.node)
+    attempts = (Attempt("ext4", "noload,codepage=936"), Attempt("nosuchfs", ""), Attempt("ext4", "noload"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dock.mount.attempts_for", lambda fs_type: attempts)
+        with mounted(device, tmp_path / "mnt") as mount:
+            assert mount.attempt == attempts[2]
+
+
+def test_a_card_that_left_before_it_was_mounted_is_gone(
+    footage: bytes, card: Path, camera: MakeCamera, watch: DeviceWatch, tmp_path: Path
+) -> None:
+    cam = camera(card)
+    cam.plug()
+    device = wait_present(watch, cam.node)
+    cam.unplug()
+    with pytest.raises(CameraGone), mounted(device, tmp_path / "mnt"):
+        pass
+    assert list((tmp_path / "mnt").iterdir()) == []
 
 
 def test_mounts_of_a_killed_daemon_are_cleared(

@@ -22,10 +22,15 @@ class Broker:
     """One mosquitto.  `acl`: lines of an ACL file; `settings`: further lines of the configuration."""
 
     def __init__(
-        self, *, max_packet_bytes: int | None = None, acl: str | None = None, settings: tuple[str, ...] = ()
+        self,
+        *,
+        max_packet_bytes: int | None = None,
+        acl: str | None = None,
+        settings: tuple[str, ...] = (),
+        port: int = 0,
     ) -> None:
         self.host = "127.0.0.1"
-        self.port = 0
+        self.port = port
         self._folder = tempfile.TemporaryDirectory(prefix="bodydock-broker-")
         self._max_packet_bytes = max_packet_bytes
         self._acl = acl
@@ -33,7 +38,7 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Broker:
-        self.port = _free_port()
+        self.port = self.port or free_port()
         self.start()
         return self
 
@@ -106,7 +111,8 @@ class Broker:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -17,6 +17,18 @@ def wait_present(watch: DeviceWatch, node: str) -> BlockDevice:
     return change.device
 
 
+def wait_all_present(watch: DeviceWatch, nodes: set[str]) -> list[BlockDevice]:
+    """Return the devices at `nodes` once each is Present; one that is said twice is in it twice."""
+    found: list[BlockDevice] = []
+    give_up_at = time.monotonic() + WAIT_S
+    while nodes - {device.node for device in found}:
+        if time.monotonic() > give_up_at:
+            raise AssertionError(f"only {found} of {nodes} within {WAIT_S:.0f} s")
+        changes = watch.changes(0.5)
+        found += [c.device for c in changes if isinstance(c, Present) and c.device.node in nodes]
+    return found
+
+
 def wait_no_filesystem(watch: DeviceWatch, node: str) -> BlockDevice:
     """Return the device at `node` once it is said to hold no file system."""
     change = _wait_for(watch, NoFilesystem, node)

@@ -20,6 +20,7 @@ import os
 import secrets
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -111,14 +112,29 @@ def make_card(
     with image.open("wb") as file:
         file.truncate((size + _MIB - 1) // _MIB * _MIB)
     if fs_type == "ext4":
-        _run("mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-L", label[:16], "-d", str(folder), str(image))
+        run("mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-L", label[:16], "-d", str(folder), str(image))
     elif fs_type == "vfat":
-        _run("mkfs.vfat", "-n", label[:11] or "CARD", str(image))
+        run("mkfs.vfat", "-n", label[:11] or "CARD", str(image))
         entries = [str(entry) for entry in sorted(folder.iterdir())]
         if entries:
-            _run("mcopy", "-s", "-m", "-i", str(image), *entries, "::/")
+            run("mcopy", "-s", "-m", "-i", str(image), *entries, "::/")
     else:
         raise RigError(f"no recipe for a card with {fs_type}")
+    return image
+
+
+def join_partitions(image: Path, parts: list[Path]) -> Path:
+    """Make `image` a disk with an MBR and up to four partitions with the content of `parts`."""
+    table, start = b"", 1
+    with image.open("wb") as disk:
+        for part in parts:
+            disk.seek(start * _MIB)
+            disk.write(part.read_bytes())
+            sectors = part.stat().st_size // 512
+            table += struct.pack("<B3xB3xII", 0, 0x83, start * 2048, sectors)
+            start += sectors // 2048
+        disk.seek(446)
+        disk.write(table.ljust(64, b"\0") + b"\x55\xaa")
     return image
 
 
@@ -127,7 +143,7 @@ class LoopCamera:
 
     `port` is the USB port it is plugged into (`1.2`, see `port_path`); `serial` what its disk says.  With
     `faulty=True` `break_reads()` makes every further read of the device fail with EIO, as a yanked card's
-    do.
+    do.  With `partitions=True` the image's partition table is read.
     """
 
     def __init__(
@@ -140,6 +156,7 @@ class LoopCamera:
         product: str = "0b01",
         controller: str = CONTROLLER,
         faulty: bool = False,
+        partitions: bool = False,
     ) -> None:
         self.image = image
         self.serial = serial
@@ -147,6 +164,7 @@ class LoopCamera:
         self.vendor = vendor
         self.product = product
         self.faulty = faulty
+        self.partitions = partitions
         self.number: int | None = None
         self._stack = contextlib.ExitStack()
         self._backing = image
@@ -184,8 +202,11 @@ class LoopCamera:
         self.number = _new_loop()
         try:
             self._write_rule()
-            flags = ["-r", "--direct-io=on"] if self.faulty else ["-r"]
-            _run("losetup", *flags, self.node, str(self._backing))
+            # Direct: a page cached before `break_reads` would be read all the same.
+            flags = ["--direct-io=on"] if self.faulty else []
+            run("losetup", "-r", *flags, self.node, str(self._backing))
+            if self.partitions:  # by hand: not every kernel reads such tables, and losetup -P is its reading
+                run("partx", "--add", self.node)
         except BaseException:
             self.unplug()
             raise
@@ -196,7 +217,9 @@ class LoopCamera:
             return
         try:
             with contextlib.suppress(subprocess.CalledProcessError):  # not attached, or detaching already
-                _run("losetup", "-d", self.node)
+                if self.partitions:
+                    run("partx", "--delete", self.node)
+                run("losetup", "-d", self.node)
             _remove_loop(self.number)
         finally:
             self.number = None
@@ -257,7 +280,7 @@ class LoopCamera:
         }
         settings = ", ".join(f'ENV{{{key}}}="{value}"' for key, value in values.items() if value)
         self._rule.write_text(f'SUBSYSTEM=="block", KERNEL=="loop{self.number}*", {settings}\n')
-        _run("udevadm", "control", "--reload")
+        run("udevadm", "control", "--reload")
 
     def _remove_rule(self) -> None:
         if self._rule is not None:
@@ -387,7 +410,8 @@ def _wait(done: Callable[[], bool], what: str, alive: Callable[[], bool] = lambd
         time.sleep(STEP_S)
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run a tool quietly.  Raises CalledProcessError."""
     subprocess.run(command, check=True, capture_output=True, env=_environment())
 
 

@@ -1,0 +1,72 @@
+"""The catalogue's tables, as migrations from the first version on.
+
+Signed things are kept as received (`raw`); the columns beside them are only for finding them.
+Times are RFC 3339 UTC text.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+MIGRATIONS = Migrations("center")
+
+_FIRST = (
+    """CREATE TABLE center (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE docks (
+        dock TEXT PRIMARY KEY, site TEXT NOT NULL, key_id TEXT NOT NULL UNIQUE, public BLOB NOT NULL,
+        alg TEXT NOT NULL, host TEXT, identity BLOB NOT NULL, added_at TEXT NOT NULL,
+        head TEXT, cloned INTEGER NOT NULL DEFAULT 0,
+        state TEXT, state_at TEXT) STRICT""",
+    """CREATE TABLE events (
+        dock TEXT NOT NULL REFERENCES docks, digest TEXT NOT NULL, epoch TEXT NOT NULL, n INTEGER NOT NULL,
+        prev TEXT, line TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL, recording TEXT,
+        revision INTEGER, manifest TEXT, raw BLOB NOT NULL, received_at TEXT NOT NULL,
+        PRIMARY KEY (dock, digest)) STRICT""",
+    """CREATE INDEX events_by_place ON events (dock, epoch, n)""",
+    """CREATE INDEX events_by_recording ON events (dock, recording)""",
+    """CREATE INDEX events_by_run ON events (dock, run)""",
+    """CREATE INDEX events_open ON events (dock) WHERE line = 'branch'""",
+    """CREATE TABLE parents (
+        dock TEXT NOT NULL, child TEXT NOT NULL, parent TEXT NOT NULL, lost INTEGER NOT NULL,
+        PRIMARY KEY (dock, parent, child)) STRICT""",
+    """CREATE TABLE recordings (
+        dock TEXT NOT NULL REFERENCES docks, recording TEXT NOT NULL, sha256 TEXT NOT NULL,
+        size INTEGER NOT NULL, revision INTEGER NOT NULL, manifest TEXT NOT NULL,
+        incomplete INTEGER NOT NULL DEFAULT 0, first_at TEXT NOT NULL, stored_at TEXT,
+        PRIMARY KEY (dock, recording)) STRICT""",
+    """CREATE INDEX recordings_by_bytes ON recordings (sha256)""",
+    """CREATE TABLE manifests (
+        dock TEXT NOT NULL, recording TEXT NOT NULL, revision INTEGER NOT NULL, digest TEXT NOT NULL,
+        raw BLOB NOT NULL, report TEXT, received_at TEXT NOT NULL,
+        PRIMARY KEY (dock, recording, revision),
+        FOREIGN KEY (dock, recording) REFERENCES recordings DEFERRABLE INITIALLY DEFERRED) STRICT""",
+    """CREATE INDEX manifests_by_digest ON manifests (dock, digest)""",
+    """CREATE INDEX manifests_by_report ON manifests (dock, report) WHERE report IS NOT NULL""",
+    """CREATE TABLE reports (
+        dock TEXT NOT NULL, digest TEXT NOT NULL, raw BLOB NOT NULL, named INTEGER NOT NULL,
+        received_at TEXT NOT NULL, PRIMARY KEY (dock, digest)) STRICT""",
+    """CREATE TABLE receipts (
+        dock TEXT NOT NULL, recording TEXT NOT NULL, revision INTEGER NOT NULL, manifest TEXT NOT NULL,
+        receipt TEXT NOT NULL, raw BLOB NOT NULL, received_at TEXT NOT NULL,
+        PRIMARY KEY (dock, recording, manifest)) STRICT""",
+    """CREATE TABLE transfers (
+        file_id TEXT PRIMARY KEY, dock TEXT NOT NULL REFERENCES docks, recording TEXT NOT NULL,
+        attempt INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL,
+        ranges TEXT NOT NULL, state TEXT NOT NULL, changed_at TEXT NOT NULL) STRICT""",
+    """CREATE INDEX transfers_open ON transfers (dock) WHERE state = 'open'""",
+    """CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY, dock TEXT NOT NULL, topic TEXT NOT NULL, code TEXT NOT NULL,
+        reason TEXT NOT NULL, sha256 TEXT NOT NULL, raw BLOB NOT NULL, received_at TEXT NOT NULL,
+        UNIQUE (dock, topic, sha256)) STRICT""",
+    """CREATE TABLE counters (
+        name TEXT NOT NULL, dock TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (name, dock)) STRICT""",
+    """CREATE TABLE registries (
+        site TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL, raw BLOB NOT NULL,
+        rows INTEGER NOT NULL, signed_at TEXT NOT NULL, PRIMARY KEY (site, kind, version)) STRICT""",
+)
+
+
+@MIGRATIONS()
+def m001_first(db: Database) -> None:
+    for statement in _FIRST:
+        db.execute(statement)

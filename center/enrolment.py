@@ -1,0 +1,119 @@
+"""Taking a dock in (trust.md, Enrolment; Dock id and key are one to one for ever).
+
+- The envelope that `bodydock identity` prints is signed by the key it names; that alone proves
+  nothing: a person compares the fingerprint, or a script brings it.
+- Another key for a known dock, and a known key under another id, are refused; so are keys of small
+  order (one verifies any message).
+- The same identity again changes nothing but the broker's entries, which are written anew.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from center import acl
+from center.catalogue import database, docks, events
+from center.errors import NotEnrolled
+from center.office import utc_now
+from center.platform import dock_record, grouped
+from center.settings import Folder, Settings
+from uplink import envelope
+from uplink.errors import BadKey, Refused
+from uplink.keys import KeyRecord, KeyRing, Role
+from uplink.messages.identity import Identity
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """A dock that asks to be taken in: what it says, its key, and its envelope as received."""
+
+    identity: Identity
+    key: KeyRecord
+    raw: bytes
+
+
+def read(raw: bytes, source: str) -> Applicant:
+    """Verify an identity.  Raises NotEnrolled."""
+    try:
+        raw = raw.strip()
+        payload = envelope.peek(raw, "identity")
+        identity = Identity.parse(payload)
+        key = dock_record(identity.dock, bytes.fromhex(identity.public))
+        envelope.unseal(raw, "identity", KeyRing([key]), Role.DOCK)
+    except (Refused, BadKey) as e:
+        raise NotEnrolled(
+            f"{source} is no identity of a dock: {e}. Print it anew: `bodydock identity`"
+        ) from None
+    return Applicant(identity, key, raw)
+
+
+def same_fingerprint(given: str, key: KeyRecord) -> bool:
+    """Return whether `given` (hex; spaces and colons are for the eye) is the whole key id."""
+    return re.sub(r"[\s:]", "", given).lower() == key.key_id
+
+
+def take_in(folder: Folder, settings: Settings, applicant: Applicant) -> bool:
+    """Write the dock's record and the broker's entries; False where it was enrolled already.
+
+    Raises NotEnrolled, BadFolder, OSError.
+    """
+    identity, key = applicant.identity, applicant.key
+    connection = database.open_for_writing(folder)
+    try:
+        with folder.locked("acl"), database.writing(connection):
+            held = docks.find(connection, identity.dock)
+            _check_one_to_one(held, docks.by_key(connection, key.key_id), applicant)
+            if held is None:
+                docks.add(connection, key, identity.site, identity.host, applicant.raw, utc_now())
+            # Within the transaction: no record without its entries.
+            acl.write(folder, settings, docks.every(connection))
+    finally:
+        connection.close()
+    return held is None
+
+
+def settle(folder: Folder, dock: str) -> int:
+    """End a fork or `cloned` of a dock by a person's decision.  Returns the events on side lines.
+
+    Raises NotEnrolled.
+    """
+    connection = database.open_for_writing(folder)
+    try:
+        with database.writing(connection):
+            if docks.find(connection, dock) is None:
+                raise NotEnrolled(f"no dock {dock} is enrolled: see `bodydock center docks list`")
+            docks.set_cloned(connection, dock, False)
+            return events.settle(connection, dock)
+    finally:
+        connection.close()
+
+
+def read_source(file: str, standard_input: bytes | None) -> bytes:
+    """Return the bytes of FILE, or of standard input for `-`.  Raises NotEnrolled."""
+    if standard_input is not None:
+        return standard_input
+    try:
+        with Path(file).open("rb") as f:
+            return f.read(1024 * 1024)
+    except OSError as e:
+        raise NotEnrolled(f"{file} cannot be read: {e.strerror}") from None
+
+
+def _check_one_to_one(of_dock: docks.Dock | None, of_key: docks.Dock | None, applicant: Applicant) -> None:
+    identity, key = applicant.identity, applicant.key
+    if of_key is not None and of_key.dock != identity.dock:
+        raise NotEnrolled(f"this key is enrolled as dock {of_key.dock}: a key belongs to one dock for ever")
+    if of_dock is None:
+        return
+    if of_dock.key.key_id != key.key_id:
+        raise NotEnrolled(
+            f"dock {identity.dock} is enrolled with another key ({grouped(of_dock.key.key_id)[:19]} …): "
+            "a dock keeps its key for ever; a board that lost its key gets a new id"
+        )
+    if of_dock.site != identity.site:
+        raise NotEnrolled(
+            f"dock {identity.dock} is enrolled for site {of_dock.site}, not {identity.site}: "
+            "dock ids are unique over the platform"
+        )

@@ -1,0 +1,331 @@
+"""Bytes come in: write, make durable, credit, read back, store (rules: `transfers.py`).
+
+- Nothing is credited before it is durable and noted in the catalogue, so a restarted center goes on
+  from there; its lease is new, and the ranges are said again under it.
+- Bytes always travel: what another dock brought shortens nothing (trust.md).  Bytes that *this* dock
+  and recording have already are `complete` at once.
+- `fin` is answered with `verifying`; a thread of its own reads the file back from the medium.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+from center.blobs import Blobs
+from center.catalogue import database, docks, recordings
+from center.catalogue import transfers as kept
+from center.catalogue.docks import Dock
+from center.errors import StoreFull
+from center.office import Office, Outgoing
+from center.receipting import Receipting
+from center.transfers import Phase, Transfer, check_id, is_file_id, offset_of
+from center.verifier import Found, Verifier
+from uplink.errors import Refused
+from uplink.messages.transfer import FileAnswer, FileFin, FileInit
+from uplink.ranges import Ranges
+
+log = logging.getLogger(__name__)
+MAX_PAYLOAD_BYTES = 16 * 1024
+_USED_UP = {kept.State.CHECKSUM: "checksum", kept.State.ABORTED: "conflict", kept.State.DONE: "conflict"}
+HINT_EVERY_S = 1.0  # the same unasked-for answer to one transfer
+
+
+class FileIntake:
+    """Takes the files of all docks."""
+
+    def __init__(self, office: Office, blobs: Blobs, verifier: Verifier, receipting: Receipting) -> None:
+        self._office = office
+        self._blobs = blobs
+        self._verifier = verifier
+        self._receipting = receipting
+        self._open = {transfer.file_id: transfer for transfer in kept.every_open(office.connection)}
+        self._to_verify: list[str] = []
+        self._hinted: dict[str, float] = {}
+        for transfer in self._open.values():
+            self._check_what_is_there(transfer)
+            if transfer.durable.covers(transfer.size_bytes) and transfer.size_bytes:
+                # Stopped while it was read back, most likely: the dock need not say `fin` again.
+                self._begin_verifying(transfer)
+        blobs.sweep(frozenset(self._open))
+
+    def take(self, dock: Dock, parts: tuple[str, ...], raw: bytes, sha256: str | None) -> list[Outgoing]:
+        """Take what came on `up/file/{parts}`.  Raises Refused where no answer can be given."""
+        if len(parts) != 2 or not is_file_id(parts[0]):
+            raise Refused("file_id", f"no file id: {'/'.join(parts)[:80]}")
+        file_id, what = parts
+        try:
+            match what:
+                case "init":
+                    return self._init(dock, file_id, FileInit.parse(raw, MAX_PAYLOAD_BYTES))
+                case "fin":
+                    return self._fin(dock, file_id, FileFin.parse(raw, MAX_PAYLOAD_BYTES))
+                case "abort":
+                    return self._abort(dock, file_id)
+            return self._segment(dock, file_id, offset_of(what), raw, sha256)
+        except Refused as e:
+            self._office.count(f"refused.file.{e.code}", dock.dock)
+            return self._hint(dock, file_id, "error", str(e))
+
+    def announce(self) -> list[Outgoing]:
+        """Return the ranges of every open transfer (at connect: the lease may be new)."""
+        out = []
+        for transfer in self._open.values():
+            dock = docks.find(self._office.connection, transfer.dock)
+            if dock is not None:
+                out.append(self._answer(dock, transfer.file_id, "ranges", transfer.durable))
+        return out
+
+    def tick(self) -> list[Outgoing]:
+        """Credit what is due, and finish what was read back."""
+        now_s = self._office.monotonic()
+        out: list[Outgoing] = []
+        for transfer in list(self._open.values()):
+            if transfer.credit_due(now_s):
+                out += self._credit(transfer)
+        self._submit()
+        while (found := self._verifier.take()) is not None:
+            out += self._read_back(found)
+        return out
+
+    @property
+    def busy(self) -> bool:
+        """Whether `tick` is wanted soon."""
+        return any(t.owes_credit or t.phase is Phase.VERIFYING for t in self._open.values())
+
+    # What the dock sends
+
+    def _init(self, dock: Dock, file_id: str, init: FileInit) -> list[Outgoing]:
+        check_id(init, file_id, self._office.platform, dock.key.key_id)
+        if init.role != "footage":
+            raise Refused("role", f"a {init.role} is not taken by this platform")
+        connection = self._office.connection
+        held = recordings.find(connection, dock.dock, init.recording)
+        if held is None or not recordings.holds_manifest(
+            connection, dock.dock, init.recording, init.manifest
+        ):
+            self._office.count("refused.file.unknown_manifest", dock.dock)
+            return [
+                self._say(dock, file_id, "unknown", init.nonce, "the manifest is not held: send it first")
+            ]
+        if (held.sha256, held.size_bytes) != (init.sha256, init.size):
+            return [self._say(dock, file_id, "conflict", init.nonce, "the manifest has other bytes")]
+        if held.stored_at is not None and self._blobs.has(held.sha256, held.size_bytes):
+            return self._complete(dock, file_id, init.recording, init.size, init.nonce)
+        transfer = self._mine(dock, file_id)
+        if transfer is not None:
+            return self._init_again(dock, transfer, init)
+        used = kept.state(connection, dock.dock, file_id)
+        if used is not None:
+            return [self._say(dock, file_id, _USED_UP[used[0]], init.nonce, "this attempt is used up")]
+        return self._begin(dock, file_id, init)
+
+    def _init_again(self, dock: Dock, transfer: Transfer, init: FileInit) -> list[Outgoing]:
+        if not transfer.same_as(init):
+            return [self._say(dock, transfer.file_id, "conflict", init.nonce, "another init for this id")]
+        transfer.full = False
+        if not self._has_room(dock, 0):
+            return [self._say(dock, transfer.file_id, "full", init.nonce, "no room in the store")]
+        return [self._answer(dock, transfer.file_id, "ranges", transfer.durable, init.nonce)]
+
+    def _begin(self, dock: Dock, file_id: str, init: FileInit) -> list[Outgoing]:
+        for other in [t for t in self._of(dock) if t.recording == init.recording]:
+            self._end(other, kept.State.ABORTED)  # a new attempt ends the one before
+        if len(self._of(dock)) >= self._office.settings.limits.open_transfers:
+            return [self._say(dock, file_id, "full", init.nonce, "too many transfers are open")]
+        if not self._has_room(dock, init.size):
+            return [self._say(dock, file_id, "full", init.nonce, "no room in the store")]
+        transfer = Transfer(file_id, dock.dock, init.recording, init.attempt, init.size, init.sha256)
+        try:
+            self._blobs.create(file_id)
+            with database.writing(self._office.connection) as connection:
+                kept.add(connection, transfer, self._office.now())
+        except StoreFull as e:
+            self._blobs.drop(file_id)
+            return [self._say(dock, file_id, "full", init.nonce, str(e))]
+        self._open[file_id] = transfer
+        return [self._answer(dock, file_id, "ranges", transfer.durable, init.nonce)]
+
+    def _segment(
+        self, dock: Dock, file_id: str, offset: int, raw: bytes, sha256: str | None
+    ) -> list[Outgoing]:
+        transfer = self._mine(dock, file_id)
+        if transfer is None:
+            self._office.count("refused.file.unknown_transfer", dock.dock)
+            return self._hint(dock, file_id, "unknown", "init first")
+        pieces = transfer.missing_of(offset, len(raw))
+        if hashlib.sha256(raw).hexdigest() != sha256:
+            raise Refused("segment_hash", f"the segment at {offset} is not what its sha256 says")
+        data = memoryview(raw)
+        try:
+            for start, end in pieces:
+                self._blobs.write(file_id, start, data[start - offset : end - offset])
+        except StoreFull as e:
+            return self._full(dock, transfer, str(e))
+        transfer.note_segment(pieces, len(raw), self._office.monotonic())
+        if transfer.credit_due(self._office.monotonic()):
+            return self._credit(transfer)
+        return []
+
+    def _fin(self, dock: Dock, file_id: str, fin: FileFin) -> list[Outgoing]:
+        transfer = self._mine(dock, file_id)
+        if transfer is None:
+            return self._fin_of_ended(dock, file_id, fin)
+        out = self._credit(transfer) if transfer.written else []
+        if not transfer.durable.covers(transfer.size_bytes):
+            return [*out, self._answer(dock, file_id, "missing", transfer.durable, fin.nonce)]
+        transfer.fin_nonce = fin.nonce
+        self._begin_verifying(transfer)
+        return [*out, self._answer(dock, file_id, "verifying", transfer.durable, fin.nonce)]
+
+    def _fin_of_ended(self, dock: Dock, file_id: str, fin: FileFin) -> list[Outgoing]:
+        ended = kept.state(self._office.connection, dock.dock, file_id)
+        if ended is None:
+            return [self._say(dock, file_id, "unknown", fin.nonce, "init first")]
+        held = recordings.find(self._office.connection, dock.dock, ended[1])
+        if held is not None and held.stored_at is not None:
+            return self._complete(dock, file_id, ended[1], held.size_bytes, fin.nonce)
+        return [self._say(dock, file_id, _USED_UP[ended[0]], fin.nonce, "this attempt is used up")]
+
+    def _abort(self, dock: Dock, file_id: str) -> list[Outgoing]:
+        transfer = self._mine(dock, file_id)
+        if transfer is not None:
+            self._end(transfer, kept.State.ABORTED)
+        return []
+
+    # Durable, verified, stored
+
+    def _credit(self, transfer: Transfer) -> list[Outgoing]:
+        dock = docks.find(self._office.connection, transfer.dock)
+        if dock is None:
+            return []
+        if transfer.written:
+            ranges = transfer.durable.union(transfer.written)
+            try:
+                self._blobs.sync(transfer.file_id)
+                with database.writing(self._office.connection) as connection:
+                    kept.note_ranges(connection, transfer.file_id, ranges, self._office.now())
+            except StoreFull as e:
+                return self._full(dock, transfer, str(e))
+        transfer.note_durable()
+        return [self._answer(dock, transfer.file_id, "ranges", transfer.durable)]
+
+    def _begin_verifying(self, transfer: Transfer) -> None:
+        if transfer.phase is Phase.OPEN:
+            transfer.phase = Phase.VERIFYING
+            self._to_verify.append(transfer.file_id)
+
+    def _submit(self) -> None:
+        while self._to_verify:
+            file_id = self._to_verify[0]
+            if file_id in self._open and not self._verifier.submit(file_id, self._blobs.incoming(file_id)):
+                return
+            self._to_verify.pop(0)
+
+    def _read_back(self, found: Found) -> list[Outgoing]:
+        transfer = self._open.get(found.file_id)
+        dock = None if transfer is None else docks.find(self._office.connection, transfer.dock)
+        if transfer is None or dock is None or transfer.phase is not Phase.VERIFYING:
+            return []  # aborted meanwhile
+        nonce = transfer.fin_nonce
+        if (found.sha256, found.size_bytes) != (transfer.sha256, transfer.size_bytes):
+            self._office.count("refused.file.checksum", dock.dock)
+            self._end(transfer, kept.State.CHECKSUM)
+            text = found.trouble or "the bytes read back are not the ones the manifest names"
+            return [self._say(dock, found.file_id, "checksum", nonce, text)]
+        transfer.phase = Phase.OPEN  # where keeping it fails, the next `fin` tries again
+        try:
+            self._keep(transfer)
+        except StoreFull as e:
+            return self._full(dock, transfer, str(e))
+        del self._open[found.file_id]
+        self._blobs.drop(found.file_id)
+        self._office.count("files", dock.dock)
+        return self._complete(dock, found.file_id, transfer.recording, transfer.size_bytes, nonce)
+
+    def _keep(self, transfer: Transfer) -> None:
+        """Put verified bytes into the store, and note that they are there."""
+        self._blobs.adopt(transfer.file_id, transfer.sha256)
+        with database.writing(self._office.connection) as connection:
+            now = self._office.now()
+            recordings.set_stored(connection, transfer.dock, transfer.recording, now)
+            kept.end(connection, transfer.file_id, kept.State.DONE, now)
+
+    def _complete(
+        self, dock: Dock, file_id: str, recording: str, size_bytes: int, nonce: str | None
+    ) -> list[Outgoing]:
+        answer = self._answer(dock, file_id, "complete", Ranges([(0, size_bytes)]), nonce)
+        return [answer, *self._receipting.due(dock, recording)]
+
+    def _end(self, transfer: Transfer, state: kept.State) -> None:
+        with database.writing(self._office.connection) as connection:
+            kept.end(connection, transfer.file_id, state, self._office.now())
+        del self._open[transfer.file_id]
+        self._blobs.drop(transfer.file_id)
+
+    def _check_what_is_there(self, transfer: Transfer) -> None:
+        """Believe the ranges only where the file is as long as they say (a restored folder)."""
+        end = max((end for _, end in transfer.durable), default=0)
+        if self._blobs.length_bytes(transfer.file_id) < end:
+            log.warning("%s is shorter than what was noted: it starts anew", transfer.file_id)
+            transfer.durable = Ranges()
+            self._blobs.drop(transfer.file_id)
+        self._blobs.create(transfer.file_id)
+
+    def _has_room(self, dock: Dock, new_bytes: int) -> bool:
+        limits = self._office.settings.limits
+        promised = sum(t.size_bytes - t.durable.total for t in self._open.values())
+        if self._blobs.free_bytes() < limits.reserve_bytes + promised + new_bytes:
+            return False
+        if limits.dock_bytes == 0:
+            return True
+        return recordings.bytes_of_dock(self._office.connection, dock.dock) + new_bytes <= limits.dock_bytes
+
+    def _mine(self, dock: Dock, file_id: str) -> Transfer | None:
+        transfer = self._open.get(file_id)
+        return transfer if transfer is not None and transfer.dock == dock.dock else None
+
+    def _of(self, dock: Dock) -> list[Transfer]:
+        return [transfer for transfer in self._open.values() if transfer.dock == dock.dock]
+
+    # Answers
+
+    def _full(self, dock: Dock, transfer: Transfer, text: str) -> list[Outgoing]:
+        """Say once that there is no room.  What was not made durable has to come again."""
+        transfer.written = Ranges()
+        transfer.since_credit_bytes = 0
+        if transfer.full:
+            return []
+        transfer.full = True
+        self._office.count("refused.file.full", dock.dock)
+        return [self._answer(dock, transfer.file_id, "full", transfer.durable, None, text)]
+
+    def _hint(self, dock: Dock, file_id: str, status: str, text: str) -> list[Outgoing]:
+        """Answer what asked for no answer, but not each one of a flood."""
+        now_s = self._office.monotonic()
+        if now_s - self._hinted.get(file_id, -HINT_EVERY_S) < HINT_EVERY_S:
+            return []
+        if len(self._hinted) > 1000:
+            self._hinted.clear()
+        self._hinted[file_id] = now_s
+        transfer = self._mine(dock, file_id)
+        ranges = transfer.durable if transfer is not None else Ranges()
+        return [self._answer(dock, file_id, status, ranges, None, text)]
+
+    def _say(self, dock: Dock, file_id: str, status: str, nonce: str | None, text: str) -> Outgoing:
+        return self._answer(dock, file_id, status, Ranges(), nonce, text)
+
+    def _answer(
+        self, dock: Dock, file_id: str, status: str, ranges: Ranges, nonce: str | None = None, text: str = ""
+    ) -> Outgoing:
+        answer = FileAnswer.model_validate(
+            {
+                "receiver": self._office.platform,
+                "lease": self._office.lease,
+                "nonce": nonce,
+                "status": status,
+                "ranges": ranges.to_list(),
+                "text": text[:500],
+            }
+        )
+        return Outgoing(dock.topics.down(f"file/{file_id}"), answer.to_bytes())

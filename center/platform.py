@@ -1,0 +1,72 @@
+"""The platform's own keys, one for each role (trust.md, Signing and the chain).
+
+`receipt` signs receipts, refusals, heads and reconciliations; `registry` the registry snapshots;
+`operate` commands.  `destroy` is two persons' and `root` is off line: neither lives here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from center.settings import Folder
+from uplink.errors import BadKey
+from uplink.keys import KeyRecord, KeyRing, Role, SigningKey
+
+ROLES = (Role.RECEIPT, Role.REGISTRY, Role.OPERATE)
+
+
+@dataclass(frozen=True)
+class PlatformKeys:
+    """The signing keys that a center holds."""
+
+    platform: str
+    by_role: dict[Role, SigningKey]
+
+    @property
+    def receipt(self) -> SigningKey:
+        return self.by_role[Role.RECEIPT]
+
+    @property
+    def registry(self) -> SigningKey:
+        return self.by_role[Role.REGISTRY]
+
+    def ring(self) -> KeyRing:
+        """Return the public halves, as a dock would know them."""
+        return KeyRing(key.record(role, self.platform) for role, key in self.by_role.items())
+
+    def table(self) -> str:
+        """Return the `[platform]` table for a dock's settings (TOML)."""
+        lines = ["[platform]", f"id = {json.dumps(self.platform)}", "", "[platform.keys]"]
+        lines += [f'{role.value} = ["{key.public.hex()}"]' for role, key in self.by_role.items()]
+        return "\n".join(lines) + "\n"
+
+
+def load(folder: Folder, platform: str) -> PlatformKeys:
+    """Read the keys.  Raises BadKey where one is missing or open to others."""
+    try:
+        keys = {role: SigningKey.load(folder.keys / f"{role.value}.pem") for role in ROLES}
+    except BadKey as e:
+        raise BadKey(f"{e}. `bodydock center keys` makes what is missing") from None
+    return PlatformKeys(platform, keys)
+
+
+def load_or_make(folder: Folder, platform: str) -> tuple[PlatformKeys, list[Role]]:
+    """Read the keys and make what is missing.  Returns (keys, the roles whose key is new)."""
+    folder.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys, made = {}, []
+    for role in ROLES:
+        keys[role], new = SigningKey.load_or_make(folder.keys / f"{role.value}.pem")
+        if new:
+            made.append(role)
+    return PlatformKeys(platform, keys), made
+
+
+def grouped(key_id: str) -> str:
+    """Return a fingerprint as people compare it: groups of four."""
+    return " ".join(key_id[i : i + 4] for i in range(0, len(key_id), 4))
+
+
+def dock_record(dock: str, public: bytes) -> KeyRecord:
+    """Return the record of a dock's key.  Raises BadKey (small order, not canonical)."""
+    return KeyRecord(public, Role.DOCK, dock)

@@ -1,0 +1,124 @@
+"""Signing registry snapshots and putting them on the broker, retained (trust.md, registry)."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from center import platform
+from center.catalogue import database, docks, registries
+from center.catalogue.registries import Snapshot
+from center.errors import BadTable
+from center.office import utc_now
+from center.platform import PlatformKeys
+from center.settings import Folder, Settings
+from center.tables import Table
+from uplink import envelope, topics
+from uplink.connection import Acknowledged, BrokerAddress, Connected, Connection, Disconnected
+from uplink.errors import Offline, TooLarge
+from uplink.ids import draw_id
+from uplink.messages.registry import REGISTRIES
+
+PUBLISH_WAIT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Whether the broker has a snapshot now; `trouble` says why not."""
+
+    on_broker: bool
+    trouble: str = ""
+
+
+def scope(folder: Folder, given: str | None) -> str:
+    """Return the site to publish for: the one given, else the only one.  Raises BadTable."""
+    if given is not None:
+        return given
+    with database.reading(folder) as connection:
+        sites = sorted({dock.site for dock in docks.every(connection)})
+    if len(sites) == 1:
+        return sites[0]
+    known = ", ".join(sites) or "none: no dock is enrolled yet"
+    raise BadTable(f"for which site? Give --scope SITE (known: {known})")
+
+
+def sign(folder: Folder, settings: Settings, site: str, tables: Sequence[Table]) -> list[Snapshot]:
+    """Sign one snapshot for each table, with the next version, and keep it.
+
+    Raises BadTable (too large), BadKey, BadFolder.
+    """
+    keys = platform.load(folder, settings.id)
+    connection = database.open_for_writing(folder)
+    try:
+        with database.writing(connection):
+            return [_sign(connection, keys, site, table) for table in tables]
+    finally:
+        connection.close()
+
+
+def publish(settings: Settings, snapshots: Sequence[Snapshot]) -> Delivery:
+    """Put snapshots on the broker, retained.  A running center does so too, at each connect."""
+    broker = settings.broker
+    address = BrokerAddress(broker.host, broker.port, broker.operator)
+    connection = Connection(address, f"operator-{settings.id}-{draw_id()[:8]}", subscriptions=())
+    connection.start()
+    try:
+        return _publish(connection, snapshots, time.monotonic() + PUBLISH_WAIT_S)
+    finally:
+        connection.close()
+
+
+def _sign(connection: sqlite3.Connection, keys: PlatformKeys, site: str, table: Table) -> Snapshot:
+    version = registries.next_version(connection, site, table.kind)
+    now = utc_now()
+    message = REGISTRIES[table.kind].model_validate(
+        {
+            "platform": keys.platform,
+            "scope": site,
+            "kind": table.kind,
+            "version": version,
+            "time": now,
+            "rows": list(table.rows),
+        }
+    )
+    payload = message.to_bytes()
+    if len(payload) > envelope.MAX_REGISTRY_BYTES:
+        raise BadTable(
+            f"{table.kind}: a snapshot of {len(payload)} bytes; docks take {envelope.MAX_REGISTRY_BYTES}"
+        )
+    raw = envelope.seal("registry", payload, keys.registry).raw
+    snapshot = Snapshot(site, table.kind, version, raw, len(table.rows), now.isoformat())
+    registries.add(connection, snapshot)
+    return snapshot
+
+
+def _publish(connection: Connection, snapshots: Sequence[Snapshot], until_s: float) -> Delivery:
+    waiting: set[int] = set()
+    sent = False
+    while (left_s := until_s - time.monotonic()) > 0:
+        notice = connection.next(min(left_s, 0.5))
+        try:
+            match notice:
+                case Connected():
+                    waiting = {
+                        connection.publish(topics.registry_topic(s.site, s.kind), s.raw, retain=True)
+                        for s in snapshots
+                    }
+                    sent = True
+                case Disconnected():
+                    sent = False
+                case Acknowledged(token) if notice.refused:
+                    return Delivery(
+                        False, f"the broker refuses it (0x{notice.reason_code:02x}): see the acl file"
+                    )
+                case Acknowledged(token):
+                    waiting.discard(token)
+        except Offline:
+            continue
+        except TooLarge as e:
+            return Delivery(False, f"{e}: raise the broker's max_packet_size")
+        if sent and not waiting:
+            return Delivery(True)
+    return Delivery(False, connection.trouble or "the broker does not acknowledge")

@@ -1,0 +1,152 @@
+"""A center's folder and its settings (`center.toml`).
+
+- One center lives in one folder: settings, keys, catalogue, store.  Nothing of it is elsewhere.
+- `store` and `incoming` are on one file system: bytes move into the store by a link, never by a copy.
+- A wrong setting stops the start with file, key, value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from center.errors import BadFolder
+from uplink.messages.base import Name, Short
+
+DEFAULT_FOLDER = Path("/var/lib/bodydock-center")
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+class Broker(BaseModel):
+    """Where the broker is, and the names that the ACL entries are written for."""
+
+    model_config = _STRICT
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    receiver: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "receiver"
+    operator: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "operator"
+
+
+class Limits(BaseModel):
+    """What keeps one dock from filling everything.  Bytes; 0 in `dock_bytes` means no quota."""
+
+    model_config = _STRICT
+    reserve_bytes: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
+    dock_bytes: Annotated[int, Field(ge=0)] = 0
+    open_transfers: Annotated[int, Field(ge=1, le=1000)] = 32
+    quarantine_items: Annotated[int, Field(ge=0, le=100_000)] = 500
+    quarantine_bytes: Annotated[int, Field(ge=0)] = 32 * 1024 * 1024
+
+
+class Settings(BaseModel):
+    """`center.toml`.  `id`: the platform's id, for ever; `store`: the name receipts give the store."""
+
+    model_config = _STRICT
+    id: Name
+    store: Short = "store"
+    broker: Broker = Broker()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The paths of one center."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "center.toml"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.root / "catalogue.db"
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store"
+
+    @property
+    def incoming(self) -> Path:
+        return self.root / "incoming"
+
+    @property
+    def acl(self) -> Path:
+        return self.root / "acl"
+
+    @contextlib.contextmanager
+    def locked(self, name: str, wait: bool = True) -> Iterator[None]:
+        """Hold `{name}.lock` in the folder.  Raises BadFolder where another process holds it."""
+        fd = os.open(self.root / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                raise BadFolder(
+                    f"another center runs in {self.root}: stop it first, or name another --folder"
+                ) from None
+            yield
+        finally:
+            os.close(fd)
+
+
+def make(folder: Folder, settings: Settings) -> None:
+    """Lay out a new center.  Raises BadFolder where there is one already, or no right to make it."""
+    try:
+        for path in (folder.root, folder.keys, folder.store, folder.incoming):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with folder.settings.open("x", encoding="utf-8") as f:
+            f.write(_toml(settings))
+            f.flush()
+            os.fsync(f.fileno())
+    except FileExistsError:
+        raise BadFolder(
+            f"{folder.settings} is there already: a center keeps its id for ever. "
+            "Edit the file, or name another --folder"
+        ) from None
+    except OSError as e:
+        raise BadFolder(f"{e.filename or folder.root}: {e.strerror}. Name a --folder you may write") from None
+
+
+def load(folder: Folder) -> Settings:
+    """Read the settings.  Raises BadFolder with file, key, value and what is allowed."""
+    path = folder.settings
+    try:
+        with path.open("rb") as f:
+            values = tomllib.load(f)
+    except FileNotFoundError:
+        raise BadFolder(
+            f"no center in {folder.root} (no {path.name}): `bodydock center init --id NAME` makes one"
+        ) from None
+    except OSError as e:
+        raise BadFolder(f"{path} cannot be read: {e.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise BadFolder(f"{path} is not TOML: {e}") from None
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as e:
+        first = e.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadFolder(f"{path}: {key} = {first['input']!r}: {first['msg']}") from None
+
+
+def _toml(settings: Settings) -> str:
+    # JSON strings are TOML basic strings for what the patterns above allow.
+    lines = [f"id = {json.dumps(settings.id)}", f"store = {json.dumps(settings.store, ensure_ascii=False)}"]
+    for table in ("broker", "limits"):
+        values = getattr(settings, table).model_dump()
+        lines += ["", f"[{table}]"] + [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,401 @@
+"""`bodydock center …`: the reference platform, a program of its own.
+
+The one place where the CLI imports `center`, inside functions: a dock need not have it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from daemon.cli.common import VERDICTS, json_option, print_json, size_text
+
+if TYPE_CHECKING:
+    from center.enrolment import Applicant
+    from center.settings import Folder
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_FOLDER = "/var/lib/bodydock-center"
+
+
+def folder_option(command: F) -> F:
+    """Adds `--folder FOLDER` (or BODYDOCK_CENTER)."""
+    return click.option(
+        "--folder",
+        "root",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="BODYDOCK_CENTER",
+        default=DEFAULT_FOLDER,
+        show_default=True,
+        help="Where the center lives.",
+    )(command)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what a person can mend into a message and status 2."""
+    from center.errors import CenterError
+    from uplink.errors import UplinkError
+
+    try:
+        yield
+    except (CenterError, UplinkError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _folder(root: Path) -> Folder:
+    from center.settings import Folder
+
+    return Folder(root.absolute())
+
+
+@click.group("center")
+def center_group() -> None:
+    """The reference platform: receives, verifies, keeps, signs receipts.
+
+    \b
+    bodydock center init --id NAME     once, then `keys`
+    bodydock center docks add FILE     take in a dock (`bodydock identity` there)
+    bodydock center run                receive
+    """
+
+
+@center_group.command()
+@click.option("--id", "name", required=True, help="The platform's id, for ever: a-z, 0-9 and -.")
+@click.option("--store", default="store", show_default=True, help="The name that receipts give the store.")
+@click.option("--broker-host", default="127.0.0.1", show_default=True)
+@click.option("--broker-port", default=1883, show_default=True, type=click.IntRange(1, 65535))
+@folder_option
+def init(name: str, store: str, broker_host: str, broker_port: int, root: Path) -> None:
+    """Lay out a new center's folder."""
+    from pydantic import ValidationError
+
+    from center import settings
+    from center.catalogue import database
+
+    try:
+        made = settings.Settings(
+            id=name, store=store, broker=settings.Broker(host=broker_host, port=broker_port)
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise click.ClickException(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    with told():
+        settings.make(_folder(root), made)
+        database.open_for_writing(_folder(root)).close()
+    click.echo(f"center {name} in {root}: next `bodydock center keys`", err=True)
+
+
+@center_group.command()
+@folder_option
+@json_option
+def keys(root: Path, as_json: bool) -> None:
+    """Make what keys are missing; print the [platform] table for the docks' settings."""
+    from center import platform, settings
+
+    folder = _folder(root)
+    with told():
+        held, made = platform.load_or_make(folder, settings.load(folder).id)
+    for role, key in held.by_role.items():
+        new = " (new)" if role in made else ""
+        click.echo(f"{role.value:9}{platform.grouped(key.key_id)}{new}", err=True)
+    if as_json:
+        table = {role.value: [key.public.hex()] for role, key in held.by_role.items()}
+        print_json({"platform": {"id": held.platform, "keys": table}})
+    else:
+        click.echo(held.table(), nl=False)
+
+
+@center_group.command()
+@folder_option
+def run(root: Path) -> None:
+    """Receive until SIGTERM."""
+    import logging
+
+    from center import run as running
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with told(), running.until_signal() as going_on:
+        running.run(_folder(root), going_on, lambda text: click.echo(text, err=True))
+
+
+@center_group.group()
+def docks() -> None:
+    """The docks that may speak to this platform."""
+
+
+@docks.command("add")
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.option("--fingerprint", help="The dock's whole fingerprint (hex): for scripts.")
+@folder_option
+def docks_add(file: str, fingerprint: str | None, root: Path) -> None:
+    """Take in the dock whose `bodydock identity` printed FILE (- for standard input).
+
+    Compare the fingerprint with the dock's own screen.  Exit status 1: it is another.
+    """
+    from center import enrolment, settings
+
+    folder = _folder(root)
+    with told():
+        chosen = settings.load(folder)
+        given = sys.stdin.buffer.read(1024 * 1024) if file == "-" else None
+        applicant = enrolment.read(enrolment.read_source(file, given), file)
+    if not _confirmed(applicant, fingerprint, interactive=given is None):
+        click.echo("the fingerprint is another: nothing was changed. Is FILE from this very dock?", err=True)
+        raise click.exceptions.Exit(1)
+    with told():
+        new = enrolment.take_in(folder, chosen, applicant)
+    identity = applicant.identity
+    done = "enrolled" if new else "was enrolled already"
+    click.echo(
+        f"dock {identity.dock} (site {identity.site}) {done}. The broker's rights are in {folder.acl}: "
+        "have it read them again (mosquitto: SIGHUP)",
+        err=True,
+    )
+
+
+def _confirmed(applicant: Applicant, fingerprint: str | None, interactive: bool) -> bool:
+    from center import enrolment, platform
+
+    identity, key = applicant.identity, applicant.key
+    click.echo(f"dock {identity.dock}, site {identity.site}, {identity.time:%Y-%m-%d %H:%M:%S} UTC", err=True)
+    click.echo(f"fingerprint: {platform.grouped(key.key_id)}", err=True)
+    if fingerprint is not None:
+        return enrolment.same_fingerprint(fingerprint, key)
+    if not interactive:
+        raise click.ClickException(
+            "FILE came over standard input: nobody can be asked. Give --fingerprint HEX"
+        )
+    typed = click.prompt("Last 8 characters of the fingerprint on the dock's own screen", err=True)
+    return bool(typed.replace(" ", "").lower() == key.key_id[-8:])
+
+
+@docks.command("list")
+@folder_option
+@json_option
+def docks_list(root: Path, as_json: bool) -> None:
+    """Show the enrolled docks."""
+    from center import reading
+
+    with told():
+        found = reading.dock_listing(_folder(root))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            dock["site"],
+            dock["dock"],
+            dock["key"][:16],
+            dock["added_at"][:19],
+            "-" if dock["head"] is None else f"{dock['head']['epoch'][:8]}:{dock['head']['n']}",
+            "CLONED" if dock["cloned"] else "forked" if dock["events_beside"] else "-",
+            f"{dock['state_claimed'] or '-'} {(dock['state_at'] or '')[:19]}",
+        )
+        for dock in found
+    ]
+    _table(("site", "dock", "key", "enrolled", "head", "chain", "says it is"), rows)
+
+
+@docks.command("settle")
+@click.argument("dock")
+@folder_option
+def docks_settle(dock: str, root: Path) -> None:
+    """End a fork of DOCK's chain: both lines stay in evidence, and receipts go on."""
+    from center import enrolment
+
+    with told():
+        beside = enrolment.settle(_folder(root), dock)
+    click.echo(f"dock {dock}: settled, {beside} events beside the main line are kept", err=True)
+
+
+@center_group.group()
+def registry() -> None:
+    """Officers, cameras and cases, as signed snapshots for the docks."""
+
+
+@registry.command("publish")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(["officers", "cases", "cameras"]), help="Else as the columns say.")
+@click.option("--scope", help="The site; the only one if there is one.")
+@folder_option
+@json_option
+def registry_publish(
+    files: tuple[Path, ...], kind: str | None, scope: str | None, root: Path, as_json: bool
+) -> None:
+    """Sign FILE (CSV or JSON) as a whole snapshot and put it on the broker, retained."""
+    from center import registry as signing
+    from center import settings, tables
+
+    folder = _folder(root)
+    with told():
+        chosen = settings.load(folder)
+        site = signing.scope(folder, scope)
+        read = [tables.read(path, kind) for path in files]
+        snapshots = signing.sign(folder, chosen, site, read)
+        delivery = signing.publish(chosen, snapshots)
+    if not delivery.on_broker:
+        click.echo(
+            f"signed and kept, but not on the broker yet ({delivery.trouble}): a running center brings it "
+            "there when it connects, or publish again",
+            err=True,
+        )
+    if as_json:
+        print_json(
+            [
+                {"site": s.site, "kind": s.kind, "version": s.version, "rows": s.rows}
+                | {"on_broker": delivery.on_broker}
+                for s in snapshots
+            ]
+        )
+        return
+    for snapshot in snapshots:
+        click.echo(f"{snapshot.site}: {snapshot.kind} version {snapshot.version}, {snapshot.rows} rows")
+
+
+@center_group.command("list")
+@folder_option
+@json_option
+def list_(root: Path, as_json: bool) -> None:
+    """Show what was received."""
+    from center import reading
+
+    with told():
+        found = reading.listing(_folder(root))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            item["recording"],
+            item["dock"],
+            f"{item['officer'] or '-'} {item['officer_name'] or ''}",
+            ", ".join(item["cases"]) or "-",
+            VERDICTS.get(item["verdict"], "-"),
+            "\n".join(f"{f['code']} ({f['article']})" for f in item["findings"]) or "-",
+            size_text(item["size_bytes"]),
+            str(item["revision"]),
+            (item["received_at"] or "-")[:19],
+            (item["receipt"] or "-")[:12],
+        )
+        for item in found
+    ]
+    _table(
+        (
+            "recording",
+            "dock",
+            "警员 officer",
+            "案件 cases",
+            "结论 verdict",
+            "发现 findings (article)",
+            "size",
+            "rev.",
+            "received (UTC)",
+            "receipt",
+        ),
+        rows,
+    )
+
+
+@center_group.command()
+@click.argument("recording")
+@click.option("--verify", is_flag=True, help="Read the stored file and hash it anew.")
+@folder_option
+@json_option
+def show(recording: str, verify: bool, root: Path, as_json: bool) -> None:
+    """Show one recording: revisions, tag, report, receipts verified anew, custody.
+
+    RECORDING may be the beginning of an id.  Exit status 1: a receipt, a signature or the file does not
+    hold.
+    """
+    from center import reading
+
+    with told():
+        shown = reading.showing(_folder(root), recording, verify)
+    if as_json:
+        print_json(shown)
+    else:
+        _print_shown(shown)
+    sound = all(
+        r["signature"] == "holds" and (r["receipt"] or {}).get("valid", True) for r in shown["revisions"]
+    )
+    if not sound or shown["file"].get("verified") is False:
+        raise click.exceptions.Exit(1)
+
+
+def _print_shown(shown: dict[str, Any]) -> None:
+    stored = shown["file"]
+    verified = {None: "", True: " (read again: holds)", False: " (read again: DOES NOT HOLD)"}
+    facts = [
+        ("recording", shown["recording"] + (" (revisions before are lost)" if shown["incomplete"] else "")),
+        ("dock, camera", f"{shown['dock']}, {shown['camera']}"),
+        ("警员 officer", f"{shown['officer'] or '-'} {shown['officer_name'] or ''}"),
+        ("案件 cases", ", ".join(shown["cases"]) or "-"),
+        ("结论 verdict", f"{VERDICTS.get(shown['verdict'], '-')} ({shown['depth'] or '-'})"),
+        ("大小 size", size_text(shown["size_bytes"])),
+        ("SHA-256", shown["sha256"]),
+        ("file", f"{stored['path'] or 'not stored'}{verified[stored.get('verified')]}"),
+    ]
+    _table(("", ""), facts)
+    for finding in shown["findings"]:
+        text = finding["text"]
+        click.echo(f"  {finding['code']} ({finding['severity']}, art. {finding['article']})", nl=False)
+        click.echo(f" {text.get('zh', '')} {text.get('en', '')}")
+    revisions = [
+        (
+            str(revision["revision"]),
+            revision["received_at"][:19],
+            revision["manifest"][:16],
+            revision["signature"],
+            "-" if revision["receipt"] is None else revision["receipt"]["receipt"][:12],
+            "-" if revision["receipt"] is None else revision["receipt"]["check"],
+        )
+        for revision in shown["revisions"]
+    ]
+    _table(("rev.", "received (UTC)", "manifest", "signature", "receipt", "check"), revisions)
+    chain = [
+        (f"{e['epoch'][:8]}:{e['n']}", e["kind"], e["line"], e["received_at"][:19]) for e in shown["chain"]
+    ]
+    _table(("event", "kind", "line", "received (UTC)"), chain)
+
+
+@center_group.command()
+@folder_option
+@json_option
+def counters(root: Path, as_json: bool) -> None:
+    """Show what was counted, and what was refused and kept in quarantine."""
+    from center import reading
+
+    with told():
+        found = reading.counting(_folder(root))
+    if as_json:
+        print_json(found)
+        return
+    rows = [(row["name"], row["dock"] or "-", str(row["value"])) for row in found["counters"]]
+    _table(("counter", "dock", "value"), rows)
+    kept = [
+        (str(row["id"]), row["dock"] or "-", row["topic"], row["reason"], row["received_at"][:19])
+        for row in found["quarantine"]
+    ]
+    _table(("quarantine", "dock", "topic", "reason", "received (UTC)"), kept)
+
+
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(show_header=any(columns))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # ids whole, for who reads a pipe
+    console.print(table)

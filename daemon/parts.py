@@ -1,0 +1,53 @@
+"""What is opened before anything runs: the store, the key, the chain, the vault."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from daemon.clock import DockClock
+from daemon.counters import Counters
+from daemon.custody import Custody, enrol
+from daemon.identity import load_identity
+from daemon.ingest.ledger import Ledger
+from daemon.ingest.recover import recover_orphans
+from daemon.settings import Settings
+from daemon.store import Store
+from daemon.store.database import from_text
+from daemon.vault import Vault
+from dock.profiles import Profiles, load_profiles
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is opened before anything runs."""
+
+    settings: Settings
+    store: Store
+    custody: Custody
+    vault: Vault
+    ledger: Ledger
+    profiles: Profiles
+    counters: Counters
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Open the store, the key and the vault; enrol; mend what a kill left behind.
+
+    Raises StoreBusy, uplink.BadKey, dock.ProfileError, OSError.
+    """
+    profiles = load_profiles(settings.profiles)
+    store = Store(settings.store_file)
+    last = store.value("SELECT max(made_at) FROM events")
+    custody = Custody(load_identity(settings), DockClock(floor=from_text(last)))
+    if enrol(store, custody, settings.platform.records() if settings.platform else []):
+        _LOG.info("enrolled with platform %s", settings.platform_id)
+    vault, ledger = Vault(settings.vault), Ledger(store, custody)
+    vault.prepare()
+    unknown = recover_orphans(store, ledger, vault, profiles)
+    counters = Counters(store)
+    for _ in range(unknown):
+        counters.count("vault.unknown_file")
+    return Parts(settings, store, custody, vault, ledger, profiles, counters)

@@ -1,0 +1,170 @@
+"""The service: puts the parts together, starts the threads, tells systemd, stops in order.
+
+Threads: the slot keeper and one puller for each occupied slot, two workers (`pipeline`: what sending
+waits for; `thorough`: the standard inspection), the link to the platform, the control socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from systemd import daemon as systemd
+
+from daemon.board import SlotBoard, SlotView
+from daemon.control import Asker, ControlServer
+from daemon.heartbeat import Heartbeats
+from daemon.ingest.docking import Tools
+from daemon.ingest.slotkeeper import SlotKeeper
+from daemon.parts import Parts, open_parts
+from daemon.settings import Settings
+from daemon.stages.first import FirstStage
+from daemon.stages.inspecting import RequestMaker
+from daemon.stages.retag import RetagStage
+from daemon.stages.standard import StandardStage
+from daemon.stages.told import ToldStage
+from daemon.status import dock_json, recordings_json, show_json, slot_json
+from daemon.telemetry import Telemetry
+from daemon.uplinking import make_uplink
+from daemon.worker import Worker
+from transcoder.client import Inspector
+
+_LOG = logging.getLogger(__name__)
+_PING_S = 2.0
+_PIPELINE_LIMIT_S = 120.0
+_THOROUGH_LIMIT_S = 900.0  # a shift's longest file; the inspector's own limits end it long before
+_SLOTS_LIMIT_S = 90.0
+
+
+class Service:
+    """The running dock."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._stop = threading.Event()
+        self._beats = Heartbeats()
+        settings, custody = parts.settings, parts.custody
+        self._telemetry = Telemetry(custody, settings.sha256)
+        self._quick, self._thorough = Inspector(), Inspector()
+        self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake)
+        self._board = SlotBoard([(s.number, s.label) for s in settings.slots], self._slot_changed)
+        self._pipeline, self._deep = self._workers()
+        tools = Tools(
+            ledger=parts.ledger,
+            vault=parts.vault,
+            board=self._board,
+            profiles=parts.profiles,
+            mounts=settings.dock.mounts,
+            zone=ZoneInfo(settings.dock.time_zone),
+            now=custody.clock.now,
+            stored=self.wake,
+        )
+        keeper = SlotKeeper(
+            parts.store,
+            tools,
+            settings.dock_slots(),
+            self._stop,
+            self._beats.register("slots", _SLOTS_LIMIT_S),
+        )
+        self._keeper = threading.Thread(target=keeper.run, name="slots", daemon=True)
+
+    def wake(self) -> None:
+        """Something was committed: whoever may have work looks."""
+        self._pipeline.wake()
+        self._deep.wake()
+        self._uplink.wake()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Everything runs inside the block; afterwards everything has stopped, resumable."""
+        control = ControlServer(
+            self._parts.settings.control.socket, self._handlers(), self._parts.store.release
+        )
+        with ExitStack() as stack:
+            stack.callback(self._parts.counters.step)
+            stack.callback(self._quick.close)
+            stack.callback(self._thorough.close)
+            stack.callback(control.close)
+            control.start()
+            threads = [self._keeper, self._pipeline, self._deep, *self._uplink.threads()]
+            for thread in threads:
+                thread.start()
+            stack.callback(self._join, threads)
+            for view in self._board.views():
+                self._slot_changed(view)
+            yield
+
+    def watch(self) -> None:
+        """Ping systemd while every thread turns; returns when told to stop."""
+        while not self._stop.wait(_PING_S):
+            if late := self._beats.late():
+                _LOG.error("not turning: %s", ", ".join(late))
+            else:
+                systemd.notify("WATCHDOG=1")
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.wake()
+
+    def _join(self, threads: list[threading.Thread]) -> None:
+        self.stop()
+        for thread in threads:
+            thread.join(timeout=30)
+
+    def _workers(self) -> tuple[Worker, Worker]:
+        parts = self._parts
+        maker = RequestMaker(parts.vault, parts.settings.inspection)
+        beat = self._beats.register("pipeline", _PIPELINE_LIMIT_S)
+        first = FirstStage(parts.store, parts.custody, maker, self._quick, parts.profiles)
+        pipeline = Worker(
+            "pipeline",
+            [
+                first,
+                RetagStage(parts.store, parts.custody),
+                ToldStage(parts.store, parts.custody),
+                parts.counters,
+            ],
+            self._stop,
+            beat,
+            self.wake,
+        )
+        beat = self._beats.register("thorough", _THOROUGH_LIMIT_S)
+        standard = StandardStage(parts.store, parts.custody, maker, self._thorough, parts.profiles)
+        return pipeline, Worker("thorough", [standard], self._stop, beat, self.wake)
+
+    def _slot_changed(self, view: SlotView) -> None:
+        self._uplink.slot(self._telemetry.slot(view))
+
+    def _handlers(self) -> dict[str, Any]:
+        store = self._parts.store
+
+        def status(_: Asker, __: dict[str, Any]) -> dict[str, Any]:
+            self._parts.counters.step()
+            slots = [slot_json(view) for view in self._board.views()]
+            return {"running": True, "slots": slots, **dock_json(store), "uplink": self._uplink.progress()}
+
+        def recordings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
+            return recordings_json(store)
+
+        def show(_: Asker, args: dict[str, Any]) -> dict[str, Any]:
+            return show_json(store, str(args.get("recording", "")))
+
+        return {"status": status, "recordings": recordings, "show": show}
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT.  Raises what `open_parts` raises."""
+    service = Service(open_parts(settings))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop())
+    with service.running():
+        systemd.notify("READY=1")
+        _LOG.info("dock %s is up", settings.dock.id)
+        service.watch()
+        systemd.notify("STOPPING=1")
+    _LOG.info("dock %s has stopped", settings.dock.id)

@@ -1,0 +1,82 @@
+"""What the dock says of itself over MQTT: state, health, slots.  Unsigned claims for people who watch."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from daemon.board import SlotView
+from daemon.custody import Custody
+from daemon.revisions import bodydock_version
+from daemon.store import Store
+from daemon.store.database import from_text
+from uplink.dockside import StateWord
+from uplink.messages import CameraClaim, Clock, HealthMessage, SlotMessage, StateMessage
+
+
+class Telemetry:
+    """Makes messages; `seq` counts over all of them in one run."""
+
+    def __init__(self, custody: Custody, settings_sha256: str) -> None:
+        self._custody = custody
+        self._settings_sha256 = settings_sha256
+        self._seq = itertools.count()
+        self._since = custody.clock.now()
+        self._version = bodydock_version()
+
+    def state(self, state: StateWord) -> StateMessage:
+        """Return `up/state`: online, offline or stopping."""
+        return StateMessage(**self._common(), state=state, version=self._version)  # type: ignore[arg-type]
+
+    def slot(self, view: SlotView) -> SlotMessage:
+        camera = view.docking.camera if view.docking else None
+        return SlotMessage(
+            **self._common(),  # type: ignore[arg-type]
+            slot=view.slot,
+            phase=view.phase,
+            camera=CameraClaim(serial=camera.serial, by=camera.serial_by) if camera else None,
+            docking=view.docking.id if view.docking else None,
+            files_done=view.files_done,
+            files_total=view.files_total,
+            bytes_done=view.bytes_done,
+            bytes_total=view.bytes_total,
+            rate_bytes_per_s=view.rate_bytes_per_s,
+            time_left_s=view.time_left_s,
+            safe_to_take=view.safe_to_take,
+            text=view.text,
+            error=view.error[:2000] if view.error else None,
+        )
+
+    def health(self, store: Store, vault: Path) -> HealthMessage:
+        disk = shutil.disk_usage(vault)
+        states = store.rows("SELECT state, count(*) AS count FROM recordings GROUP BY state")
+        waiting = store.row(
+            "SELECT coalesce(sum(size), 0) AS bytes, min(stored_at) AS oldest FROM recordings"
+            " WHERE state IN ('stored', 'sending')"
+        )
+        assert waiting is not None
+        counters = store.rows("SELECT name, count FROM counters")
+        return HealthMessage(
+            **self._common(),  # type: ignore[arg-type]
+            disk_free_bytes=disk.free,
+            disk_total_bytes=disk.total,
+            recordings={row["state"]: row["count"] for row in states},
+            waiting_bytes=waiting["bytes"],
+            oldest_undelivered_at=from_text(waiting["oldest"]),
+            counters={row["name"]: row["count"] for row in counters},
+            settings_sha256=self._settings_sha256,
+        )
+
+    def _common(self) -> dict[str, str | int | datetime | Clock]:
+        identity = self._custody.identity
+        return {
+            "dock": identity.dock,
+            "key": identity.key.key_id,
+            "run": identity.run,
+            "seq": next(self._seq),
+            "since": self._since,
+            "time": self._custody.clock.now(),
+            "clock": self._custody.clock.claim(),
+        }

@@ -1,0 +1,131 @@
+"""The link to the platform as the service sees it: started if there is a platform, silent if not."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from daemon.desk import StoreDesk
+from daemon.heartbeat import Heartbeats
+from daemon.parts import Parts
+from daemon.telemetry import Telemetry
+from uplink.broker import BrokerAddress
+from uplink.dockside import dock_connection
+from uplink.link import DockLink
+from uplink.messages import SlotMessage
+from uplink.topics import DockTopics
+
+_LOG = logging.getLogger(__name__)
+_LINK_LIMIT_S = 90.0
+_HEALTH_S = 60.0
+_TURN_S = 1.0
+
+
+class Uplinking(Protocol):
+    """What the service needs of the uplink."""
+
+    def threads(self) -> list[threading.Thread]: ...
+
+    def wake(self) -> None: ...
+
+    def slot(self, message: SlotMessage) -> None: ...
+
+    def progress(self) -> dict[str, Any]: ...
+
+
+class NoUplink:
+    """A dock without a platform: everything is taken in and signed, nothing is sent."""
+
+    def threads(self) -> list[threading.Thread]:
+        return []
+
+    def wake(self) -> None:
+        pass
+
+    def slot(self, message: SlotMessage) -> None:
+        pass
+
+    def progress(self) -> dict[str, Any]:
+        return {"connected": False, "why": "no platform in the settings: nothing is sent"}
+
+
+class PlatformUplink:
+    """The link's thread, and a second one that feeds it with health and the watchdog with its life."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        telemetry: Telemetry,
+        beats: Heartbeats,
+        stop: threading.Event,
+        changed: Callable[[], None],
+    ) -> None:
+        settings = parts.settings
+        assert settings.broker is not None  # the settings hold both or none
+        assert settings.platform is not None
+        self._parts = parts
+        self._telemetry = telemetry
+        self._stop = stop
+        self._beat = beats.register("uplink", _LINK_LIMIT_S)
+        topics = DockTopics(settings.dock.site, settings.dock.id)
+        user = f"{settings.dock.site}/{settings.dock.id}"
+        address = BrokerAddress(settings.broker.host, settings.broker.port, user)
+        desk = StoreDesk(
+            parts.store, parts.custody, parts.vault, settings.platform.ring(), parts.counters, changed
+        )
+        self._link = DockLink(
+            dock_connection(address, topics, telemetry.state),
+            desk,
+            topics,
+            telemetry.state,
+            bytes_per_s=settings.uplink.bytes_per_second or None,
+        )
+
+    def threads(self) -> list[threading.Thread]:
+        link = threading.Thread(target=self._link.run, args=(self._stop,), name="uplink", daemon=True)
+        health = threading.Thread(target=self._tend, name="health", daemon=True)
+        return [link, health]
+
+    def wake(self) -> None:
+        self._link.wake()
+
+    def slot(self, message: SlotMessage) -> None:
+        self._link.publish_slot(message)
+
+    def progress(self) -> dict[str, Any]:
+        """Return the link's state as plain JSON values."""
+        report = self._link.report()
+        return dataclasses.asdict(report) | {"alarms": sorted(report.alarms)}
+
+    def _tend(self) -> None:
+        waited_s = _HEALTH_S
+        while not self._stop.wait(_TURN_S):
+            waited_s += _TURN_S
+            if self._link.alive:
+                self._beat()
+            if waited_s >= _HEALTH_S:
+                waited_s = 0.0
+                self._publish_health()
+        self._parts.store.release()
+
+    def _publish_health(self) -> None:
+        try:
+            self._link.publish_health(self._telemetry.health(self._parts.store, self._parts.vault.folder))
+        except Exception:  # noqa: BLE001 - health must not end by what it looks at
+            _LOG.exception("health could not be told")
+
+
+def make_uplink(
+    parts: Parts,
+    telemetry: Telemetry,
+    beats: Heartbeats,
+    stop: threading.Event,
+    changed: Callable[[], None],
+) -> Uplinking:
+    """Return the uplink that the settings ask for.  Raises uplink.NotLoopback."""
+    if parts.settings.platform is None:
+        return NoUplink()
+    return PlatformUplink(parts, telemetry, beats, stop, changed)

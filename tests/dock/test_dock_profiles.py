@@ -1,0 +1,130 @@
+"""Profiles: their own examples, how a camera is recognised, what a wrong file says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dock.devices import BlockDevice
+from dock.errors import Kind, ProfileError
+from dock.profiles import CameraProfile, NameExample, NameFacts, load_profiles
+
+SHIPPED = load_profiles()
+GAT947 = SHIPPED.by_name("gat947")
+
+
+def disk(vendor_id: str = "", product_id: str = "", fs_label: str = "") -> BlockDevice:
+    return BlockDevice("/dev/x", "", 1, "S", True, vendor_id, product_id, "", "vfat", "", fs_label, 1, True)
+
+
+def examples() -> Iterator[tuple[CameraProfile, NameExample]]:
+    for profile in SHIPPED.profiles:
+        for example in profile.file.examples:
+            yield profile, example
+
+
+@pytest.mark.parametrize(
+    ("profile", "example"), list(examples()), ids=lambda value: getattr(value, "name", "").rpartition("/")[2]
+)
+def test_examples_hold(profile: CameraProfile, example: NameExample) -> None:
+    assert (profile.kind_of(example.name) or "left_out") == example.kind
+    assert profile.facts(example.name) == NameFacts(
+        example.named_at, example.sequence, example.serial, example.officer, example.marked
+    )
+
+
+@given(st.text(max_size=300))
+def test_any_name_is_read_without_an_error_and_generic_never_says_an_officer(name: str) -> None:
+    for profile in SHIPPED.profiles:
+        profile.facts(name)
+        profile.kind_of(name)
+    facts = SHIPPED.generic.facts(name)
+    assert (facts.officer, facts.serial, facts.sequence) == (None, None, None)
+
+
+def test_a_camera_is_recognised_by_its_names() -> None:
+    fitting = [f"8888888_000000_201601292055{n:02}_{n:04}.mp4" for n in range(3)]
+    assert SHIPPED.recognise(disk(), [*fitting, "LOG.TXT", "A.THM"]) == GAT947
+    assert SHIPPED.recognise(disk(), [*fitting, "A.MP4", "B.MP4", "C.MP4"]) == GAT947
+    assert SHIPPED.recognise(disk(), [*fitting, "A.MP4", "B.MP4", "C.MP4", "D.MP4"]) == SHIPPED.generic
+    assert SHIPPED.recognise(disk(), []) == SHIPPED.generic
+
+
+def test_the_same_shape_in_another_family_is_not_taken_for_it() -> None:
+    # e12 writes officer_serial_time_sequence: officer and serial would be swapped.
+    name = "DCIM/100ANDRO/J0H42A_8888888_20160129205547_0001.mp4"
+    assert SHIPPED.recognise(disk(), [name]) == SHIPPED.generic
+
+
+def own_profile(tmp_path: Path, **changes: str) -> Path:
+    lines = {
+        "name": '"office"',
+        "title": '"the office\'s cameras"',
+        "basis": '"seen"',
+        "time_zone": '"Asia/Urumqi"',
+        "match.usb": '["4255:0001"]',
+        "match.labels": '["CAM*"]',
+        "match.markers": '["ID.txt", "DCIM/100MEDIA"]',
+        "kinds.video": '["mp4"]',
+        "examples": '[{ name = "a.mp4" }]',
+    } | changes
+    path = tmp_path / f"own{len(list(tmp_path.iterdir()))}.toml"
+    path.write_text("\n".join(f"{key} = {value}" for key, value in lines.items() if value))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("device", "names"),
+    [
+        (disk("4255", "0001"), []),
+        (disk(fs_label="cam07"), []),
+        (disk(), ["ID.TXT"]),
+        (disk(), ["DCIM/100MEDIA/A.MP4"]),
+        (disk("4255", "0001"), ["8888888_000000_20160129205547_0001.mp4"]),  # stronger than names
+    ],
+)
+def test_an_offices_own_profile_is_recognised_by_any_of_its_signs(
+    tmp_path: Path, device: BlockDevice, names: list[str]
+) -> None:
+    assert load_profiles([own_profile(tmp_path)]).recognise(device, names).name == "office"
+
+
+def test_an_own_profile_replaces_a_shipped_one(tmp_path: Path) -> None:
+    profiles = load_profiles([own_profile(tmp_path, name='"gat947"')])
+    assert profiles.by_name("gat947").time_zone == "Asia/Urumqi"
+    assert len(profiles.profiles) == len(SHIPPED.profiles)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "allowed"),
+    [
+        ({"time_zone": '"Beijing"'}, "time_zone", "like Asia/Shanghai"),
+        ({"match.usb": '["4255:1"]'}, "match.usb.0", "pattern"),
+        ({"kinds.video": '[".MP4"]'}, "kinds.video.0", "pattern"),
+        ({"names": '[{ pattern = "(?P<officer>" }]'}, "names.0.pattern", "regular expression"),
+        ({"names": '[{ pattern = "(?P<badge>x)" }]'}, "names.0.pattern", "groups among"),
+        ({"pre_record_s": "-1.0"}, "pre_record_s", "greater than or equal to 0"),
+        ({"colour": '"red"'}, "colour", "not permitted"),
+        ({"examples": "[]"}, "examples", "at least 1"),
+        ({"title": ""}, "title", "required"),
+        ({"name": "= ="}, "(file)", "TOML"),
+    ],
+)
+def test_a_wrong_profile_says_file_key_and_what_is_allowed(
+    tmp_path: Path, changes: dict[str, str], key: str, allowed: str
+) -> None:
+    path = own_profile(tmp_path, **changes)
+    with pytest.raises(ProfileError, match=allowed) as wrong:
+        load_profiles([path])
+    assert (wrong.value.file, wrong.value.key, wrong.value.kind) == (str(path), key, Kind.PERSON)
+
+
+def test_a_missing_or_doubled_profile_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match="readable"):
+        load_profiles([tmp_path / "none.toml"])
+    with pytest.raises(ProfileError, match="once"):
+        load_profiles([own_profile(tmp_path), own_profile(tmp_path)])

@@ -1,0 +1,240 @@
+"""A whole small office on one machine, through the product's own commands: broker, center, one dock.
+
+Nothing is hard-wired: the center makes its keys, the dock its own, each is told of the other as persons
+would do it (`bodydock identity`, `center docks add`, `center keys`).  Everything started here is ended
+here, by its pid.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from daemon.control import ask
+from daemon.errors import DaemonError
+from tests.rig.broker import Broker, free_port
+from uplink.keys import SigningKey
+
+PLATFORM, SITE, DOCK = "pf-demo", "xlt", "dock-01"
+BODYDOCK = (sys.executable, "-m", "daemon")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class OfficeError(Exception):
+    """A part of the office failed; its last words are in the message."""
+
+
+class Program:
+    """A long-running `bodydock` command with a log file."""
+
+    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+        self.name = name
+        self._arguments = (*BODYDOCK, *arguments)
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise OfficeError(f"{self.name} does not run")
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT
+            )
+
+    def check(self) -> None:
+        """Raise OfficeError if it ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            raise OfficeError(f"{self.name} ended with {self._process.returncode}:\n{self.log[-3000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to tidy up."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+            raise OfficeError(f"{self.name} did not end within 40 s:\n{self.log[-3000:]}") from None
+
+
+class SmallOffice:
+    """Enter it to have broker and center running and the dock enrolled; start the dock yourself.
+
+    `ports`: one USB port path for each slot.  `wrong_platform_key`: the dock is told a receipt key that is
+    not the platform's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Sequence[str],
+        *,
+        bytes_per_second: int = 0,
+        speech: bool = True,
+        wrong_platform_key: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.center_folder = folder / "center"
+        self.settings = folder / "bodydock.toml"
+        self._ports = ports
+        self._bytes_per_second = bytes_per_second
+        self._speech = speech
+        self._wrong_platform_key = wrong_platform_key
+        self._stack = ExitStack()
+        self.dock = Program("dock", ("run", "--settings", str(self.settings)), folder / "dock.log")
+        self.center = Program(
+            "center", ("center", "run", "--folder", str(self.center_folder)), folder / "center.log"
+        )
+        self.broker = Broker()
+
+    def __enter__(self) -> SmallOffice:
+        try:
+            port = free_port()
+            self._run("center", "init", "--id", PLATFORM, "--broker-port", str(port), *self._at_center)
+            self._write_settings(port)
+            self._enrol()
+            acl = (self.center_folder / "acl").read_text() + "\nuser observer\ntopic read bodydock/#\n"
+            acl += "\nuser vandal\ntopic write bodydock/#\n"  # for tests: rights are the second wall only
+            self.broker = self._stack.enter_context(Broker(acl=acl, port=port))
+            self._stack.callback(self.center.stop)
+            self.center.start()
+            self._stack.callback(self.dock.stop)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def _at_center(self) -> tuple[str, str]:
+        return ("--folder", str(self.center_folder))
+
+    def start_dock(self) -> None:
+        """Start the dock and wait until it answers."""
+        self.dock.start()
+        self.wait("the dock answers", lambda: self.status() is not None, 30)
+
+    def status(self) -> dict[str, Any] | None:
+        """Return the dock's status over its control socket; None while it does not answer."""
+        status: dict[str, Any] | None = self._control("status")
+        return status
+
+    def recordings(self) -> list[dict[str, Any]]:
+        """Return the dock's recordings over its control socket; none while it does not answer."""
+        return self._control("recordings") or []
+
+    def _control(self, verb: str) -> Any:
+        try:
+            return ask(self.folder / "control.sock", verb)
+        except DaemonError:
+            return None
+
+    def ask_dock(self, *verb: str) -> Any:
+        """Return what `bodydock VERB --json` prints."""
+        return json.loads(self._run(*verb, "--settings", str(self.settings), "--json"))
+
+    def ask_center(self, *verb: str) -> Any:
+        """Return what `bodydock center VERB --json` prints."""
+        return json.loads(self._run("center", *verb, *self._at_center, "--json"))
+
+    def publish(self, *files: Path) -> None:
+        """`bodydock center registry publish`."""
+        self._run("center", "registry", "publish", *(str(file) for file in files), *self._at_center)
+
+    def platform_table(self) -> dict[str, Any]:
+        """Return the platform's public keys by role, as `center keys` prints them."""
+        table: dict[str, Any] = self.ask_center("keys")["platform"]
+        return table
+
+    def wait(self, what: str, held: Callable[[], bool], seconds: float) -> None:
+        """Wait until `held`; raises OfficeError after `seconds`, or if a program ended by itself."""
+        until = time.monotonic() + seconds
+        while not held():
+            self.dock.check()
+            self.center.check()
+            if time.monotonic() > until:
+                raise OfficeError(f"not within {seconds:.0f} s: {what}\n{self.dock.log[-2000:]}")
+            time.sleep(0.1)
+
+    def _write_settings(self, port: int) -> None:
+        table = self.platform_table()
+        keys = dict(table["keys"])
+        if self._wrong_platform_key:
+            keys["receipt"] = [SigningKey.draw().public.hex()]
+        lines = [
+            "[dock]",
+            f'id = "{DOCK}"',
+            f'site = "{SITE}"',
+            f'state = "{self.folder / "state"}"',
+            f'mounts = "{self.folder / "cards"}"',
+            "[broker]",
+            'host = "127.0.0.1"',
+            f"port = {port}",
+            "[platform]",
+            f'id = "{table["id"]}"',
+            "[platform.keys]",
+            *(f"{role} = {json.dumps(publics)}" for role, publics in keys.items()),
+            "[uplink]",
+            f"bytes_per_second = {self._bytes_per_second}",
+            "[inspection]",
+            f"speech = {json.dumps(self._speech)}",
+            "[control]",
+            f'socket = "{self.folder / "control.sock"}"',
+        ]
+        for number, path in enumerate(self._ports, 1):
+            lines += ["[[slots]]", f"number = {number}", f'ports = ["{path}"]']
+        self.settings.write_text("\n".join(lines) + "\n")
+
+    def _enrol(self) -> None:
+        ran = self._finished("identity", "--settings", str(self.settings))
+        identity = self.folder / "identity.json"
+        identity.write_bytes(ran.stdout)
+        # Two persons compare this on two screens; a script hands it over.
+        shown = ran.stderr.decode().split("fingerprint:")[1].strip().replace(" ", "")
+        self._run("center", "docks", "add", str(identity), "--fingerprint", shown, *self._at_center)
+
+    def _run(self, *arguments: str) -> str:
+        return self._finished(*arguments).stdout.decode()
+
+    def _finished(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        ran = subprocess.run(
+            (*BODYDOCK, *arguments),
+            capture_output=True,
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+            env=dict(os.environ, COLUMNS="200"),
+        )
+        if ran.returncode not in (0, 1):
+            raise OfficeError(f"bodydock {' '.join(arguments)}: {ran.stderr.decode(errors='replace')}")
+        return ran

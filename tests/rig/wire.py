@@ -1,0 +1,96 @@
+"""An observer of the wire that shares no code with the product: what really went over the broker.
+
+Subscribes to everything below `bodydock/`; keeps small messages as they were, counts the bytes of
+segments.  The bytes a file took beyond its size are what was sent twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+KEPT_MESSAGES = 50_000
+
+
+@dataclass
+class Seen:
+    """What one observer saw.  `segments`: file id to bytes; `messages`: (topic, payload) in order."""
+
+    segments: Counter[str] = field(default_factory=Counter)
+    messages: list[tuple[str, bytes]] = field(default_factory=list)
+    inits: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+
+
+class WireObserver:
+    """Listens from `__enter__` to `__exit__`."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._lock = threading.Lock()
+        self._seen = Seen()
+        self._ready = threading.Event()
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="demo-observer", protocol=mqtt.MQTTv5
+        )
+        self._client.username_pw_set("observer")
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+
+    def __enter__(self) -> WireObserver:
+        self._client.connect("127.0.0.1", self._port)
+        self._client.loop_start()
+        if not self._ready.wait(10):
+            raise RuntimeError("the observer could not subscribe")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def messages(self, part: str) -> list[tuple[str, bytes]]:
+        """Return the messages whose topic holds `part`, in order."""
+        with self._lock:
+            return [(topic, payload) for topic, payload in self._seen.messages if part in topic]
+
+    def segment_bytes(self, file_id: str) -> int:
+        with self._lock:
+            return self._seen.segments[file_id]
+
+    def file_ids(self) -> list[str]:
+        with self._lock:
+            return list(self._seen.segments)
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        _data: object,
+        _flags: mqtt.ConnectFlags,
+        _code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        client.subscribe("bodydock/#", qos=1)
+
+    def _on_subscribe(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _mid: int,
+        _codes: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        self._ready.set()
+
+    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        parts = message.topic.split("/")
+        with self._lock:
+            if parts[-3:-2] == ["file"] and parts[-1].isdigit():
+                self._seen.segments[parts[-2]] += len(message.payload)
+            elif len(self._seen.messages) < KEPT_MESSAGES:
+                self._seen.messages.append((message.topic, bytes(message.payload)))

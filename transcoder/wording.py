@@ -1,0 +1,127 @@
+"""The wording of notices, read from `config/rules/notice.toml`: concepts, what declares, what cancels.
+
+Phrases are turned into syllables once.  A slip in the file is BadRules, with file and key.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from transcoder.errors import BadRules
+from transcoder.syllables import sound_of
+
+_WHERE = "config/rules/notice.toml"
+Phrase = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One phrase: as syllables, and as written for those compared by character."""
+
+    text: str
+    syllables: Phrase
+
+
+@dataclass(frozen=True)
+class Concept:
+    name: str
+    alike: float
+    phrases: tuple[Spoken, ...]
+
+
+@dataclass(frozen=True)
+class Declares:
+    """Anchors in order; `gap` syllables at most between two; `need`ed concepts within `around`."""
+
+    anchors: tuple[str, ...]
+    gap: int
+    weight: float = 1.0
+    need: tuple[str, ...] = ()
+    around: int = 0
+    lacking: float = 1.0
+
+
+@dataclass(frozen=True)
+class Cancels:
+    """What undoes a declaration near it; `unless_between`: not when such a concept lies between the two."""
+
+    why: str
+    phrases: tuple[Spoken, ...]
+    effect: str  # no, doubt
+    before: int = -1  # at most so many syllables before the anchors; -1: not before them
+    after: int = -1
+    inside: bool = False
+    across: bool = False
+    ends_clause: bool = False
+    whole: bool = False  # not when it begins within an anchor: then its sound is the anchor's
+    unless_after: tuple[Spoken, ...] = ()
+    unless_between: str | None = None
+
+
+@dataclass(frozen=True)
+class Wording:
+    confirm: float
+    doubt: float
+    hints: tuple[str, ...]  # concepts that make a stretch worth listening to again
+    concepts: Mapping[str, Concept]
+    declares: tuple[Declares, ...]
+    harmless: tuple[Spoken, ...]
+    cancels: tuple[Cancels, ...]
+
+
+@lru_cache(maxsize=1)
+def shipped_wording() -> Wording:
+    """The wording as shipped.  Raises BadRules."""
+    return parse_wording(files("config").joinpath("rules/notice.toml").read_bytes())
+
+
+def parse_wording(data: bytes) -> Wording:
+    """Read a wording from TOML bytes.  Raises BadRules."""
+    try:
+        raw = tomllib.loads(data.decode("utf-8"))
+        concepts = {
+            name: Concept(name, float(table["alike"]), _spoken(table["phrases"]))
+            for name, table in raw["concept"].items()
+        }
+        declares = tuple(_declares(table) for table in raw["declares"])
+        cancels = tuple(_cancels(table) for table in raw["cancels"])
+        wording = Wording(
+            float(raw["confirm"]),
+            float(raw["doubt"]),
+            tuple(raw["hints"]),
+            concepts,
+            declares,
+            _spoken(raw["harmless"]["phrases"]),
+            cancels,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRules(f"{_WHERE}: {error!r}") from error
+    named = {name for d in declares for name in (*d.anchors, *d.need)}
+    named |= set(wording.hints)
+    named |= {c.unless_between for c in cancels if c.unless_between is not None}
+    if unknown := named - concepts.keys():
+        raise BadRules(f"{_WHERE}: concept {sorted(unknown)} is not known; known are {sorted(concepts)}")
+    return wording
+
+
+def _spoken(texts: list[str]) -> tuple[Spoken, ...]:
+    return tuple(Spoken(text, sound_of(text).syllables) for text in texts)
+
+
+def _declares(table: dict[str, Any]) -> Declares:
+    values = {**table, "anchors": tuple(table["anchors"]), "need": tuple(table.get("need", ()))}
+    return Declares(**values)
+
+
+def _cancels(table: dict[str, Any]) -> Cancels:
+    if table["effect"] not in ("no", "doubt"):
+        raise ValueError(f"effect = {table['effect']!r}; allowed: no, doubt")
+    values = {
+        **table,
+        "phrases": _spoken(table["phrases"]),
+        "unless_after": _spoken(table.get("unless_after", [])),
+    }
+    return Cancels(**values)
