@@ -80,7 +80,13 @@ class Receiver:
 
     def tick(self) -> list[Outgoing]:
         """Do what time asks for; call it after each `wait_s` at the latest."""
-        return self._guarded(None, None, self._tick)
+        parts: tuple[Callable[[], list[Outgoing]], ...] = (
+            self._events.tick,
+            self._files.tick,
+            lambda: self._receipting.some(RECEIPTS_AT_ONCE),
+            self._each_second,
+        )
+        return [out for part in parts for out in self._guarded(None, None, part)]
 
     @property
     def wait_s(self) -> float:
@@ -92,8 +98,7 @@ class Receiver:
             return IDLE_S
         return min(max(due_s - self._office.monotonic(), 0.001), IDLE_S)
 
-    def _tick(self) -> list[Outgoing]:
-        out = [*self._events.tick(), *self._files.tick(), *self._receipting.some(RECEIPTS_AT_ONCE)]
+    def _each_second(self) -> list[Outgoing]:
         now_s = self._office.monotonic()
         if now_s >= self._flush_s:
             self._flush_s = now_s + FLUSH_EVERY_S
@@ -102,7 +107,7 @@ class Receiver:
             for name in names - self._known:  # enrolled while we run
                 self._events.announce(name)
             self._known = names
-        return out
+        return []
 
     def _route(self, dock: Dock, parts: tuple[str, ...], inbound: Inbound) -> list[Outgoing]:
         raw = inbound.payload
