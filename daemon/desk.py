@@ -308,6 +308,8 @@ class StoreDesk:
         words = f"{refusal.code}: {refusal.reason}"
         _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
         self._counters.count(f"refusal.{refusal.code}")
+        if refusal.code == "conflict" and self._holds(refusal.current):
+            return Taken.KNOWN  # an older revision met a newer one that is ours: its receipt covers both
         waits_for_person = refusal.code in ("never", "not_allowed", "conflict")
         wait = timedelta(seconds=refusal.retry_after if refusal.retry_after is not None else _LAST_RETRY_S)
         retry_at = NEVER if waits_for_person else to_text(self._custody.clock.now() + wait)
@@ -344,12 +346,23 @@ class StoreDesk:
 
     def _own_revision(self, current: dict[str, object]) -> int:
         """Return the revision of a manifest that this dock signed; 0 for anything else."""
+        signed = self._own_manifest(current)
+        return Manifest.parse(signed.payload).revision if signed else 0
+
+    def _holds(self, current: dict[str, object] | None) -> bool:
+        """Whether the platform's newest manifest is one of those in the store."""
+        signed = self._own_manifest(current) if current is not None else None
+        if signed is None:
+            return False
+        held = self._store.value("SELECT 1 FROM manifests WHERE manifest = ?", (signed.digest,))
+        return held is not None
+
+    def _own_manifest(self, current: dict[str, object]) -> Envelope | None:
         try:
-            raw = envelope.dump(current)
-            return Manifest.parse(envelope.unseal(raw, "manifest", self._own, Role.DOCK).payload).revision
+            return envelope.unseal(envelope.dump(current), "manifest", self._own, Role.DOCK)
         except Refused as refused:
             self._counters.count(f"refused.current.{refused.code}")
-            return 0
+            return None
 
     def _send_all_again(self) -> None:
         """A receiver that (re)started lacks, at worst, everything that it gave no receipt for."""

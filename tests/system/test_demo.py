@@ -103,5 +103,6 @@ def _is_signed(topic: str) -> bool:
 
 
 def _schema(kind: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads((ROOT / f"docs/schemas/{kind}.schema.json").read_text(encoding="utf-8"))
+    text = (ROOT / f"docs/schemas/{kind}.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
     return schema

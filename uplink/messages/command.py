@@ -94,7 +94,7 @@ class ResendArgs(Wire):
 
 
 class ConfigArgs(Wire):
-    """`config`: limits of the uplink.  `hours`: local times `HH:MM-HH:MM` in which footage is sent; [] always."""
+    """`config`: limits of the uplink.  `hours`: local times in which footage is sent; [] is always."""
 
     bytes_per_second: Count | None = None
     hours: (
