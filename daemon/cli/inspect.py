@@ -81,10 +81,9 @@ def _request(
 ) -> InspectRequest:
     from dataclasses import replace
 
-    from transcoder.models import find_speech_model
-
     from daemon.stages.inspecting import join_rules
     from dock.profiles import load_profiles
+    from transcoder.models import find_speech_model
     from transcoder.report import Depth
     from transcoder.request import InspectRequest
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from transcoder.models import find_speech_model
-
 from daemon.revisions import Depth, ReportFacts
 from daemon.settings import InspectionSettings
 from daemon.store import Row
@@ -16,6 +14,7 @@ from daemon.store.database import from_text
 from daemon.vault import Vault
 from dock.devices import best_reading
 from dock.profiles import CameraProfile
+from transcoder.models import find_speech_model
 from transcoder.report import Depth as ReportDepth
 from transcoder.report import MediaKind, Report
 from transcoder.request import InspectItem, InspectRequest, JoinRules
