@@ -190,6 +190,7 @@ class Demo:
         self._until(office, "every revision receipted", lambda: self._settled(office, expected), 60)
 
     def _share(self, office: SmallOffice, expected: list[str]) -> float:
+        self._refusals(office)
         for item in office.recordings():
             if item["name"].endswith(expected[0]) and item["size"]:
                 return float(item["durable_bytes"]) / float(item["size"])
