@@ -102,6 +102,7 @@ def _line(connection: sqlite3.Connection, held: Recording) -> dict[str, Any]:
     findings += [finding.model_dump() for finding in manifest.tag.findings]
     return {
         "recording": held.recording,
+        "name": manifest.name,
         "dock": held.dock,
         "camera": manifest.camera.serial,
         "kind": manifest.kind,
