@@ -308,8 +308,8 @@ class StoreDesk:
         words = f"{refusal.code}: {refusal.reason}"
         _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
         self._counters.count(f"refusal.{refusal.code}")
-        if refusal.code == "conflict" and self._holds(refusal.current):
-            return Taken.KNOWN  # an older revision met a newer one that is ours: its receipt covers both
+        if refusal.code == "conflict" and self._held_instead(refusal):
+            return Taken.KNOWN
         waits_for_person = refusal.code in ("never", "not_allowed", "conflict")
         wait = timedelta(seconds=refusal.retry_after if refusal.retry_after is not None else _LAST_RETRY_S)
         retry_at = NEVER if waits_for_person else to_text(self._custody.clock.now() + wait)
@@ -349,13 +349,23 @@ class StoreDesk:
         signed = self._own_manifest(current)
         return Manifest.parse(signed.payload).revision if signed else 0
 
-    def _holds(self, current: dict[str, object] | None) -> bool:
-        """Whether the platform's newest manifest is one of those in the store."""
-        signed = self._own_manifest(current) if current is not None else None
+    def _held_instead(self, refusal: Refusal) -> bool:
+        """Whether an older revision met a newer one of ours: the newer one's receipt is for both."""
+        signed = self._own_manifest(refusal.current) if refusal.current is not None else None
         if signed is None:
             return False
-        held = self._store.value("SELECT 1 FROM manifests WHERE manifest = ?", (signed.digest,))
-        return held is not None
+        with self._store.write() as tx:
+            held = tx.row(
+                "SELECT revision FROM manifests WHERE manifest = ? AND recording = ?",
+                (signed.digest, refusal.recording),
+            )
+            if held is None or held["revision"] <= refusal.revision:
+                return False
+            tx.execute(
+                "UPDATE manifests SET receipted = 1 WHERE platform = ? AND recording = ? AND revision < ?",
+                (self._platform, refusal.recording, held["revision"]),
+            )
+        return True
 
     def _own_manifest(self, current: dict[str, object]) -> Envelope | None:
         try:
