@@ -205,7 +205,7 @@ class Platform:
     def seal(self, kind: str, message: Wire, key: SigningKey | None = None) -> bytes:
         return envelope.seal(kind, message.to_bytes(), key or self.receipts).raw
 
-    def receipt(self, recording: str, revision: int, **changes: Any) -> bytes:
+    def receipt(self, recording: str, revision: int, /, **changes: Any) -> bytes:
         values = self._binding(recording, revision) | {
             "receipt": draw_id(),
             "received_at": datetime(2026, 11, 25, 9, tzinfo=UTC),
@@ -228,7 +228,7 @@ class Platform:
 
     def head(self, at: ChainPoint | None, lease: int) -> bytes:
         identity = self.dock.custody.identity
-        time = datetime(2026, 11, 25, 9, tzinfo=UTC)
+        time = datetime(2026, 11, 25, tzinfo=UTC)  # later would raise the floor of the dock's time
         return self.seal("head", Head(platform=self.name, dock=identity.dock, at=at, lease=lease, time=time))
 
     def reconciliation(self, *kept: tuple[str, str]) -> bytes:
