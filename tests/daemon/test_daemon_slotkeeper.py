@@ -1,4 +1,4 @@
-"""The slot keeper: who is pulled, whose docking is closed, what a slot shows.  Folders, and two real cards."""
+"""The slot keeper: who is pulled, whose docking is closed, what a slot shows.  Folders, and real cards."""
 
 from __future__ import annotations
 
@@ -39,12 +39,20 @@ def until(what: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+class Slow:
+    """A pull that waits before a file's first byte."""
+
+    def __init__(self) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+
 class Keeping:
     """A keeper without udev: `turn` gives it what udev would say; mounts are folders."""
 
     def __init__(self, dock: Dock, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.dock = dock
         self.folder = folder
+        self._monkeypatch = monkeypatch
         self.cards: dict[str, Card] = {}
         self.mounts: dict[str, list[Exception]] = {}  # what the next mounts of a node raise
         self.entered: list[str] = []
@@ -78,6 +86,21 @@ class Keeping:
             raise errors.pop(0)
         assert self.hold.wait(WAIT_S)
         yield MountedCard(device, self.cards[device.node].path, Attempt("ext4", ""))
+
+    def slow(self, *cards: Card) -> Slow:
+        """Let the pulls of these cards wait; a camera that left ends the wait."""
+        slow = Slow()
+        serials = {card.device.serial for card in cards}
+        real = docking_module.DockingJob._pull_one
+
+        def waiting(job, source, docking, file, times, **more):  # type: ignore[no-untyped-def]
+            if docking.camera.serial in serials:
+                slow.reached.set()
+                until(lambda: slow.go_on.is_set() or job._cancelled())
+            return real(job, source, docking, file, times, **more)
+
+        self._monkeypatch.setattr(docking_module.DockingJob, "_pull_one", waiting)
+        return slow
 
     def plug(self, *cards: Card) -> None:
         self.keeper._turn([Present(card.device) for card in cards])
@@ -122,7 +145,7 @@ def test_in_no_slot_nothing_happens(keeping: Keeping) -> None:
 
 def test_one_disk_that_leaves_closes_its_own_docking_only_a04(keeping: Keeping) -> None:
     first, second = keeping.card("A", a=CONTENT), keeping.card("B", b=CONTENT)
-    slow = _slow(keeping, second)
+    slow = keeping.slow(second)
     keeping.plug(first)
     until(lambda: keeping.phase() == "done")
     keeping.plug(second)
@@ -138,43 +161,10 @@ def test_one_disk_that_leaves_closes_its_own_docking_only_a04(keeping: Keeping) 
     assert events(keeping.dock, "removed_early") == []
 
 
-class _Slow:
-    def __init__(self) -> None:
-        self.reached, self.go_on = threading.Event(), threading.Event()
-
-
-def _slow(keeping: Keeping, *cards: Card) -> _Slow:
-    """Let the pull of these cards' files wait before their first byte; a camera that left ends the wait."""
-    slow = _Slow()
-    serials = {card.device.serial for card in cards}
-    real = docking_module.DockingJob._pull_one
-
-    def waiting(job, source, docking, file, times, **more):  # type: ignore[no-untyped-def]
-        if docking.camera.serial in serials:
-            slow.reached.set()
-            until(lambda: slow.go_on.is_set() or job._cancelled())
-        return real(job, source, docking, file, times, **more)
-
-    keeping_patch = pytest.MonkeyPatch()
-    keeping_patch.setattr(docking_module.DockingJob, "_pull_one", waiting)
-    keeping.undo = keeping_patch.undo  # type: ignore[attr-defined]
-    return slow
-
-
-@pytest.fixture(autouse=True)
-def _undo(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    if "keeping" in request.fixturenames:
-        undo = getattr(request.getfixturevalue("keeping"), "undo", None)
-        if undo is not None:
-            undo()
-
-
 def test_when_all_vanish_together_none_is_complete_b14(keeping: Keeping) -> None:
-    cards = [
-        keeping.card(serial, port, x=CONTENT) for serial, port in (("A", 1), ("B", 1), ("C", 2), ("D", 2))
-    ]
-    slow = _slow(keeping, *cards)
+    places = {"A": 1, "B": 1, "C": 2, "D": 2}
+    cards = [keeping.card(serial, port, x=CONTENT) for serial, port in places.items()]
+    slow = keeping.slow(*cards)
     keeping.plug(*cards)
     until(lambda: set(keeping.states) == set("ABCD"))
     assert slow.reached.wait(WAIT_S)
@@ -215,9 +205,8 @@ def test_a_card_without_a_file_system_is_said_until_it_leaves_a05(keeping: Keepi
 
 def test_a_card_that_cannot_be_mounted_is_shown_and_not_tried_again_b09(keeping: Keeping) -> None:
     card = keeping.card("A", a=CONTENT)
-    keeping.mounts[card.device.node] = [
-        MountFailed("/dev/A", "exfat", "broken", "Hand it to a technician.")
-    ] * 9
+    broken = MountFailed("/dev/A", "exfat", "broken", "Hand it to a technician.")
+    keeping.mounts[card.device.node] = [broken] * 9
     keeping.plug(card)
     until(lambda: keeping.phase() == "error")
     keeping.keeper._pullers["/dev/A"].join(WAIT_S)
@@ -262,7 +251,7 @@ def test_a_fault_with_one_device_or_in_closing_costs_nobody_else_b17(
         return close(ledger, docking, removed=removed)
 
     monkeypatch.setattr(type(keeping.dock.ledger), "close", closing)
-    slow = _slow(keeping, good)
+    slow = keeping.slow(good)
     keeping.plug(bad, good)
     assert slow.reached.wait(WAIT_S)
     keeping.leave(good)
