@@ -9,6 +9,7 @@ from center import chain
 from center.catalogue import database, docks, events, recordings
 from center.catalogue.docks import Dock
 from center.catalogue.events import HeldChain, Missing
+from center.catalogue.recordings import Recording
 from center.office import Office, Outgoing, Subject
 from center.receipting import Receipting
 from uplink import envelope
@@ -35,8 +36,10 @@ class EventIntake:
         self._changed: dict[str, float] = {}  # dock: when its head may be published
         self._published: dict[str, float] = {}
         self._early: OrderedDict[tuple[str, str], float] = OrderedDict()
-        self._asked: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._expected: OrderedDict[tuple[str, str], tuple[float, Missing]] = OrderedDict()
         self._look_s = 0.0
+        for item in events.missing_manifests(office.connection, MAX_REMEMBERED):
+            self._expect(item)
 
     def take(self, dock: Dock, raw: bytes) -> None:
         """Keep an event.  Raises Refused."""
@@ -113,6 +116,9 @@ class EventIntake:
     def _joined(self, dock: Dock, event: CustodyEvent, decision: chain.Decision) -> None:
         self._office.count("events", dock.dock)
         self.announce(dock.dock)
+        manifest, revision = events.committed(event)
+        if event.recording is not None and manifest is not None and revision is not None:
+            self._expect(Missing(dock.dock, event.recording, revision, manifest))
         shape = DATA.get(event.kind)
         if shape is not None and not _fits(event, shape):
             self._office.count("odd.event.data", dock.dock)  # it is signed and joins: it is kept
@@ -133,43 +139,44 @@ class EventIntake:
         if len(where) > MAX_REMEMBERED:
             where.popitem(last=False)
 
+    def _expect(self, item: Missing) -> None:
+        """Look in a while whether the manifest that an event commits has come."""
+        key = (item.dock, item.manifest)
+        self._expected.setdefault(key, (self._office.monotonic() + ASK_AFTER_S, item))
+        if len(self._expected) > MAX_REMEMBERED:
+            self._expected.popitem(last=False)  # the dock repeats what has no receipt anyway
+
     def _ask_for_manifests(self, now_s: float) -> list[Outgoing]:
         """An event whose manifest is not held: `later`, reason `missing`, with `current`."""
         out = []
-        missing = list(events.missing_manifests(self._office.connection, MAX_REMEMBERED))
-        keys = {(item.dock, item.manifest) for item in missing}
-        for gone in [key for key in self._asked if key not in keys]:
-            del self._asked[gone]
-        for item in missing:
-            key = (item.dock, item.manifest)
-            if self._asked.setdefault(key, now_s + ASK_AFTER_S) > now_s:
+        for key, (due_s, item) in list(self._expected.items()):
+            if due_s > now_s:
                 continue
-            self._asked[key] = now_s + ASK_AGAIN_S
-            out += self._question(item)
+            held = recordings.find(self._office.connection, item.dock, item.recording)
+            if held is not None and held.revision >= item.revision:
+                del self._expected[key]
+                continue
+            self._expected[key] = (now_s + ASK_AGAIN_S, item)
+            out += self._question(item, held)
         return out
 
-    def _question(self, item: Missing) -> list[Outgoing]:
+    def _question(self, item: Missing, held: Recording | None) -> list[Outgoing]:
         connection = self._office.connection
         dock = docks.find(connection, item.dock)
-        facts = self._facts(item)
+        facts = self._facts(item) if held is None else (held.sha256, held.size_bytes)
         if dock is None or facts is None:
             return []
-        subject = Subject(item.recording, facts[0], facts[1], item.revision, item.manifest)
-        held = recordings.find(connection, item.dock, item.recording)
         newest = None
         if held is not None:
             newest = recordings.manifest(connection, item.dock, item.recording, held.revision)
+        subject = Subject(item.recording, facts[0], facts[1], item.revision, item.manifest)
         reason = f"missing: an event names revision {item.revision}, which is not held"
         current = None if newest is None else newest.raw
         return [self._office.refusal(dock, subject, "later", reason, current)]
 
     def _facts(self, item: Missing) -> tuple[str, int] | None:
-        """Return (SHA-256, size) of a recording, from what is held of it or its `stored` event."""
-        connection = self._office.connection
-        held = recordings.find(connection, item.dock, item.recording)
-        if held is not None:
-            return held.sha256, held.size_bytes
-        for row in events.of_recording(connection, item.dock, item.recording):
+        """Return (SHA-256, size) of a recording of which no manifest is held: from its `stored` event."""
+        for row in events.of_recording(self._office.connection, item.dock, item.recording):
             if row["kind"] == "stored":
                 event = CustodyEvent.parse(envelope.peek(bytes(row["raw"]), "event"))
                 if _fits(event, Stored):

@@ -17,18 +17,18 @@ from center.catalogue import database, docks, recordings
 from center.catalogue import transfers as kept
 from center.catalogue.docks import Dock
 from center.errors import StoreFull
+from center.file_answers import FileAnswers
 from center.office import Office, Outgoing
 from center.receipting import Receipting
 from center.transfers import Phase, Transfer, check_id, is_file_id, offset_of
 from center.verifier import Found, Verifier
 from uplink.errors import Refused
-from uplink.messages.transfer import FileAnswer, FileFin, FileInit
+from uplink.messages.transfer import FileFin, FileInit
 from uplink.ranges import Ranges
 
 log = logging.getLogger(__name__)
 MAX_PAYLOAD_BYTES = 16 * 1024
 _USED_UP = {kept.State.CHECKSUM: "checksum", kept.State.ABORTED: "conflict", kept.State.DONE: "conflict"}
-HINT_EVERY_S = 1.0  # the same unasked-for answer to one transfer
 
 
 class FileIntake:
@@ -39,11 +39,14 @@ class FileIntake:
         self._blobs = blobs
         self._verifier = verifier
         self._receipting = receipting
+        self._answers = FileAnswers(office)
         self._open = {transfer.file_id: transfer for transfer in kept.every_open(office.connection)}
         self._to_verify: list[str] = []
-        self._hinted: dict[str, float] = {}
         for transfer in self._open.values():
             self._check_what_is_there(transfer)
+            if transfer.durable.covers(transfer.size_bytes) and transfer.size_bytes:
+                # Stopped while it was read back, most likely: the dock need not say `fin` again.
+                self._begin_verifying(transfer)
         blobs.sweep(frozenset(self._open))
 
     def take(self, dock: Dock, parts: tuple[str, ...], raw: bytes, sha256: str | None) -> list[Outgoing]:
@@ -70,7 +73,7 @@ class FileIntake:
         for transfer in self._open.values():
             dock = docks.find(self._office.connection, transfer.dock)
             if dock is not None:
-                out.append(self._answer(dock, transfer.file_id, "ranges", transfer.durable))
+                out.append(self._answers.about(dock, transfer, "ranges"))
         return out
 
     def tick(self) -> list[Outgoing]:
@@ -103,10 +106,12 @@ class FileIntake:
         ):
             self._office.count("refused.file.unknown_manifest", dock.dock)
             return [
-                self._say(dock, file_id, "unknown", init.nonce, "the manifest is not held: send it first")
+                self._answers.bare(
+                    dock, file_id, "unknown", init.nonce, "the manifest is not held: send it first"
+                )
             ]
         if (held.sha256, held.size_bytes) != (init.sha256, init.size):
-            return [self._say(dock, file_id, "conflict", init.nonce, "the manifest has other bytes")]
+            return [self._answers.bare(dock, file_id, "conflict", init.nonce, "the manifest has other bytes")]
         if held.stored_at is not None and self._blobs.has(held.sha256, held.size_bytes):
             return self._complete(dock, file_id, init.recording, init.size, init.nonce)
         transfer = self._mine(dock, file_id)
@@ -114,34 +119,38 @@ class FileIntake:
             return self._init_again(dock, transfer, init)
         used = kept.state(connection, dock.dock, file_id)
         if used is not None:
-            return [self._say(dock, file_id, _USED_UP[used[0]], init.nonce, "this attempt is used up")]
+            return [
+                self._answers.bare(dock, file_id, _USED_UP[used[0]], init.nonce, "this attempt is used up")
+            ]
         return self._begin(dock, file_id, init)
 
     def _init_again(self, dock: Dock, transfer: Transfer, init: FileInit) -> list[Outgoing]:
         if not transfer.same_as(init):
-            return [self._say(dock, transfer.file_id, "conflict", init.nonce, "another init for this id")]
+            return [
+                self._answers.bare(dock, transfer.file_id, "conflict", init.nonce, "another init for this id")
+            ]
         transfer.full = False
         if not self._has_room(dock, 0):
-            return [self._say(dock, transfer.file_id, "full", init.nonce, "no room in the store")]
-        return [self._answer(dock, transfer.file_id, "ranges", transfer.durable, init.nonce)]
+            return [self._answers.bare(dock, transfer.file_id, "full", init.nonce, "no room in the store")]
+        return [self._answers.about(dock, transfer, "ranges", init.nonce)]
 
     def _begin(self, dock: Dock, file_id: str, init: FileInit) -> list[Outgoing]:
         for other in [t for t in self._of(dock) if t.recording == init.recording]:
             self._end(other, kept.State.ABORTED)  # a new attempt ends the one before
         if len(self._of(dock)) >= self._office.settings.limits.open_transfers:
-            return [self._say(dock, file_id, "full", init.nonce, "too many transfers are open")]
+            return [self._answers.bare(dock, file_id, "full", init.nonce, "too many transfers are open")]
         if not self._has_room(dock, init.size):
-            return [self._say(dock, file_id, "full", init.nonce, "no room in the store")]
+            return [self._answers.bare(dock, file_id, "full", init.nonce, "no room in the store")]
         transfer = Transfer(file_id, dock.dock, init.recording, init.attempt, init.size, init.sha256)
         try:
             self._blobs.create(file_id)
+            with database.writing(self._office.connection) as connection:
+                kept.add(connection, transfer, self._office.now())
         except StoreFull as e:
             self._blobs.drop(file_id)
-            return [self._say(dock, file_id, "full", init.nonce, str(e))]
-        with database.writing(self._office.connection) as connection:
-            kept.add(connection, transfer, self._office.now())
+            return [self._answers.bare(dock, file_id, "full", init.nonce, str(e))]
         self._open[file_id] = transfer
-        return [self._answer(dock, file_id, "ranges", transfer.durable, init.nonce)]
+        return [self._answers.about(dock, transfer, "ranges", init.nonce)]
 
     def _segment(
         self, dock: Dock, file_id: str, offset: int, raw: bytes, sha256: str | None
@@ -170,21 +179,19 @@ class FileIntake:
             return self._fin_of_ended(dock, file_id, fin)
         out = self._credit(transfer) if transfer.written else []
         if not transfer.durable.covers(transfer.size_bytes):
-            return [*out, self._answer(dock, file_id, "missing", transfer.durable, fin.nonce)]
+            return [*out, self._answers.about(dock, transfer, "missing", fin.nonce)]
         transfer.fin_nonce = fin.nonce
-        if transfer.phase is Phase.OPEN:
-            transfer.phase = Phase.VERIFYING
-            self._to_verify.append(file_id)
-        return [*out, self._answer(dock, file_id, "verifying", transfer.durable, fin.nonce)]
+        self._begin_verifying(transfer)
+        return [*out, self._answers.about(dock, transfer, "verifying", fin.nonce)]
 
     def _fin_of_ended(self, dock: Dock, file_id: str, fin: FileFin) -> list[Outgoing]:
         ended = kept.state(self._office.connection, dock.dock, file_id)
         if ended is None:
-            return [self._say(dock, file_id, "unknown", fin.nonce, "init first")]
+            return [self._answers.bare(dock, file_id, "unknown", fin.nonce, "init first")]
         held = recordings.find(self._office.connection, dock.dock, ended[1])
         if held is not None and held.stored_at is not None:
             return self._complete(dock, file_id, ended[1], held.size_bytes, fin.nonce)
-        return [self._say(dock, file_id, _USED_UP[ended[0]], fin.nonce, "this attempt is used up")]
+        return [self._answers.bare(dock, file_id, _USED_UP[ended[0]], fin.nonce, "this attempt is used up")]
 
     def _abort(self, dock: Dock, file_id: str) -> list[Outgoing]:
         transfer = self._mine(dock, file_id)
@@ -199,15 +206,26 @@ class FileIntake:
         if dock is None:
             return []
         if transfer.written:
+            ranges = transfer.durable.union(transfer.written)
             try:
                 self._blobs.sync(transfer.file_id)
+                with database.writing(self._office.connection) as connection:
+                    kept.note_ranges(connection, transfer.file_id, ranges, self._office.now())
             except StoreFull as e:
                 return self._full(dock, transfer, str(e))
-            with database.writing(self._office.connection) as connection:
-                ranges = transfer.durable.union(transfer.written)
-                kept.note_ranges(connection, transfer.file_id, ranges, self._office.now())
+            except OSError as e:
+                # The kernel forgets what it could not write: the next sync would succeed, and lie.
+                log.error("%s cannot be made durable: %s", transfer.file_id, e)
+                self._office.count("trouble.storage", dock.dock)
+                transfer.forget_written()
+                return [self._answers.about(dock, transfer, "error", text="bytes could not be kept")]
         transfer.note_durable()
-        return [self._answer(dock, transfer.file_id, "ranges", transfer.durable)]
+        return [self._answers.about(dock, transfer, "ranges")]
+
+    def _begin_verifying(self, transfer: Transfer) -> None:
+        if transfer.phase is Phase.OPEN:
+            transfer.phase = Phase.VERIFYING
+            self._to_verify.append(transfer.file_id)
 
     def _submit(self) -> None:
         while self._to_verify:
@@ -226,25 +244,29 @@ class FileIntake:
             self._office.count("refused.file.checksum", dock.dock)
             self._end(transfer, kept.State.CHECKSUM)
             text = found.trouble or "the bytes read back are not the ones the manifest names"
-            return [self._say(dock, found.file_id, "checksum", nonce, text)]
+            return [self._answers.bare(dock, found.file_id, "checksum", nonce, text)]
+        transfer.phase = Phase.OPEN  # where keeping it fails, the next `fin` tries again
         try:
-            self._blobs.adopt(found.file_id, transfer.sha256)
+            self._keep(transfer)
         except StoreFull as e:
-            transfer.phase = Phase.OPEN
             return self._full(dock, transfer, str(e))
-        with database.writing(self._office.connection) as connection:
-            now = self._office.now()
-            recordings.set_stored(connection, dock.dock, transfer.recording, now)
-            kept.end(connection, found.file_id, kept.State.DONE, now)
         del self._open[found.file_id]
         self._blobs.drop(found.file_id)
         self._office.count("files", dock.dock)
         return self._complete(dock, found.file_id, transfer.recording, transfer.size_bytes, nonce)
 
+    def _keep(self, transfer: Transfer) -> None:
+        """Put verified bytes into the store, and note that they are there."""
+        self._blobs.adopt(transfer.file_id, transfer.sha256)
+        with database.writing(self._office.connection) as connection:
+            now = self._office.now()
+            recordings.set_stored(connection, transfer.dock, transfer.recording, now)
+            kept.end(connection, transfer.file_id, kept.State.DONE, now)
+
     def _complete(
         self, dock: Dock, file_id: str, recording: str, size_bytes: int, nonce: str | None
     ) -> list[Outgoing]:
-        answer = self._answer(dock, file_id, "complete", Ranges([(0, size_bytes)]), nonce)
+        answer = self._answers.whole(dock, file_id, size_bytes, nonce)
         return [answer, *self._receipting.due(dock, recording)]
 
     def _end(self, transfer: Transfer, state: kept.State) -> None:
@@ -278,44 +300,16 @@ class FileIntake:
     def _of(self, dock: Dock) -> list[Transfer]:
         return [transfer for transfer in self._open.values() if transfer.dock == dock.dock]
 
-    # Answers
-
     def _full(self, dock: Dock, transfer: Transfer, text: str) -> list[Outgoing]:
         """Say once that there is no room.  What was not made durable has to come again."""
-        transfer.written = Ranges()
-        transfer.since_credit_bytes = 0
+        transfer.forget_written()
         if transfer.full:
             return []
         transfer.full = True
         self._office.count("refused.file.full", dock.dock)
-        return [self._answer(dock, transfer.file_id, "full", transfer.durable, None, text)]
+        return [self._answers.about(dock, transfer, "full", text=text)]
 
     def _hint(self, dock: Dock, file_id: str, status: str, text: str) -> list[Outgoing]:
-        """Answer what asked for no answer, but not each one of a flood."""
-        now_s = self._office.monotonic()
-        if now_s - self._hinted.get(file_id, -HINT_EVERY_S) < HINT_EVERY_S:
-            return []
-        if len(self._hinted) > 1000:
-            self._hinted.clear()
-        self._hinted[file_id] = now_s
         transfer = self._mine(dock, file_id)
         ranges = transfer.durable if transfer is not None else Ranges()
-        return [self._answer(dock, file_id, status, ranges, None, text)]
-
-    def _say(self, dock: Dock, file_id: str, status: str, nonce: str | None, text: str) -> Outgoing:
-        return self._answer(dock, file_id, status, Ranges(), nonce, text)
-
-    def _answer(
-        self, dock: Dock, file_id: str, status: str, ranges: Ranges, nonce: str | None = None, text: str = ""
-    ) -> Outgoing:
-        answer = FileAnswer.model_validate(
-            {
-                "receiver": self._office.platform,
-                "lease": self._office.lease,
-                "nonce": nonce,
-                "status": status,
-                "ranges": ranges.to_list(),
-                "text": text[:500],
-            }
-        )
-        return Outgoing(dock.topics.down(f"file/{file_id}"), answer.to_bytes())
+        return self._answers.hint(dock, file_id, status, ranges, text)

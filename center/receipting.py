@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections import deque
 from datetime import datetime
 
 from center.blobs import Blobs
@@ -28,7 +28,7 @@ class Receipting:
     def __init__(self, office: Office, blobs: Blobs) -> None:
         self._office = office
         self._blobs = blobs
-        self._waiting: deque[tuple[str, str]] = deque()
+        self._waiting: dict[tuple[str, str], None] = {}  # in order, each once
 
     def due(self, dock: Dock, recording: str) -> list[Outgoing]:
         """Return the receipt for the newest manifest, signed now or before; nothing if none is due."""
@@ -42,7 +42,7 @@ class Receipting:
     def release(self, dock: Dock) -> None:
         """Look again at all that waits for a receipt (a fork was settled, the center was restarted)."""
         waiting = recordings.without_receipt(self._office.connection, dock.dock)
-        self._waiting.extend((dock.dock, recording) for recording in waiting)
+        self._waiting |= {(dock.dock, recording): None for recording in waiting}
 
     @property
     def waiting(self) -> bool:
@@ -51,8 +51,8 @@ class Receipting:
     def some(self, limit: int) -> list[Outgoing]:
         """Work on what `release` found, at most `limit` recordings."""
         found: list[Outgoing] = []
-        for _ in range(min(limit, len(self._waiting))):
-            name, recording = self._waiting.popleft()
+        for name, recording in list(itertools.islice(self._waiting, limit)):
+            del self._waiting[(name, recording)]
             dock = docks.find(self._office.connection, name)
             if dock is not None:
                 found += self.due(dock, recording)

@@ -42,6 +42,14 @@ class Newest:
     digest: str
 
 
+@dataclass(frozen=True)
+class Held:
+    """What is held of a recording: the newest revision, and the digest of the one that came in again."""
+
+    newest: Newest | None
+    same: str | None
+
+
 class Outcome(Enum):
     TAKE = "take"
     TAKE_INCOMPLETE = "take_incomplete"  # revisions before it are lost at the dock
@@ -60,25 +68,18 @@ class Decision:
     evidence: bool = False
 
 
-def decide(
-    manifest: Manifest,
-    digest: str,
-    topic: Topic,
-    newest: Newest | None,
-    held_digest: str | None,
-    asked_s: float | None,
-) -> Decision:
+def decide(manifest: Manifest, digest: str, topic: Topic, held: Held, asked_s: float | None) -> Decision:
     """Return what becomes of `manifest`.
 
-    `held_digest`: of the same revision, if held.  `asked_s`: since this very manifest was first
-    answered with `missing` and nothing below it has come; None if it never was.
+    `asked_s`: since this very manifest was first answered with `missing` and nothing below it has come;
+    None if it never was.
     """
     address = (manifest.platform, manifest.dock, manifest.recording)
     if address != (topic.platform, topic.dock, topic.recording):
         return _refuse("not_allowed", f"the manifest is of {'/'.join(address)}, sent for {topic}")
     if not recomputes(manifest):
         return _refuse("never", "the recording's id does not recompute from serial, path, size and hash")
-    return _in_line(manifest, digest, newest, held_digest, asked_s)
+    return _in_line(manifest, digest, held, asked_s)
 
 
 def recomputes(manifest: Manifest) -> bool:
@@ -91,26 +92,23 @@ def recomputes(manifest: Manifest) -> bool:
     return made == manifest.recording
 
 
-def _in_line(
-    manifest: Manifest, digest: str, newest: Newest | None, held_digest: str | None, asked_s: float | None
-) -> Decision:
-    revision = manifest.revision
-    held = newest.revision if newest is not None else 0
+def _in_line(manifest: Manifest, digest: str, held: Held, asked_s: float | None) -> Decision:
+    revision, newest = manifest.revision, held.newest
+    last = 0 if newest is None else newest.revision
     if newest is not None and digest == newest.digest:
         return Decision(Outcome.AGAIN)
-    if revision <= held:
-        if digest == held_digest:
-            return Decision(
-                Outcome.REFUSE, "conflict", f"older: revision {held} is held, this is {revision}", True
-            )
+    if revision <= last:
+        if digest == held.same:
+            older = f"older: revision {last} is held, this is {revision}"
+            return Decision(Outcome.REFUSE, "conflict", older, with_current=True)
         return _conflict(f"revision {revision} is held with another digest")
-    if newest is not None and revision == held + 1 and manifest.prev_manifest != newest.digest:
-        return _conflict(f"revision {revision} does not follow on the revision {held} that is held")
-    if revision == held + 1:
+    if newest is not None and revision == last + 1 and manifest.prev_manifest != newest.digest:
+        return _conflict(f"revision {revision} does not follow on the revision {last} that is held")
+    if revision == last + 1:
         return Decision(Outcome.TAKE)
     if asked_s is not None and asked_s >= MISSING_WAIT_S:
         return Decision(Outcome.TAKE_INCOMPLETE)
-    return Decision(Outcome.REFUSE, "later", f"missing: revision {held + 1} comes next", True)
+    return Decision(Outcome.REFUSE, "later", f"missing: revision {last + 1} comes next", with_current=True)
 
 
 def _conflict(reason: str) -> Decision:

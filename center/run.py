@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from types import FrameType
 from center import platform
 from center.blobs import Blobs
 from center.catalogue import database, registries
+from center.errors import StoreFull
 from center.office import Office, Outgoing
 from center.receiver import Receiver
 from center.settings import Folder, Settings, load
@@ -74,8 +76,15 @@ def _office(folder: Folder, settings: Settings) -> Iterator[tuple[Office, Receiv
         with database.writing(catalogue):
             lease = registries.next_lease(catalogue, int(time.time() * 1000))
         office = Office(catalogue, settings, keys, lease)
-        stack.callback(office.flush_counters)
+        stack.callback(_flush, office)
         yield office, Receiver(office, blobs, verifier)
+
+
+def _flush(office: Office) -> None:
+    try:
+        office.flush_counters()
+    except (StoreFull, sqlite3.Error) as e:
+        log.error("the last counts are not written down: %s", e)
 
 
 def _turn(connection: Connection, receiver: Receiver, office: Office) -> None:

@@ -52,11 +52,11 @@ def read(path: Path, kind: str | None) -> Table:
         raise BadTable(f"{path} is larger than {MAX_FILE_BYTES} bytes")
     is_json = path.suffix.lower() == ".json" or data.lstrip()[:1] in (b"[", b"{")
     cells = _json_cells(path, data) if is_json else _csv_cells(path, data)
+    if not 1 <= len(cells) <= MAX_ROWS:
+        raise BadTable(f"{path}: {len(cells)} rows; a snapshot has 1 to {MAX_ROWS}")
     columns = {name for _, row in cells for name in row}
     kind = kind or _kind(path, columns)
     _check_columns(path, kind, columns)
-    if not 1 <= len(cells) <= MAX_ROWS:
-        raise BadTable(f"{path}: {len(cells)} rows; a snapshot has 1 to {MAX_ROWS}")
     rows = tuple(_row(f"{path}:{line}", kind, values) for line, values in cells)
     _check_unique(path, kind, [line for line, _ in cells], rows)
     return Table(kind, rows)

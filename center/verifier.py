@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -27,7 +28,7 @@ class Verifier:
     """One worker with a bounded queue.  Results wait until they are taken."""
 
     def __init__(self, waiting: int = 64) -> None:
-        self._jobs: queue.Queue[tuple[str, Path]] = queue.Queue(waiting)
+        self._jobs: queue.Queue[tuple[str, Path] | None] = queue.Queue(waiting)
         self._found: queue.SimpleQueue[Found] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="read-back", daemon=True)
@@ -50,14 +51,16 @@ class Verifier:
 
     def close(self) -> None:
         self._stop.set()
+        with contextlib.suppress(queue.Full):  # then the worker is busy, and looks at `_stop` anyway
+            self._jobs.put_nowait(None)
         self._thread.join()
 
     def _work(self) -> None:
         while not self._stop.is_set():
-            try:
-                file_id, path = self._jobs.get(timeout=0.2)
-            except queue.Empty:
-                continue
+            job = self._jobs.get()
+            if job is None:
+                return
+            file_id, path = job
             try:
                 sha256, size_bytes = read_back(path, lambda: not self._stop.is_set())
                 self._found.put(Found(file_id, sha256, size_bytes))

@@ -172,7 +172,8 @@ class StoreDesk:
 
     def take_receipt(self, recording: str, raw: bytes) -> Taken:
         facts = self._facts(recording)
-        if facts is None:
+        if facts is None:  # of another dock, or of before a restore (trust.md): nothing to do
+            self._counters.count("ignored.receipt.unknown")
             return Taken.IGNORED
         try:
             signed, message = delivery.check_receipt(raw, self._ring, facts)
@@ -309,6 +310,7 @@ class StoreDesk:
         words = f"{refusal.code}: {refusal.reason}"
         self._counters.count(f"refusal.{refusal.code}")
         if refusal.code == "conflict" and self._held(refusal) is not None:
+            # An older revision met a newer one that is ours: its receipt covers both, and a transfer goes on.
             self._leave_for_later(refusal.manifest)
             return Taken.IGNORED
         _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)

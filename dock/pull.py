@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,25 +23,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from dock import linux
 from dock.errors import (
     CameraGone,
     ChangedWhileReading,
-    DiskFull,
-    NameTaken,
     PullCancelled,
     Unreadable,
-    VaultFailed,
 )
 from dock.listing import CardFile
 from dock.reader import Readable
 from dock.source import CardSource
+from dock.vault_copy import VaultCopy, finish, open_copy
 from dock.zeros import ZERO_BLOCK_BYTES, ZeroBlocks
 
 __all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "pull", "resume"]
 
 _BUFFER_BYTES = 1024 * 1024
-_SYNC_EVERY_BYTES = 64 * 1024 * 1024
 # How long a device whose reads fail is given to leave before the card is called unreadable.
 _VANISH_S = 2.0
 _VANISH_STEP_S = 0.02
@@ -84,7 +79,7 @@ def pull(
     `cancel` is asked before each MiB.  Raises CameraGone, PullCancelled and DiskFull (the partial copy
     stays, see `resume`), Unreadable, ChangedWhileReading, Refused, VaultFailed, NameTaken (`into` exists).
     """
-    with _target(into, os.O_CREAT | os.O_EXCL) as target:
+    with open_copy(into, new=True) as target:
         return _copy(source, file, target, progress, cancel)
 
 
@@ -99,46 +94,14 @@ def resume(
 
     Raises as `pull`, and FileNotFoundError if there is no partial copy.
     """
-    with _target(into, 0) as target:
+    with open_copy(into, new=False) as target:
         return _copy(source, file, target, progress, cancel)
-
-
-def finish(temporary: Path, final: Path) -> None:
-    """Give a durable copy its lasting name: fsync it, rename without overwriting, fsync the folders.
-
-    Raises NameTaken if `final` exists, DiskFull or VaultFailed.
-    """
-    try:
-        _sync(temporary)
-        linux.rename_no_replace(temporary, final)
-        for folder in {temporary.parent, final.parent}:
-            _sync(folder)
-    except FileExistsError as error:
-        raise NameTaken(f"{final} exists already") from error
-    except OSError as error:
-        raise _vault_error(error, final) from error
-
-
-@contextmanager
-def _target(path: Path, flags: int) -> Iterator[_Target]:
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
-    except FileNotFoundError:
-        raise
-    except FileExistsError as error:
-        raise NameTaken(f"{path} exists already") from error
-    except OSError as error:
-        raise _vault_error(error, path) from error
-    try:
-        yield _Target(fd, path)
-    finally:
-        os.close(fd)
 
 
 def _copy(
     source: CardSource,
     file: CardFile,
-    target: _Target,
+    target: VaultCopy,
     progress: Callable[[int], None],
     cancel: Callable[[], bool],
 ) -> Pulled:
@@ -169,7 +132,7 @@ def _copy(
 class _Copy:
     """The one pass over a file."""
 
-    def __init__(self, source: CardSource, file: CardFile, reader: Readable, target: _Target) -> None:
+    def __init__(self, source: CardSource, file: CardFile, reader: Readable, target: VaultCopy) -> None:
         self._source = source
         self._file = file
         self._reader = reader
@@ -234,55 +197,6 @@ class _Copy:
             raise CameraGone(f"the camera left at the end of {self._file.display_name}")
 
 
-class _Target:
-    """The copy in the vault: compares what is there already, then writes."""
-
-    def __init__(self, fd: int, path: Path) -> None:
-        self._fd = fd
-        self._path = path
-        self._old_bytes = os.fstat(fd).st_size
-        self._unsynced_bytes = 0
-        self.verified_bytes = 0
-
-    def take(self, part: memoryview, at: int) -> None:
-        """Make the copy hold `part` at `at`; called in ascending order without gaps."""
-        with _vault_errors(self._path):
-            same = self._compare(part, at)
-            self.verified_bytes += same
-            if same == len(part):
-                return
-            if self._old_bytes > at + same:  # what was there is not the card's: away with it
-                os.ftruncate(self._fd, at + same)
-            self._old_bytes = 0
-            self._write(part[same:], at + same)
-
-    def complete(self, size_bytes: int) -> None:
-        """Cut what an old copy had too much, make everything durable, drop it from the page cache."""
-        with _vault_errors(self._path):
-            if os.fstat(self._fd).st_size > size_bytes:
-                os.ftruncate(self._fd, size_bytes)
-            os.fsync(self._fd)
-            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
-
-    def _compare(self, part: memoryview, at: int) -> int:
-        """Return how many bytes at the beginning of `part` the copy holds already."""
-        if at >= self._old_bytes:
-            return 0
-        old = os.pread(self._fd, min(len(part), self._old_bytes - at), at)
-        if part[: len(old)] == old:
-            return len(old)
-        return next(i for i, (new, was) in enumerate(zip(part, old, strict=False)) if new != was)
-
-    def _write(self, part: memoryview, at: int) -> None:
-        written = 0
-        while written < len(part):
-            written += os.pwrite(self._fd, part[written:], at + written)
-        self._unsynced_bytes += written
-        if self._unsynced_bytes >= _SYNC_EVERY_BYTES:
-            os.fdatasync(self._fd)
-            self._unsynced_bytes = 0
-
-
 def _stays(source: CardSource) -> bool:
     give_up_at = time.monotonic() + _VANISH_S
     while source.still_there():
@@ -330,27 +244,3 @@ def _camera_errors(source: CardSource, file: CardFile) -> Iterator[None]:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             raise ChangedWhileReading(f"{file.display_name} is not there any more") from error
         raise Unreadable(file.display_name, [(0, file.size_bytes)]) from error
-
-
-@contextmanager
-def _vault_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _vault_error(error, path) from error
-
-
-def _vault_error(error: OSError, path: Path) -> DiskFull | VaultFailed:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DiskFull(f"no room in {path.parent}: {error.strerror}")
-    return VaultFailed(
-        f"{path} cannot be written: {error.strerror}. Check the disk of the vault and its file system."
-    )
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

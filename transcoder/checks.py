@@ -55,7 +55,7 @@ def check_streams(media: MediaFacts, kind: MediaKind | None, found: FindingList)
         return
     if media.structure.encrypted:
         found.add("file.unreadable/encrypted")
-    if kind == "video" and media.main("video") is None:
+    if media.main("video") is None and (kind == "video" or media.of_kind("video")):
         found.add("file.partial/no_picture")
     for stream in media.streams:
         if stream.kind in ("video", "audio") and len(stream.samples) and not stream.decodable:

@@ -11,6 +11,7 @@ import site
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -84,10 +85,8 @@ class Child:
 
     def close(self) -> None:
         """Close its input and wait for its end; kill it if it does not come."""
-        try:
+        with suppress(BrokenPipeError):
             _pipe(self._process.stdin).close()
-        except BrokenPipeError:
-            pass
         try:
             self._process.wait(_KILL_WAIT_S if self.alive else 0)
         except subprocess.TimeoutExpired:

@@ -60,6 +60,7 @@ class Inspector:
         self._command = command or inspector_command()
         self._child: Child | None = None
         self._with_speech = False
+        self._begun = False  # the child has said that it works on the request
         self._lock = threading.RLock()
         self._idle: threading.Timer | None = None
 
@@ -89,7 +90,7 @@ class Inspector:
         self, request: InspectRequest, progress: Progress | None, deadline_s: float | None
     ) -> Report:
         try:
-            return self._ask(request, progress, deadline_s)
+            return self._ask_twice(request, progress, deadline_s)
         except _Stopped as stopped:
             if len(request.items) == 1:
                 return _without(request, {0: stopped.failed})
@@ -104,8 +105,20 @@ class Inspector:
         except _Stopped as stopped:  # only together, then: nobody can say which
             return _without(request, dict.fromkeys(range(len(request.items)), stopped.failed))
 
+    def _ask_twice(
+        self, request: InspectRequest, progress: Progress | None, deadline_s: float | None
+    ) -> Report:
+        """A child that died before it began (killed while idle) is no fault of the files: once more."""
+        try:
+            return self._ask(request, progress, deadline_s)
+        except _Stopped:
+            if self._begun:
+                raise
+        return self._ask(request, progress, deadline_s)
+
     def _ask(self, request: InspectRequest, progress: Progress | None, deadline_s: float | None) -> Report:
         child = self._ready()
+        self._begun = False
         limit_s = deadline_s if deadline_s is not None else time_limit_s(request)
         self._with_speech = self._with_speech or request.speech_model is not None
         limit_bytes = self._speech_memory_bytes if self._with_speech else self._memory_bytes
@@ -115,6 +128,7 @@ class Inspector:
         ends = time.monotonic() + limit_s
         while True:
             message = self._next(child, ends, limit_s, limit_bytes)
+            self._begun = True
             if "progress" in message:
                 if progress is not None:
                     progress(*message["progress"])

@@ -8,7 +8,6 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
@@ -37,13 +36,6 @@ _NEVER_ZERO = {
 _UNPADDED = {"mpegts", "mpeg", "flv", "h264", "hevc"}
 _LONG_RUN_BYTES = 64 << 10
 ByteRange = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Content:
-    """What the standard pass says beside its findings."""
-
-    key_frames: KeyFrameCheck | None
 
 
 def check_zeros(
@@ -95,8 +87,9 @@ def check_pictures(
     media: MediaFacts,
     timeline: Timeline | None,
     kind: MediaKind | None,
-    lost: Sequence[ByteRange],
     found: FindingList,
+    *,
+    lost: Sequence[ByteRange] = (),
     progress: Callable[[int], None] | None = None,
 ) -> KeyFrameCheck | None:
     """Decode the key frames of the main picture and report those that fail; None when there is none."""
@@ -136,9 +129,10 @@ def _report_failures(
     if track is None or unplaced:
         found.add("file.partial/picture", reason=failures[0].reason, evidence={"failed": len(failures)})
         return
-    keys = np.flatnonzero(stream.samples.key)
+    failed = {failure.pos: failure for failure in failures if failure.pos is not None}
+    # FFmpeg's parser also takes intra pictures for key frames that the index does not list.
+    keys = np.flatnonzero(stream.samples.key | np.isin(stream.samples.pos, list(failed)))
     times = sample_times(stream, track, media)[keys] - timeline.start_s
-    failed = {failure.pos: failure for failure in failures}
     group: list[Failure] = []
     start = 0.0
     for pos, at in zip(stream.samples.pos[keys].tolist(), times.tolist(), strict=True):

@@ -17,6 +17,7 @@ from transcoder.syllables import Hit, Sound, find_phrase, sound_of
 from transcoder.wording import Cancels, Declares, Spoken, Wording, shipped_wording
 
 _HARMLESS_ALIKE = 0.85
+_PART_MARGIN = 0.1
 _ALIKE_ENOUGH = 0.9  # phrases of three syllables and more that cancel may sound a little different
 
 
@@ -40,8 +41,15 @@ def judge(text: str, wording: Wording | None = None) -> Declaration | None:
     return max(found, key=_rank, default=None)
 
 
+def hints(text: str, wording: Wording | None = None) -> bool:
+    """Whether a text has anything in it that a declaration is made of: worth listening to again."""
+    wording = wording or shipped_wording()
+    heard = _Heard(sound_of(text), wording)
+    return any(heard.hits[name] for name in wording.hints)
+
+
 def _rank(found: Declaration) -> tuple[bool, bool, float, int]:
-    return found.cancelled is None, not found.doubted, round(found.score, 6), -found.start
+    return found.cancelled is None, not found.doubted, round(found.score, 6), found.end - found.start
 
 
 class _Heard:
@@ -89,7 +97,9 @@ class _Heard:
         score = sum(hit.alike * (hit.end - hit.start) for hit in anchors) / length * rule.weight
         if rule.need and not self._has(rule.need, start - rule.around, end + rule.around, anchors):
             score *= rule.lacking
-        effects = {cancel.effect: cancel.why for cancel in self.wording.cancels if self._cancelled(cancel, anchors)}
+        effects = {
+            cancel.effect: cancel.why for cancel in self.wording.cancels if self._cancelled(cancel, anchors)
+        }
         offsets = self.sound.offsets
         return Declaration(
             score,
@@ -111,12 +121,14 @@ class _Heard:
         start, end = anchors[0].start, anchors[-1].end
         if self.harmless.issuperset(range(hit.start, hit.end)) or self._excused(cancel, hit):
             return False
+        if cancel.whole and any(anchor.start < hit.start < anchor.end for anchor in anchors):
+            return False
         if hit.start < start:
-            near = start - hit.end <= cancel.before and cancel.before > 0
+            near = start - hit.end <= cancel.before
             edge = start
             between = (hit.end, start)
         elif hit.end > end:
-            near = hit.start - end <= cancel.after and cancel.after > 0
+            near = hit.start - end <= cancel.after
             edge = end - 1
             between = (end, hit.start)
         else:
@@ -147,10 +159,17 @@ class _Heard:
 
 
 def _merge(hits: Iterator[Hit]) -> list[Hit]:
-    """Each place once, as the phrase that fits it best."""
+    """Each place once; a hit inside a longer one that fits as well is part of it (记录仪 in 执法记录仪)."""
     best: dict[tuple[int, int], Hit] = {}
     for hit in hits:
         key = (hit.start, hit.end)
         if key not in best or hit.alike > best[key].alike:
             best[key] = hit
-    return sorted(best.values(), key=lambda h: (h.start, h.end))
+    alone = [hit for hit in best.values() if not any(_holds(other, hit) for other in best.values())]
+    return sorted(alone, key=lambda h: (h.start, h.end))
+
+
+def _holds(outer: Hit, inner: Hit) -> bool:
+    wider = outer.end - outer.start > inner.end - inner.start
+    inside = outer.start <= inner.start and inner.end <= outer.end
+    return wider and inside and outer.alike >= inner.alike - _PART_MARGIN

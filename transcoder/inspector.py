@@ -54,6 +54,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
                 raise BadRequest("request line too long or cut off")
             request = InspectRequest.from_json(line)
             _limit_memory(_SPEECH_BACKSTOP_BYTES if request.speech_model else _BACKSTOP_BYTES)
+            sender.send({"progress": [0, 0.0]})  # said at once: before this, a death is not the files' doing
             report = inspect(request, sender.progress, ears)
             sender.send({"report": report.to_bytes().decode()})
         except (BadRequest, BadRules) as error:

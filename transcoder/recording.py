@@ -140,7 +140,13 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
     lost = check_zeros(media, state.timeline, scan, state.found) if state.kind != "photo" else []
     size = media.size_bytes
     state.key_frames = check_pictures(
-        file, media, state.timeline, state.kind, lost, state.found, lambda at: progress(0.5 + 0.5 * at / size)
+        file,
+        media,
+        state.timeline,
+        state.kind,
+        state.found,
+        lost=lost,
+        progress=lambda at: progress(0.5 + 0.5 * at / size),
     )
     _add_rotation(state)
 

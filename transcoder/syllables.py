@@ -1,13 +1,14 @@
 """Mandarin by sound: text to syllables, and how near two syllables are.
 
-A recogniser writes homophones (全程录音录像 as 权程度一路向), and simplified or traditional characters at random
-(known fault G05): so words are compared as syllables without tone, and syllables that people and recognisers
-mix up cost little: zh/z, ch/c, sh/s, n/l, f/h, an/ang, en/eng, in/ing and the like.  Pure.
+A recogniser writes homophones (全程录音录像 as 权程度一路向), and simplified or traditional characters at
+random (known fault G05): so words are compared as syllables without tone, and those that people and
+recognisers mix up cost little: zh/z, ch/c, sh/s, n/l, f/h, an/ang, en/eng, in/ing and the like.  Pure.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from pypinyin import Style, lazy_pinyin
 
@@ -118,8 +119,10 @@ def sound_of(text: str) -> Sound:
 
 def _read(text: str) -> list[str]:
     """One toneless syllable for each character, empty where it has none; context decides who has several."""
-    # `errors` is called with a run of characters that have no reading: give each its own empty one.
-    read = lazy_pinyin(text, style=Style.NORMAL, errors=lambda run: ["" for _ in run], v_to_u=False)
+    # `errors` gets a run of characters that have no reading; a list gives each its own (pypinyin's manual,
+    # though its stub says otherwise).
+    blank: Any = lambda run: ["" for _ in run]  # noqa: E731
+    read = lazy_pinyin(text, style=Style.NORMAL, errors=blank, v_to_u=False)
     return [syllable if syllable.isascii() and syllable.isalpha() else "" for syllable in read]
 
 

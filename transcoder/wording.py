@@ -1,6 +1,6 @@
 """The wording of notices, read from `config/rules/notice.toml`: concepts, what declares, what cancels.
 
-Phrases are turned into syllables once.  A slip in the file stops the start: BadRules with file, key and value.
+Phrases are turned into syllables once.  A slip in the file is BadRules, with file and key.
 """
 
 import tomllib
@@ -50,12 +50,13 @@ class Cancels:
 
     why: str
     phrases: tuple[Spoken, ...]
-    before: int
-    after: int
     effect: str  # no, doubt
+    before: int = -1  # at most so many syllables before the anchors; -1: not before them
+    after: int = -1
     inside: bool = False
     across: bool = False
     ends_clause: bool = False
+    whole: bool = False  # not when it begins within an anchor: then its sound is the anchor's
     unless_after: tuple[Spoken, ...] = ()
     unless_between: str | None = None
 
@@ -64,6 +65,7 @@ class Cancels:
 class Wording:
     confirm: float
     doubt: float
+    hints: tuple[str, ...]  # concepts that make a stretch worth listening to again
     concepts: Mapping[str, Concept]
     declares: tuple[Declares, ...]
     harmless: tuple[Spoken, ...]
@@ -89,6 +91,7 @@ def parse_wording(data: bytes) -> Wording:
         wording = Wording(
             float(raw["confirm"]),
             float(raw["doubt"]),
+            tuple(raw["hints"]),
             concepts,
             declares,
             _spoken(raw["harmless"]["phrases"]),
@@ -97,6 +100,7 @@ def parse_wording(data: bytes) -> Wording:
     except (KeyError, TypeError, ValueError) as error:
         raise BadRules(f"{_WHERE}: {error!r}") from error
     named = {name for d in declares for name in (*d.anchors, *d.need)}
+    named |= set(wording.hints)
     named |= {c.unless_between for c in cancels if c.unless_between is not None}
     if unknown := named - concepts.keys():
         raise BadRules(f"{_WHERE}: concept {sorted(unknown)} is not known; known are {sorted(concepts)}")

@@ -128,7 +128,7 @@ class Limits:
 
     max_inflight: int = 64  # at least window / segment + 20; never above the broker's Receive Maximum
     queue_size: int = 200  # received and not taken: our Receive Maximum
-    queue_bytes: int = 32 * 1024 * 1024
+    queue_bytes: int = 32 * 1024 * 1024  # then reading stops; twice as much at the very most
     max_unacknowledged: int = 2000
     max_unacknowledged_bytes: int = 64 * 1024 * 1024
     max_inbound_packet_bytes: int = 8 * 1024 * 1024

@@ -2,7 +2,8 @@
 
 - Which file is next is the desk's word; only one is claimed at a time, and only while connected.
 - Bytes are read as they are sent, by pread: memory does not grow with the file.
-- What has gone out is noted before it goes, so that what goes twice after a kill is known.
+- What goes out is noted before it goes, so that what goes twice after a kill is known: exactly below a
+  segment every 20 ms; faster, all but what went in the last 20 ms.
 - A file that cannot be sent blocks no other.
 """
 
@@ -24,7 +25,7 @@ from uplink.steps import Ended, FileFacts, Fin, Init, Outcome, Segment, Wait
 from uplink.window import Patience
 
 NOTE_BYTES = 4 * 1024 * 1024
-NOTE_S = 0.05
+NOTE_S = 0.02
 ACTIONS_A_TURN = 8  # then answers are looked at
 
 
@@ -67,7 +68,7 @@ class Courier:
         self._fd = -1
         self._lease = 0
         self._full = Patience(jitter)
-        self._noted_at = 0.0
+        self._sent_noted_at = 0.0
         self._noted_sent = 0
         self._noted_durable = 0
 
@@ -100,7 +101,7 @@ class Courier:
         transfer.take(FileAnswer.parse(payload), now)
         self._lease = transfer.lease
         if transfer.durable_bytes != self._noted_durable:
-            self._note(transfer, transfer.bytes_sent, now)
+            self._note(transfer, max(transfer.bytes_sent, self._noted_sent))
 
     def receipted(self, recording: str) -> None:
         if self._transfer is not None and self._transfer.facts.recording == recording:
@@ -186,7 +187,7 @@ class Courier:
             file.sent_before_bytes,
         )
         self._file = file
-        self._noted_at, self._noted_sent, self._noted_durable = 0.0, 0, 0
+        self._sent_noted_at, self._noted_sent, self._noted_durable = 0.0, 0, 0
         self._transfer = Transfer(facts, draw_nonce=self._draw_nonce, jitter=self._jitter, lease=self._lease)
         self._transfer.connected(now)
         return self._transfer
@@ -207,8 +208,9 @@ class Courier:
             transfer.give_up(f"{path}: {e.strerror or e}")
             return
         would_be_sent = transfer.bytes_sent + segment.length
-        if now - self._noted_at >= NOTE_S or would_be_sent - self._noted_sent > NOTE_BYTES:
-            self._note(transfer, would_be_sent, now)
+        if now - self._sent_noted_at >= NOTE_S or would_be_sent - self._noted_sent > NOTE_BYTES:
+            self._sent_noted_at = now
+            self._note(transfer, would_be_sent)
         digest = hashlib.sha256(data).hexdigest()
         try:
             self._publish(transfer, str(segment.offset), data, (("sha256", digest),))
@@ -219,15 +221,15 @@ class Courier:
         transfer.sent(segment, now)
         self._pace.spend(segment.length, now)
 
-    def _note(self, transfer: Transfer, bytes_sent: int, now: float) -> None:
-        self._noted_at, self._noted_sent, self._noted_durable = now, bytes_sent, transfer.durable_bytes
+    def _note(self, transfer: Transfer, bytes_sent: int) -> None:
+        self._noted_sent, self._noted_durable = bytes_sent, transfer.durable_bytes
         total = transfer.facts.sent_before_bytes + bytes_sent
         self._desk.file_progress(transfer.facts.recording, transfer.durable_bytes, total)
 
     def _finish(self, ended: Ended, now: float) -> None:
         transfer = self._transfer
         assert transfer is not None
-        self._note(transfer, transfer.bytes_sent, now)
+        self._note(transfer, transfer.bytes_sent)
         self.close()
         match ended.outcome:
             case Outcome.DELIVERED:

@@ -17,6 +17,7 @@ from uplink.window import Patience
 
 MOST_BEYOND_HEAD = 200
 HEAD_GRACE_S = 0.5
+UNHEARD_S = 1.0
 
 
 class EventFlow:
@@ -24,7 +25,7 @@ class EventFlow:
 
     def __init__(self, draw: Callable[[], float]) -> None:
         self._held: ChainPoint | None = None
-        self._on_the_way: deque[ChainPoint] = deque()
+        self._on_the_way: deque[tuple[ChainPoint, float]] = deque()
         self._patience = Patience(draw)
         self._not_before = 0.0
 
@@ -37,15 +38,17 @@ class EventFlow:
     def head(self, at: ChainPoint | None, now: float) -> None:
         """The platform holds the chain up to `at` (None: nothing of it)."""
         self._not_before = 0.0
-        if at in self._on_the_way:
-            while self._on_the_way.popleft() != at:
+        if any(point == at for point, _ in self._on_the_way):
+            while self._on_the_way.popleft()[0] != at:
                 pass
             self._patience.reset(now)
         elif at != self._held:
-            self._on_the_way.clear()
+            self._restart()
             self._patience.reset(now)
-        elif self._patience.ran_out:
-            self._patience.expire()  # a receiver is there: what it did not hear goes now
+        elif self._on_the_way:
+            # The head of before, again: a receiver that came late has not heard what is on the way.
+            unheard_at = self._on_the_way[0][1] + UNHEARD_S
+            self._patience.due_at = min(self._patience.due_at, unheard_at)
         self._held = at
 
     def wanted(self, now: float) -> tuple[ChainPoint | None, int]:
@@ -61,7 +64,7 @@ class EventFlow:
     def sent(self, at: ChainPoint, now: float) -> None:
         if not self._on_the_way and not self._patience.ran_out:
             self._patience.reset(now)
-        self._on_the_way.append(at)
+        self._on_the_way.append((at, now))
 
     def nobody(self, now: float) -> None:
         """An event reached nobody: not sent.  Tried again after the timer, or when a head comes."""
@@ -79,7 +82,7 @@ class EventFlow:
 
     @property
     def _cursor(self) -> ChainPoint | None:
-        return self._on_the_way[-1] if self._on_the_way else self._held
+        return self._on_the_way[-1][0] if self._on_the_way else self._held
 
     def _restart(self) -> None:
         self._on_the_way.clear()

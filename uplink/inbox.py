@@ -1,10 +1,11 @@
 """The bounded queue between a connection's callbacks and the one thread that works on them.
 
 - Putting never blocks: it is called from paho's callbacks, where waiting stops keepalive (D11).
-- What came at QoS 1 is acknowledged only when it is taken; MQTT 5's Receive Maximum then makes the
-  broker hold the rest back, so a burst waits there and not here.
-- What goes beyond the bound all the same (bytes, or QoS 0, which no Receive Maximum holds back) is
-  dropped and counted.  That is harmless: nothing depends on a message seen once (mqtt.md).
+- What came at QoS 1 is acknowledged only when it is taken, and MQTT 5's Receive Maximum bounds what is
+  not; but mosquitto 2.0.11 sends a whole Receive Maximum more for each acknowledgement (measured).
+  So, when it is full, the network thread stops reading: TCP holds the broker back.
+- What goes beyond twice the bound all the same is dropped and counted.  That is harmless: nothing
+  depends on a message having been seen once (mqtt.md).
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class Inbox(Generic[T]):
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._items: deque[tuple[T | None, int, Callable[[], None] | None]] = deque()
-        self._ready = threading.Condition()
+        self._lock = threading.Lock()
+        self._ready = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
         self._messages = 0
         self._bytes = 0
         self._woken = False
@@ -39,7 +42,8 @@ class Inbox(Generic[T]):
     def offer(self, message: T, size_bytes: int, acknowledge: Callable[[], None] | None) -> bool:
         """Add a message, or drop it and return False.  `acknowledge` is called when its turn comes."""
         with self._ready:
-            fits = self._messages < self._max_messages and self._bytes + size_bytes <= self._max_bytes
+            bytes_fit = self._bytes + size_bytes <= 2 * self._max_bytes
+            fits = bytes_fit and self._messages < 2 * self._max_messages
             if fits:
                 self._messages += 1
                 self._bytes += size_bytes
@@ -51,6 +55,14 @@ class Inbox(Generic[T]):
                     self._items.append((None, 0, acknowledge))
             self._ready.notify()
             return fits
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Return whether more should be read; wait for that at most `timeout_s`."""
+        with self._lock:
+            return self._room.wait_for(self._has_room, timeout_s)
+
+    def _has_room(self) -> bool:
+        return self._messages < self._max_messages and self._bytes < self._max_bytes
 
     def wake(self) -> None:
         """Let `take` return, though nothing is there."""
@@ -70,6 +82,7 @@ class Inbox(Generic[T]):
             if item is not None and size_bytes:
                 self._messages -= 1
                 self._bytes -= size_bytes
+                self._room.notify()
         if acknowledge is not None:
             acknowledge()
         return item

@@ -208,8 +208,9 @@ class DockLink:
         if self._news or now >= self._look_at or (events_due_at is not None and now >= events_due_at):
             self._news = False
             self._look_at = now + LOOK_S
-            more = self._send_events(now)
-            more = self._manifests.work(now) or more
+            # A manifest before the event that names it, or the platform asks for what is on its way.
+            more = self._manifests.work(now)
+            more = self._send_events(now) or more
             self._news = self._news or more
         file_due_at = self._courier.work(now)
         due = [self._look_at, file_due_at, self._events.due_at, now if self._news else None]

@@ -60,6 +60,7 @@ class Transfer:
         self._patience = Patience(jitter)
         self._draw_nonce = draw_nonce
         self._spoke_at = 0.0
+        self._unheard = False
         self._rounds = 0
         self._refused_inits = 0
         self._first_answer = True
@@ -83,16 +84,18 @@ class Transfer:
 
     def nudge(self, now: float) -> None:
         """A receiver showed itself: what silence had slowed down is done now."""
-        waiting = self.step in (Step.ASKING, Step.FINISHING, Step.COMPLETE)
-        if waiting and self._patience.ran_out and now - self._spoke_at > NUDGE_S:
+        silent = self._patience.ran_out > 1 and self.step in (Step.ASKING, Step.FINISHING)
+        if self._unheard or silent:
+            self._unheard = False
             self._patience.reset(now)
-            self._patience.expire()
+            self._patience.due_at = max(now, self._spoke_at + NUDGE_S)
 
     def nobody(self, now: float) -> None:
         """The broker refused what was published, or passed it on to nobody: it is not sent (D19)."""
         if self.step is Step.SENDING:
             self._go(Step.ASKING, now)
             self._patience.start(now)
+        self._unheard = True
         self.why = "no receiver at the broker"
 
     def receipted(self) -> None:
@@ -140,6 +143,7 @@ class Transfer:
         ranges = Ranges.checked(answer.ranges, self.facts.size_bytes, MAX_RANGES)
         if answer.lease < self.lease:
             return
+        self._unheard = False
         if answer.nonce is None:
             self._take_credit(answer, ranges, now)
         elif answer.nonce == self._nonce:

@@ -37,6 +37,7 @@ from uplink.inbox import Inbox
 
 KEEPALIVE_S = 30
 HANDSHAKE_S = 10.0  # from CONNECT to the last SUBACK
+FULL_TURN_S = 0.02
 TURN_S = 0.5  # the network thread looks up at least this often
 MAX_PACKET_BYTES = 268_435_455 + 5  # what the protocol itself allows (MQTT 5, 2.1.4)
 
@@ -86,7 +87,10 @@ class Session:
         client = self.client
         if client is None or client.socket() is None:
             return False
-        going = client.loop(TURN_S) == MQTTErrorCode.MQTT_ERR_SUCCESS
+        if self.inbox.wait_for_room(FULL_TURN_S):
+            going = client.loop(TURN_S) == MQTTErrorCode.MQTT_ERR_SUCCESS
+        else:  # not reading; what goes out, keepalive too, does so all the same
+            going = client.loop_write() == client.loop_misc() == MQTTErrorCode.MQTT_ERR_SUCCESS
         if not self.ready and time.monotonic() - self._opened_at > HANDSHAKE_S:
             return False
         return going

@@ -15,10 +15,11 @@ from collections.abc import Iterator
 import sqlite_utils
 
 from center.catalogue.schema import MIGRATIONS
-from center.errors import BadFolder
+from center.errors import BadFolder, StoreFull
 from center.settings import Folder
 
 BUSY_S = 10.0
+WAL_KEEP_BYTES = 16 * 1024 * 1024  # after a reader held it up, the WAL shrinks again
 
 
 def open_for_writing(folder: Folder) -> sqlite3.Connection:
@@ -28,6 +29,7 @@ def open_for_writing(folder: Folder) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_KEEP_BYTES}")
         with folder.locked("migrations"):
             MIGRATIONS.apply(sqlite_utils.Database(connection))
     except (sqlite3.Error, OSError) as e:
@@ -54,14 +56,19 @@ def reading(folder: Folder) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Run one transaction: committed at the end, rolled back on an exception."""
+    """Run one transaction: committed at the end, rolled back on an exception.
+
+    Raises StoreFull where the disk is, sqlite3.Error.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as e:
         with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back already
             connection.execute("ROLLBACK")
+        if isinstance(e, sqlite3.Error) and e.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise StoreFull(f"the catalogue has no room: {e}") from None
         raise
 
 

@@ -6,14 +6,15 @@ The one place where the CLI imports `center`, inside functions: a dock need not 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from daemon.cli.common import VERDICTS, json_option, print_json, size_text
+from daemon.cli import center_tables
+from daemon.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
     from center.enrolment import Applicant
@@ -153,7 +154,9 @@ def docks_add(file: str, fingerprint: str | None, root: Path) -> None:
     identity = applicant.identity
     done = "enrolled" if new else "was enrolled already"
     click.echo(
-        f"dock {identity.dock} (site {identity.site}) {done}; the broker's rights: {folder.acl}", err=True
+        f"dock {identity.dock} (site {identity.site}) {done}. The broker's rights are in {folder.acl}: "
+        "have it read them again (mosquitto: SIGHUP)",
+        err=True,
     )
 
 
@@ -185,19 +188,7 @@ def docks_list(root: Path, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [
-        (
-            dock["site"],
-            dock["dock"],
-            dock["key"][:16],
-            dock["added_at"][:19],
-            "-" if dock["head"] is None else f"{dock['head']['epoch'][:8]}:{dock['head']['n']}",
-            "CLONED" if dock["cloned"] else "forked" if dock["events_beside"] else "-",
-            f"{dock['state_claimed'] or '-'} {(dock['state_at'] or '')[:19]}",
-        )
-        for dock in found
-    ]
-    _table(("site", "dock", "key", "enrolled", "head", "chain", "says it is"), rows)
+    center_tables.print_docks(found)
 
 
 @docks.command("settle")
@@ -268,36 +259,7 @@ def list_(root: Path, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [
-        (
-            item["recording"],
-            item["dock"],
-            f"{item['officer'] or '-'} {item['officer_name'] or ''}",
-            ", ".join(item["cases"]) or "-",
-            VERDICTS.get(item["verdict"], "-"),
-            "\n".join(f"{f['code']} ({f['article']})" for f in item["findings"]) or "-",
-            size_text(item["size_bytes"]),
-            str(item["revision"]),
-            (item["received_at"] or "-")[:19],
-            (item["receipt"] or "-")[:12],
-        )
-        for item in found
-    ]
-    _table(
-        (
-            "recording",
-            "dock",
-            "警员 officer",
-            "案件 cases",
-            "结论 verdict",
-            "发现 findings (article)",
-            "size",
-            "rev.",
-            "received (UTC)",
-            "receipt",
-        ),
-        rows,
-    )
+    center_tables.print_recordings(found)
 
 
 @center_group.command()
@@ -318,48 +280,12 @@ def show(recording: str, verify: bool, root: Path, as_json: bool) -> None:
     if as_json:
         print_json(shown)
     else:
-        _print_shown(shown)
+        center_tables.print_recording(shown)
     sound = all(
         r["signature"] == "holds" and (r["receipt"] or {}).get("valid", True) for r in shown["revisions"]
     )
     if not sound or shown["file"].get("verified") is False:
         raise click.exceptions.Exit(1)
-
-
-def _print_shown(shown: dict[str, Any]) -> None:
-    stored = shown["file"]
-    verified = {None: "", True: " (read again: holds)", False: " (read again: DOES NOT HOLD)"}
-    facts = [
-        ("recording", shown["recording"] + (" (revisions before are lost)" if shown["incomplete"] else "")),
-        ("dock, camera", f"{shown['dock']}, {shown['camera']}"),
-        ("警员 officer", f"{shown['officer'] or '-'} {shown['officer_name'] or ''}"),
-        ("案件 cases", ", ".join(shown["cases"]) or "-"),
-        ("结论 verdict", f"{VERDICTS.get(shown['verdict'], '-')} ({shown['depth'] or '-'})"),
-        ("大小 size", size_text(shown["size_bytes"])),
-        ("SHA-256", shown["sha256"]),
-        ("file", f"{stored['path'] or 'not stored'}{verified[stored.get('verified')]}"),
-    ]
-    _table(("", ""), facts)
-    for finding in shown["findings"]:
-        text = finding["text"]
-        click.echo(f"  {finding['code']} ({finding['severity']}, art. {finding['article']})", nl=False)
-        click.echo(f" {text.get('zh', '')} {text.get('en', '')}")
-    revisions = [
-        (
-            str(revision["revision"]),
-            revision["received_at"][:19],
-            revision["manifest"][:16],
-            revision["signature"],
-            "-" if revision["receipt"] is None else revision["receipt"]["receipt"][:12],
-            "-" if revision["receipt"] is None else revision["receipt"]["check"],
-        )
-        for revision in shown["revisions"]
-    ]
-    _table(("rev.", "received (UTC)", "manifest", "signature", "receipt", "check"), revisions)
-    chain = [
-        (f"{e['epoch'][:8]}:{e['n']}", e["kind"], e["line"], e["received_at"][:19]) for e in shown["chain"]
-    ]
-    _table(("event", "kind", "line", "received (UTC)"), chain)
 
 
 @center_group.command()
@@ -374,26 +300,4 @@ def counters(root: Path, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(row["name"], row["dock"] or "-", str(row["value"])) for row in found["counters"]]
-    _table(("counter", "dock", "value"), rows)
-    kept = [
-        (str(row["id"]), row["dock"] or "-", row["topic"], row["reason"], row["received_at"][:19])
-        for row in found["quarantine"]
-    ]
-    _table(("quarantine", "dock", "topic", "reason", "received (UTC)"), kept)
-
-
-def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(show_header=any(columns))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # ids whole, for who reads a pipe
-    console.print(table)
+    center_tables.print_counters(found)

@@ -36,9 +36,29 @@ def status(settings_file: Path, as_json: bool) -> None:
     )
     out.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
     if data.get("uplink"):
-        out.print(f"uplink: {data['uplink']}")
-    for name, count in data["counters"].items():
-        out.print(f"  {name}: {count}")
+        out.print(f"上传 uplink: {uplink_text(data['uplink'])}")
+    if data["counters"]:
+        counted = ", ".join(f"{name} {count}" for name, count in data["counters"].items())
+        out.print(f"refused or ignored: {counted}")
+
+
+def uplink_text(uplink: dict[str, Any]) -> str:
+    """Return in words what the link to the platform does, and why it waits if it does."""
+    parts = ["已连接 connected" if uplink["connected"] else "未连接 not connected"]
+    if (file := uplink.get("file")) is not None:
+        parts.append(f"{file['step']} {file['recording']}")
+        parts.append(f"{size_text(file['durable_bytes'])} / {size_text(file['size_bytes'])}")
+        if file["rate_bytes_per_s"]:
+            parts.append(f"{size_text(file['rate_bytes_per_s'])}/s")
+        if file["time_left_s"] is not None:
+            parts.append(f"剩余 {file['time_left_s']:.0f} s left")
+        if file["why"]:
+            parts.append(file["why"])
+    if uplink["why"]:
+        parts.append(uplink["why"])
+    if uplink.get("alarms"):
+        parts.append("!!! " + ", ".join(uplink["alarms"]))
+    return "; ".join(parts)
 
 
 def slots_table(slots: list[dict[str, Any]]) -> Any:

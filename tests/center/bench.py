@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -143,10 +144,17 @@ class Bench:
     def heads(self, said: list[Outgoing]) -> list[Head]:
         return [Head.parse(self.unsealed(out, "head")) for out in said if out.topic.endswith("/down/head")]
 
-    def counted(self, name: str) -> int:
+    def counters(self) -> dict[str, int]:
+        """Return the counters by name, over all docks."""
         self.office.flush_counters()
+        found: Counter[str] = Counter()
         with database.reading(self.folder) as connection:
-            return sum(row["value"] for row in evidence.counters(connection) if row["name"] == name)
+            for row in evidence.counters(connection):
+                found[row["name"]] += row["value"]
+        return dict(found)
+
+    def counted(self, name: str) -> int:
+        return self.counters().get(name, 0)
 
     def quarantined(self) -> list[str]:
         with database.reading(self.folder) as connection:

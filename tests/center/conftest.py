@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,10 +13,12 @@ from tests.center.scripted import ScriptedDock
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A center with one enrolled dock, and no broker."""
-    with Bench(tmp_path / "center") as made:
-        yield made
+def bench() -> Iterator[Bench]:
+    """A center without a broker; in memory where that is to be had, for it syncs a lot."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(prefix="bodydock-center-", dir=memory if memory.is_dir() else None) as root:
+        with Bench(Path(root) / "center") as made:
+            yield made
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -69,7 +71,8 @@ class Folder:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    monkeypatch.setattr("dock.pull._VANISH_S", 0.1)
     return Folder(tmp_path)
 
 
@@ -162,6 +165,18 @@ def test_listed_otherwise_than_it_is_now(folder: Folder) -> None:
         folder.pull()
 
 
+@pytest.mark.parametrize("linked", ["a.mp4", "sub"])
+def test_a_link_that_took_the_place_of_what_was_listed_is_not_followed(folder: Folder, linked: str) -> None:
+    (folder.path / "sub").mkdir()
+    (folder.path / "a.mp4").rename(folder.path / "sub" / "b.mp4")
+    (folder.path / "a.mp4").hardlink_to(folder.path / "sub" / "b.mp4")
+    file = next(file for file in folder.source.walk().files if file.path.startswith(linked.encode()))
+    (folder.path / linked).rename(folder.path / "moved")
+    (folder.path / linked).symlink_to("moved")  # the very same file lies behind it
+    with pytest.raises(ChangedWhileReading):
+        pull(folder.source, file, folder.into, lambda done: None, lambda: False)
+
+
 def test_names_in_the_vault_are_never_written_over_a02(folder: Folder) -> None:
     folder.into.write_bytes(b"evidence")
     with pytest.raises(NameTaken):
@@ -203,6 +218,8 @@ class BadSectors:
         self.content = content
         self.bad = bad
         self.size_bytes = size_bytes
+        self.leaves_after_s = math.inf
+        self._failed_at = math.inf
 
     def walk(self) -> Listing:
         return listing_of(Scan((Entry(b"a.mp4", self.size_bytes, 0),), ()), load_profiles().generic)
@@ -214,7 +231,7 @@ class BadSectors:
         return self.size_and_time()
 
     def still_there(self) -> bool:
-        return True
+        return time.monotonic() < self._failed_at + self.leaves_after_s
 
     def size_and_time(self) -> tuple[int, int]:
         return self.size_bytes, 0
@@ -222,6 +239,7 @@ class BadSectors:
     def read_into(self, buffer: memoryview, offset: int) -> int:
         part = self.content[offset : offset + len(buffer)]
         if any(offset < bad.stop and offset + len(part) > bad.start for bad in self.bad):
+            self._failed_at = min(self._failed_at, time.monotonic())
             raise OSError(errno.EIO, "Input/output error")
         buffer[: len(part)] = part
         return len(part)
@@ -242,6 +260,13 @@ def test_bad_sectors_are_named_as_ranges_that_hold_them(
     for bad, (start, end) in zip(files.bad, failed.value.ranges, strict=True):
         assert bad.start - 65536 < start <= bad.start
         assert bad.stop <= end < bad.stop + 65536
+
+
+def test_a_device_that_reports_errors_before_it_leaves_is_gone_b12(tmp_path: Path) -> None:
+    files = BadSectors(os.urandom(SIZE), [range(2_000_000, SIZE)])
+    files.leaves_after_s = 0.3
+    with pytest.raises(CameraGone):
+        pull(files, files.walk().files[0], tmp_path / "into", lambda done: None, lambda: False)
 
 
 def test_a_chain_shorter_than_the_size_is_unreadable_not_a_short_copy(tmp_path: Path) -> None:

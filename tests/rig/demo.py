@@ -6,6 +6,7 @@ Exit status: 0 every label holds and every receipt verifies; 1 something does no
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -20,8 +21,6 @@ from rich.console import Console
 from rich.table import Table
 
 from daemon.cli.common import VERDICTS, size_text
-from daemon.control import ask
-from daemon.errors import DaemonError
 from tests.rig import labels as labelling
 from tests.rig import loop_camera as rig
 from tests.rig.demo_media import make_recording
@@ -58,7 +57,7 @@ def main() -> int:
         for part in missing:
             print(f"  - {part}", file=sys.stderr)
         return 2
-    speech = find_speech_model() is not None
+    speech = find_speech_model() is not None and not options.without_speech
     if not speech:
         print("!!! NO SPEECH MODEL: the notice cannot be heard, every verdict will be `unchecked` at best.")
         print("!!! script/setup installs it; --require-speech makes this an error.")
@@ -74,11 +73,25 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def make_large(path: Path, *, seconds: int, mib: int) -> None:
+    """Make the compliant recording: the notice at its start, the index at its end as cameras write it."""
+    make_recording(
+        path,
+        seconds=seconds,
+        notice=DATA / "speech/notice-08.flac",
+        started_at=STARTED_AT,
+        target_bytes=mib * 1024 * 1024,
+        moov_first=False,
+    )
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("--require-speech", action="store_true", help="fail where no speech model is there")
+    parser.add_argument("--without-speech", action="store_true", help="as if no speech model were there")
     parser.add_argument("--labels", type=Path, default=LABELS, help="what is expected (JSON)")
     parser.add_argument("--capture", type=Path, help="keep the messages that were on the wire here")
+    parser.add_argument("--recording", type=Path, help="take this file instead of making the large recording")
     parser.add_argument("--mib", type=int, default=64, help="size of the large recording")
     parser.add_argument("--rate", type=int, default=12, help="limit of the uplink, MiB per second")
     parser.add_argument(
@@ -98,7 +111,6 @@ class Demo:
         self._began = time.monotonic()
 
     def run(self) -> int:
-        self._say("making a recording (H.264 and AAC in MP4, with a clock and a spoken notice)")
         cards, expected = self._make_cards()
         labels = labelling.load(self._options.labels, speech=self._speech)
         with ExitStack() as stack:
@@ -127,14 +139,7 @@ class Demo:
         first, second = self._folder / "camera-1", self._folder / "camera-2"
         for camera in (first, second):
             (camera / "DCIM").mkdir(parents=True)
-        make_recording(
-            first / "DCIM" / LARGE,
-            seconds=30,
-            notice=DATA / "speech/notice-08.flac",
-            started_at=STARTED_AT,
-            target_bytes=self._options.mib * 1024 * 1024,
-            moov_first=False,
-        )
+        self._make_large(first / "DCIM" / LARGE)
         real = DATA / "footage" / REAL
         name = REAL
         if real.exists():
@@ -158,63 +163,66 @@ class Demo:
             cards.append((image, serial, port))
         return cards, [LARGE, name]
 
+    def _make_large(self, path: Path) -> None:
+        if self._options.recording is not None:
+            shutil.copyfile(self._options.recording, path)
+            return
+        self._say("making a recording (H.264 and AAC in MP4, with a clock and a spoken notice)")
+        make_large(path, seconds=30, mib=self._options.mib)
+
     def _deliver(self, office: SmallOffice, cameras: list[rig.LoopCamera], expected: list[str]) -> None:
         officers, cases = self._folder / "officers.csv", self._folder / "cases.csv"
         officers.write_text(OFFICERS, encoding="utf-8")
         cases.write_text(CASES, encoding="utf-8")
         office.publish(officers)
-        office.dock.start()
-        socket = self._folder / "control.sock"
-        self._until(office, "the dock is up", lambda: _status(socket) is not None, 20)
+        office.start_dock()
         for camera in cameras:
             camera.plug()
-        self._until(office, "20 % of the large file", lambda: self._share(socket, expected) > 0.35, 40)
-        share = self._share(socket, expected)
+        self._until(office, "20 % of the large file", lambda: self._share(office, expected) > 0.35, 40)
+        share = self._share(office, expected)
         if not 0.2 <= share <= 0.8:
             raise Failed(f"the transfer was at {share:.0%} when it was to be killed: set a lower --rate")
         office.dock.kill()
         self._say(f"the dock was killed (SIGKILL) with {share:.0%} of the large file at the platform")
-        office.dock.start()
-        self._until(office, "the dock is up again", lambda: _status(socket) is not None, 20)
-        self._until(office, "all bytes delivered", lambda: self._delivered(office, socket, expected), 40)
+        office.start_dock()
+        self._until(office, "all bytes delivered", lambda: self._delivered(office, expected), 40)
         office.publish(cases)
         self._say("the registry of cases was published: what it tags gets a revision of its own")
-        self._until(office, "every revision receipted", lambda: self._settled(office, socket, expected), 60)
+        self._until(office, "every revision receipted", lambda: self._settled(office, expected), 60)
 
-    def _share(self, socket: Path, expected: list[str]) -> float:
-        for item in _recordings(socket):
+    def _share(self, office: SmallOffice, expected: list[str]) -> float:
+        self._refusals(office)
+        for item in office.recordings():
             if item["name"].endswith(expected[0]) and item["size"]:
                 return float(item["durable_bytes"]) / float(item["size"])
         return 0.0
 
-    def _delivered(self, office: SmallOffice, socket: Path, expected: list[str]) -> bool:
-        self._refusals(office, socket)
-        items = _recordings(socket)
+    def _delivered(self, office: SmallOffice, expected: list[str]) -> bool:
+        self._refusals(office)
+        items = office.recordings()
         return len(items) == len(expected) and all(item["state"] == "delivered" for item in items)
 
-    def _settled(self, office: SmallOffice, socket: Path, expected: list[str]) -> bool:
-        self._refusals(office, socket)
-        status, items = _status(socket), _recordings(socket)
+    def _settled(self, office: SmallOffice, expected: list[str]) -> bool:
+        self._refusals(office)
+        status, items = office.status(), office.recordings()
         tagged = any(item["cases"] for item in items)
         return (
             status is not None
-            and self._delivered(office, socket, expected)
+            and self._delivered(office, expected)
             and tagged
             and status["waiting_inspection"] == 0
             and all(item["revision"] == item["delivered_revision"] for item in items)
         )
 
-    def _refusals(self, office: SmallOffice, socket: Path) -> None:
-        counters = (_status(socket) or {}).get("counters", {})
+    def _refusals(self, office: SmallOffice) -> None:
+        counters = (office.status() or {}).get("counters", {})
         refused = {name: count for name, count in counters.items() if name.startswith("refused.receipt")}
         if refused:
             raise Failed(f"the dock refuses the platform's receipts: {refused}")
 
     def _until(self, office: SmallOffice, what: str, held: Callable[[], bool], seconds: float) -> None:
-        socket = self._folder / "control.sock"
-
         def look() -> bool:
-            self._show(_status(socket))
+            self._show(office.status())
             return held()
 
         office.wait(what, look, seconds)
@@ -228,8 +236,7 @@ class Demo:
         labels: dict[str, dict[str, Any]],
         expected: list[str],
     ) -> int:
-        names = {item["recording"]: item["name"].rsplit("/", 1)[-1] for item in office.ask_dock("recordings")}
-        received = {names[item["recording"]]: item for item in office.ask_center("list")}
+        received = {item["name"].rsplit("/", 1)[-1]: item for item in office.ask_center("list")}
         problems = [f"{name} never arrived" for name in expected if name not in received]
         publics = office.platform_table()["keys"]["receipt"]
         for name, item in received.items():
@@ -282,22 +289,6 @@ class Demo:
         print(f"[{time.monotonic() - self._began:5.1f} s] {text}", flush=True)
 
 
-def _status(socket: Path) -> dict[str, Any] | None:
-    try:
-        status: dict[str, Any] = ask(socket, "status")
-    except DaemonError:
-        return None
-    return status
-
-
-def _recordings(socket: Path) -> list[dict[str, Any]]:
-    try:
-        items: list[dict[str, Any]] = ask(socket, "recordings")
-    except DaemonError:
-        return []
-    return items
-
-
 def _receipt_problems(
     name: str, item: dict[str, Any], observer: WireObserver, publics: list[str]
 ) -> list[str]:
@@ -323,8 +314,6 @@ def _receipt_problems(
 
 
 def _revision(raw: bytes) -> int:
-    import json
-
     return int(json.loads(opened(raw)[1])["revision"])
 
 

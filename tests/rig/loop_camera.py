@@ -20,6 +20,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -29,6 +30,7 @@ from pathlib import Path
 from types import TracebackType
 
 UDEVD = Path("/lib/systemd/systemd-udevd")
+CONTROL_SOCKET = Path("/run/udev/control")
 RULES = Path("/run/udev/rules.d")
 STATE = Path("/run/bodydock-rig")
 LOOP_CONTROL = Path("/dev/loop-control")
@@ -84,18 +86,23 @@ def udevd() -> Iterator[None]:
     """Have a running udevd: the machine's own, or one started here and ended by the last rig that used it."""
     STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
     with (STATE / "users").open("w") as users:
-        with _gate():
-            if not _answers():
+        with _locked("gate"):
+            if not _is_alive():
                 _start_udevd()
             fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield
         finally:
-            with _gate():
+            with _locked("gate"):
                 fcntl.flock(users, fcntl.LOCK_UN)
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     _end_udevd()
+
+
+def settle() -> None:
+    """Wait until udevd has dealt with all events so far."""
+    _talk_to_udevd("udevadm", "settle", "--timeout=30")
 
 
 def make_card(
@@ -280,7 +287,7 @@ class LoopCamera:
         }
         settings = ", ".join(f'ENV{{{key}}}="{value}"' for key, value in values.items() if value)
         self._rule.write_text(f'SUBSYSTEM=="block", KERNEL=="loop{self.number}*", {settings}\n')
-        run("udevadm", "control", "--reload")
+        _talk_to_udevd("udevadm", "control", "--reload")
 
     def _remove_rule(self) -> None:
         if self._rule is not None:
@@ -344,20 +351,32 @@ def _stop_server(server: subprocess.Popen[bytes], mount: Path) -> None:
 
 
 @contextlib.contextmanager
-def _gate() -> Iterator[None]:
-    with (STATE / "gate").open("w") as gate:
-        fcntl.flock(gate, fcntl.LOCK_EX)
+def _locked(name: str) -> Iterator[None]:
+    with (STATE / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _answers() -> bool:
-    # The socket file outlives a killed udevd: only an answer counts.
-    if not Path("/run/udev/control").exists():
-        return False
-    result = subprocess.run(
-        ["udevadm", "control", "--ping", "--timeout=5"], capture_output=True, check=False, env=_environment()
-    )
-    return result.returncode == 0
+def _is_alive() -> bool:
+    # The socket file outlives a killed udevd: only one that can be connected to counts.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+        try:
+            control.connect(str(CONTROL_SOCKET))
+        except BlockingIOError:
+            return True  # busy with others
+        except OSError:
+            return False
+    return True
+
+
+def _talk_to_udevd(*command: str) -> None:
+    """Run `udevadm`, one at a time: udevd turns a second caller away."""
+
+    def done() -> bool:
+        return subprocess.run(command, capture_output=True, check=False, env=_environment()).returncode == 0
+
+    with _locked("control"):
+        _wait(done, f"{' '.join(command)} fails")
 
 
 def _start_udevd() -> None:
@@ -370,7 +389,8 @@ def _start_udevd() -> None:
         env=_environment(),
     )
     (STATE / "pid").write_text(f"{process.pid} {_started_at(process.pid)}")
-    _wait(_answers, "udevd did not start", lambda: process.poll() is None)
+    _wait(_is_alive, "udevd did not start", lambda: process.poll() is None)
+    _talk_to_udevd("udevadm", "control", "--ping")
 
 
 def _end_udevd() -> None:
@@ -384,7 +404,7 @@ def _end_udevd() -> None:
         _wait(lambda: _has_ended(pid, started_at), "udevd does not end")
     note.unlink()
     # A dead socket looks like a running udevd to whoever only looks for the file.
-    Path("/run/udev/control").unlink(missing_ok=True)
+    CONTROL_SOCKET.unlink(missing_ok=True)
 
 
 def _has_ended(pid: int, started_at: int) -> bool:

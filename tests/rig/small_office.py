@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from daemon.control import ask
+from daemon.errors import DaemonError
 from tests.rig.broker import Broker, free_port
 from uplink.keys import SigningKey
 
@@ -136,6 +138,26 @@ class SmallOffice:
     @property
     def _at_center(self) -> tuple[str, str]:
         return ("--folder", str(self.center_folder))
+
+    def start_dock(self) -> None:
+        """Start the dock and wait until it answers."""
+        self.dock.start()
+        self.wait("the dock answers", lambda: self.status() is not None, 30)
+
+    def status(self) -> dict[str, Any] | None:
+        """Return the dock's status over its control socket; None while it does not answer."""
+        status: dict[str, Any] | None = self._control("status")
+        return status
+
+    def recordings(self) -> list[dict[str, Any]]:
+        """Return the dock's recordings over its control socket; none while it does not answer."""
+        return self._control("recordings") or []
+
+    def _control(self, verb: str) -> Any:
+        try:
+            return ask(self.folder / "control.sock", verb)
+        except DaemonError:
+            return None
 
     def ask_dock(self, *verb: str) -> Any:
         """Return what `bodydock VERB --json` prints."""

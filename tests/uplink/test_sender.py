@@ -208,7 +208,10 @@ def test_a_segment_that_reached_nobody_is_not_sent_d19() -> None:
     assert isinstance(next_action(sender, 2.0), Wait), "it went on into the void"
     assert sender.why == "no receiver at the broker"
     sender.nudge(3.0)
-    assert isinstance(next_action(sender, 3.0), Init)
+    assert isinstance(next_action(sender, 3.0), Init), "a receiver came: no timer is waited for"
+    sender.nobody(3.1)
+    sender.nudge(3.2)
+    assert next_action(sender, 3.2) == Wait(4.0), "not more often than once a second"
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,121 @@
-"""Commands and answers (trust.md, Ids and payloads).  Verbs come with the path issue."""
+"""Commands and answers (trust.md, Ids and payloads; mqtt.md, `down/cmd/{verb}`).
+
+- `base` is the digest of a manifest revision whose tag and holds are still the current ones (`tag`,
+  `release`), or of the settings it amends (`config`): so a replayed command does nothing.
+- What only adds (`tag`, `hold`) needs one `operate` signature; what takes away (`release`, and a `tag`
+  whose `replaces` is true) is a *destroy* act: signatures by two persons' `destroy` keys over one payload.
+- `ping` and `rescan` may come unsigned: they change nothing that lasts.
+- A `command` id that was seen before gets the answer it got.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from uplink.messages.base import Digest, Hex128, Name, Short, Text, Utc, Wire
+from uplink.messages.base import Count, Digest, Hex128, Name, RecordingId, Short, Text, Utc, Wire
+
+VERBS = ("tag", "hold", "release", "rescan", "resend", "config", "ping")
+UNSIGNED_VERBS = ("ping", "rescan")
+Stage = Literal["opening", "investigation", "review", "service", "archiving"]  # articles 2, 3
+Matter = Literal[  # article 10
+    "entry_inspection",
+    "random_sampling",
+    "evidence_collection",
+    "evidence_preservation",
+    "service_of_documents",
+    "dispute_prone",
+]
+LongTerm = Literal["objection", "obstruction", "mass_incident", "other"]  # article 20
+Confidential = Literal["state_secret", "trade_secret", "privacy"]  # article 23, least to most by rule set
+KeyContent = Literal["perishable_evidence", "words_and_looks", "interview", "documents"]  # article 14
+
+
+Hours = Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]
 
 
 class Signer(Wire):
     person: Short
     role: Short
+
+
+class KeyMark(Wire):
+    """A key-content mark (article 14): seconds from the start of the recording."""
+
+    start_s: Annotated[float, Field(ge=0)]
+    end_s: Annotated[float, Field(ge=0)]
+    content: KeyContent
+    note: Short = ""
+
+
+class TagArgs(Wire):
+    """`tag`: what is given is added; what is not given stays.
+
+    `replaces`: officer, place or cases given here stand instead of what was there (a destroy act).
+    """
+
+    recording: RecordingId
+    officer: Short | None = None
+    cases: Annotated[list[Short], Field(max_length=64)] = []
+    place: Text | None = None
+    matter: Matter | None = None
+    stage: Stage | None = None
+    marks: Annotated[list[KeyMark], Field(max_length=64)] = []
+    long_term: LongTerm | None = None
+    confidential: Confidential | None = None
+    replaces: bool = False
+
+
+class HoldArgs(Wire):
+    """`hold`: the recording is not cleared, whatever else holds.  `hold` names it (drawn by who asks)."""
+
+    recording: RecordingId
+    hold: Hex128
+
+
+class ReleaseArgs(Wire):
+    """`release` (a destroy act): the named hold ends."""
+
+    recording: RecordingId
+    hold: Hex128
+
+
+class RescanArgs(Wire):
+    """`rescan`: look at the slots again (all, or one)."""
+
+    slot: Count | None = None
+
+
+class ResendArgs(Wire):
+    """`resend`: the named receipts are void; their recordings go again under a new attempt."""
+
+    receipts: Annotated[list[Hex128], Field(min_length=1, max_length=1000)]
+
+
+class ConfigArgs(Wire):
+    """`config`: limits of the uplink.  `hours`: local times in which footage is sent; [] is always."""
+
+    bytes_per_second: Count | None = None
+    hours: (
+        Annotated[list[Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]], Field(max_length=8)] | None
+    ) = None
+    marked_first: bool | None = None
+
+
+class PingArgs(Wire):
+    """`ping`: answered with what `up/health` says."""
+
+
+ARGS: dict[str, type[Wire]] = {
+    "tag": TagArgs,
+    "hold": HoldArgs,
+    "release": ReleaseArgs,
+    "rescan": RescanArgs,
+    "resend": ResendArgs,
+    "config": ConfigArgs,
+    "ping": PingArgs,
+}
 
 
 class Command(Wire):

@@ -1,0 +1,124 @@
+"""How `bodydock center` prints what it read: plain values in, tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from daemon.cli.common import VERDICTS, size_text
+
+
+def print_recordings(found: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            item["recording"],
+            item["name"],
+            item["dock"],
+            f"{item['officer'] or '-'} {item['officer_name'] or ''}",
+            ", ".join(item["cases"]) or "-",
+            VERDICTS.get(item["verdict"], "-"),
+            "\n".join(f"{f['code']} ({f['article']})" for f in item["findings"]) or "-",
+            size_text(item["size_bytes"]),
+            str(item["revision"]),
+            (item["received_at"] or "-")[:19],
+            (item["receipt"] or "-")[:12],
+        )
+        for item in found
+    ]
+    _table(
+        (
+            "recording",
+            "名称 name",
+            "dock",
+            "警员 officer",
+            "案件 cases",
+            "结论 verdict",
+            "发现 findings (article)",
+            "size",
+            "rev.",
+            "received (UTC)",
+            "receipt",
+        ),
+        rows,
+    )
+
+
+def print_docks(found: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            dock["site"],
+            dock["dock"],
+            dock["key"][:16],
+            dock["added_at"][:19],
+            "-" if dock["head"] is None else f"{dock['head']['epoch'][:8]}:{dock['head']['n']}",
+            "CLONED" if dock["cloned"] else "forked" if dock["events_beside"] else "-",
+            f"{dock['state_claimed'] or '-'} {(dock['state_at'] or '')[:19]}",
+        )
+        for dock in found
+    ]
+    _table(("site", "dock", "key", "enrolled", "head", "chain", "says it is"), rows)
+
+
+def print_recording(shown: dict[str, Any]) -> None:
+    stored = shown["file"]
+    verified = {None: "", True: " (read again: holds)", False: " (read again: DOES NOT HOLD)"}
+    facts = [
+        ("recording", shown["recording"] + (" (revisions before are lost)" if shown["incomplete"] else "")),
+        ("名称 name", shown["name"]),
+        ("dock, camera", f"{shown['dock']}, {shown['camera']}"),
+        ("警员 officer", f"{shown['officer'] or '-'} {shown['officer_name'] or ''}"),
+        ("案件 cases", ", ".join(shown["cases"]) or "-"),
+        ("结论 verdict", f"{VERDICTS.get(shown['verdict'], '-')} ({shown['depth'] or '-'})"),
+        ("大小 size", size_text(shown["size_bytes"])),
+        ("SHA-256", shown["sha256"]),
+        ("file", f"{stored['path'] or 'not stored'}{verified[stored.get('verified')]}"),
+    ]
+    _table(("", ""), facts)
+    for finding in shown["findings"]:
+        text = finding["text"]
+        click.echo(f"  {finding['code']} ({finding['severity']}, art. {finding['article']})", nl=False)
+        click.echo(f" {text.get('zh', '')} {text.get('en', '')}")
+    revisions = [
+        (
+            str(revision["revision"]),
+            revision["received_at"][:19],
+            revision["manifest"][:16],
+            revision["signature"],
+            "-" if revision["receipt"] is None else revision["receipt"]["receipt"][:12],
+            "-" if revision["receipt"] is None else revision["receipt"]["check"],
+        )
+        for revision in shown["revisions"]
+    ]
+    _table(("rev.", "received (UTC)", "manifest", "signature", "receipt", "check"), revisions)
+    chain = [
+        (f"{e['epoch'][:8]}:{e['n']}", e["kind"], e["line"], e["received_at"][:19]) for e in shown["chain"]
+    ]
+    _table(("event", "kind", "line", "received (UTC)"), chain)
+
+
+def print_counters(found: dict[str, list[dict[str, Any]]]) -> None:
+    rows = [(row["name"], row["dock"] or "-", str(row["value"])) for row in found["counters"]]
+    _table(("counter", "dock", "value"), rows)
+    kept = [
+        (str(row["id"]), row["dock"] or "-", row["topic"], row["reason"], row["received_at"][:19])
+        for row in found["quarantine"]
+    ]
+    _table(("quarantine", "dock", "topic", "reason", "received (UTC)"), kept)
+
+
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(show_header=any(columns))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # ids whole, for who reads a pipe
+    console.print(table)

@@ -1,0 +1,151 @@
+"""Synthetic media for this package's tests, made with PyAV: small, real, and cut or damaged on purpose."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.bitstream
+import numpy as np
+
+RATE_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class Movie:
+    """What to make; `times_s` are the pictures' stamps, else `fps` for `seconds`."""
+
+    seconds: float = 6.0
+    fps: int = 25
+    codec: str = "libx264"
+    gop: int = 25
+    b_frames: int = 0
+    sound: bool = True
+    audio_codec: str = "aac"
+    audio: np.ndarray | None = None  # float, 16 kHz mono, in place of a tone
+    faststart: bool = False
+    times_s: tuple[float, ...] | None = None
+    creation: str | None = None
+    x264: str = ""
+
+
+def make(path: Path, movie: Movie = Movie(), container: str | None = None) -> Path:
+    """Write a movie with a moving, noisy picture and a tone."""
+    options = {"movflags": "faststart"} if movie.faststart else {}
+    with av.open(str(path), "w", format=container, options=options) as out:
+        if movie.creation:
+            out.metadata["creation_time"] = movie.creation
+        video = out.add_stream(movie.codec, rate=movie.fps)
+        video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"
+        video.time_base = Fraction(1, 1000)
+        video.codec_context.time_base = Fraction(1, 1000)
+        if movie.codec == "libx264":
+            video.gop_size = movie.gop
+            video.codec_context.max_b_frames = movie.b_frames
+            video.options = {"preset": "veryfast", "x264-params": f"threads=1:{movie.x264}".rstrip(":")}
+        elif movie.codec == "mjpeg":
+            video.pix_fmt = "yuvj420p"
+        audio = out.add_stream(movie.audio_codec, rate=RATE_HZ, layout="mono") if movie.sound else None
+        count = int(movie.seconds * movie.fps)
+        times = movie.times_s or tuple(i / movie.fps for i in range(count))
+        _write(out, video, audio, times, movie)
+    return path
+
+
+def _write(out, video, audio, times, movie) -> None:
+    sound = movie.audio if movie.audio is not None else _tone(movie.seconds)
+    done = 0
+    ground = np.random.default_rng(1).integers(0, 60, (96, 160, 3), dtype=np.uint8)
+    for i, at in enumerate(times):
+        picture = ground.copy()
+        picture[:, (i * 3) % 140 : (i * 3) % 140 + 20] = 220
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=video.pix_fmt)
+        frame.pts, frame.time_base = round(at * 1000), Fraction(1, 1000)
+        out.mux(video.encode(frame))
+        if audio is not None:
+            done = _sound_until(out, audio, sound, done, int(at * RATE_HZ))
+    out.mux(video.encode(None))
+    if audio is not None:
+        _sound_until(out, audio, sound, done, len(sound))
+        out.mux(audio.encode(None))
+
+
+def _sound_until(out, audio, sound: np.ndarray, done: int, until: int) -> int:
+    while done < min(until, len(sound)):
+        piece = sound[done : done + 1024]
+        samples = (np.clip(piece, -1, 1) * 32767).astype(np.int16)[None, :]
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, done, Fraction(1, RATE_HZ)
+        out.mux(audio.encode(frame))
+        done += len(piece)
+    return done
+
+
+def _tone(seconds: float) -> np.ndarray:
+    at = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    return 0.2 * np.sin(2 * np.pi * 440 * at)
+
+
+def remux(source: Path, target: Path, keep: Callable[[float], bool], container: str | None = None) -> Path:
+    """Copy packets whose time satisfies `keep`, stamps unchanged: a gap as a cutter leaves it."""
+    with av.open(str(source)) as old, av.open(str(target), "w", format=container) as new:
+        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
+        annex_b = av.bitstream.BitStreamFilterContext("h264_mp4toannexb", old.streams.video[0])
+        for packet in _converted(old, annex_b if target.suffix == ".avi" else None):
+            if packet.size and keep(float(packet.pts * packet.time_base)):
+                packet.stream = streams[packet.stream_index]
+                new.mux(packet)
+    return target
+
+
+def _converted(old, annex_b):
+    for packet in old.demux():
+        if annex_b is not None and packet.stream.type == "video" and packet.size:
+            yield from annex_b.filter(packet)
+        else:
+            yield packet
+
+
+def packets(path: Path, kind: str) -> list[tuple[float, int, int, bool]]:
+    """(pts in seconds, byte offset, size, key) of one kind's packets."""
+    with av.open(str(path)) as media:
+        stream = next(s for s in media.streams if s.type == kind)
+        return [
+            (float(p.pts * p.time_base), p.pos, p.size, p.is_keyframe) for p in media.demux(stream) if p.size
+        ]
+
+
+def damage(path: Path, start: int, end: int, filling: bytes | None = None) -> None:
+    """Overwrite bytes [start, end): with zeros, or with `filling` over and over."""
+    size = end - start
+    data = bytes(size) if filling is None else (filling * (size // len(filling) + 1))[:size]
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(data)
+
+
+def decode_sound(path: Path) -> np.ndarray:
+    """A file's sound as float, 16 kHz mono."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+    pieces = []
+    with av.open(str(path)) as media:
+        for frame in [*media.decode(audio=0), None]:
+            pieces += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+    return np.concatenate(pieces).astype(np.float32) / 32768
+
+
+def shared(*parts: str) -> Path | None:
+    """A place in the shared data beside the checkout; None where there is none."""
+    named = os.environ.get("BODYDOCK_SHARED")
+    root = Path(named) if named else Path(__file__).resolve().parents[2].parent / "shared"
+    place = root.joinpath(*parts)
+    return place if place.exists() else None
+
+
+def facts() -> list[dict]:
+    """The facts of the shared media; empty where they are absent."""
+    listing = shared("data", "media", "facts.jsonl")
+    return [json.loads(line) for line in listing.read_text().splitlines()] if listing else []
