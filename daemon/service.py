@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from systemd import daemon as systemd
 
 from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
+from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
 from daemon.ingest.docking import Tools
 from daemon.ingest.slotkeeper import SlotKeeper
@@ -37,8 +39,9 @@ from transcoder.client import Inspector
 _LOG = logging.getLogger(__name__)
 _PING_S = 2.0
 _PIPELINE_LIMIT_S = 120.0
-_THOROUGH_LIMIT_S = 900.0  # a shift's longest file; the inspector's own limits end it long before
+_THOROUGH_LIMIT_S = 120.0  # beside inspections, which feed it themselves
 _SLOTS_LIMIT_S = 90.0
+_STOP_S = 25.0
 
 
 class Service:
@@ -87,8 +90,7 @@ class Service:
         )
         with ExitStack() as stack:
             stack.callback(self._parts.counters.step)
-            stack.callback(self._quick.close)
-            stack.callback(self._thorough.close)
+            stack.callback(self._close_inspectors)
             stack.callback(control.close)
             control.start()
             threads = [self._keeper, self._pipeline, self._deep, *self._uplink.threads()]
@@ -113,14 +115,21 @@ class Service:
 
     def _join(self, threads: list[threading.Thread]) -> None:
         self.stop()
+        deadline = time.monotonic() + _STOP_S
         for thread in threads:
-            thread.join(timeout=30)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
+
+    def _close_inspectors(self) -> None:
+        for worker, inspector in ((self._pipeline, self._quick), (self._deep, self._thorough)):
+            if not worker.is_alive():  # else it inspects, and closing would wait for it; it ends with us
+                inspector.close()
 
     def _workers(self) -> tuple[Worker, Worker]:
         parts = self._parts
         maker = RequestMaker(parts.vault, parts.settings.inspection)
         beat = self._beats.register("pipeline", _PIPELINE_LIMIT_S)
-        first = FirstStage(parts.store, parts.custody, maker, self._quick, parts.profiles)
+        quick = FedInspector(self._quick, beat)
+        first = FirstStage(parts.store, parts.custody, maker, quick, parts.profiles)
         pipeline = Worker(
             "pipeline",
             [
@@ -134,7 +143,8 @@ class Service:
             self.wake,
         )
         beat = self._beats.register("thorough", _THOROUGH_LIMIT_S)
-        standard = StandardStage(parts.store, parts.custody, maker, self._thorough, parts.profiles)
+        thorough = FedInspector(self._thorough, beat)
+        standard = StandardStage(parts.store, parts.custody, maker, thorough, parts.profiles)
         return pipeline, Worker("thorough", [standard], self._stop, beat, self.wake)
 
     def _slot_changed(self, view: SlotView) -> None:

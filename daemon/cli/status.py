@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from daemon.cli.common import json_option, print_json, read, settings_option, size_text
+from daemon.cli.common import console, json_option, print_json, read, settings_option, size_text
 from daemon.store import Store
 
 
@@ -26,22 +26,20 @@ def status(settings_file: Path, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    from rich.console import Console
-
-    console = Console()
+    out = console()
     if data["slots"]:
-        console.print(slots_table(data["slots"]))
+        out.print(slots_table(data["slots"]))
     else:
-        console.print("采集站未运行 the dock is not running")
+        out.print("采集站未运行 the dock is not running")
     states = ", ".join(
         f"{name} {value['count']} ({size_text(value['bytes'])})" for name, value in data["recordings"].items()
     )
-    console.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
+    out.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
     if data.get("uplink"):
-        console.print(f"上传 uplink: {uplink_text(data['uplink'])}")
+        out.print(f"上传 uplink: {uplink_text(data['uplink'])}")
     if data["counters"]:
         counted = ", ".join(f"{name} {count}" for name, count in data["counters"].items())
-        console.print(f"refused or ignored: {counted}")
+        out.print(f"refused or ignored: {counted}")
 
 
 def uplink_text(uplink: dict[str, Any]) -> str:
