@@ -282,8 +282,10 @@ class Card:
         self.path.mkdir(parents=True, exist_ok=True)
         self._sys = folder / "sys"
         self._sys.mkdir(exist_ok=True)
-        (self._sys / "size").write_text("2048\n")
-        (self._sys / "diskseq").write_text(f"{diskseq}\n")
+        for name, content in (("size", "2048\n"), ("diskseq", f"{diskseq}\n")):
+            file = self._sys / name
+            if not file.exists() or file.read_text() != content:
+                file.write_text(content)
         self.device = BlockDevice(
             f"/dev/{serial}",
             str(self._sys),
