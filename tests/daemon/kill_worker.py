@@ -21,6 +21,7 @@ from daemon.stages.inspecting import RequestMaker
 from daemon.stages.retag import RetagStage
 from daemon.stages.standard import StandardStage
 from daemon.stages.told import ToldStage
+from daemon.worker import Stage
 from tests.daemon.conftest import Dock
 from tests.daemon.making import Card, FakeInspector, tools_of
 
@@ -58,7 +59,7 @@ def work(folder: Path) -> None:
 def run_stages(parts: Parts) -> None:
     inspector = FakeInspector()
     maker = RequestMaker(parts.vault, parts.settings.inspection)
-    stages = [
+    stages: list[Stage] = [
         FirstStage(parts.store, parts.custody, maker, inspector, parts.profiles),
         StandardStage(parts.store, parts.custody, maker, inspector, parts.profiles),
         RetagStage(parts.store, parts.custody),
