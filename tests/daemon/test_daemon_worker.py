@@ -1,4 +1,4 @@
-"""Workers: every stage has its turn, a bug costs a turn, they sleep when there is nothing and wake when told."""
+"""Workers: each stage has its turn, a bug costs a turn, they sleep while idle and wake when told."""
 
 from __future__ import annotations
 
