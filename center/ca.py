@@ -81,7 +81,7 @@ class Authority:
             for cert in self._issued()
             if _name(cert) == name and format(cert.serial_number, "x") not in revoked
         }
-        _write(self._folder / "revoked.json", json.dumps(revoked | new, indent=1).encode())
+        write_public(self._folder / "revoked.json", json.dumps(revoked | new, indent=1).encode())
         self.write_list()
         return len(new)
 
@@ -104,7 +104,7 @@ class Authority:
                 .build()
             )
         path = self._folder / "crl.pem"
-        _write(path, builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        write_public(path, builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return path
 
     def listing(self) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ class Authority:
         cert = builder.sign(self._key, hashes.SHA256())
         pem = cert.public_bytes(serialization.Encoding.PEM)
         # Kept before it is handed out: what is not known could not be revoked.
-        _write(self._folder / "issued" / f"{cert.serial_number:x}.crt", pem)
+        write_public(self._folder / "issued" / f"{cert.serial_number:x}.crt", pem)
         return Issued(name, cert.serial_number, cert.not_valid_after_utc, pem)
 
     def _authority_id(self) -> x509.AuthorityKeyIdentifier:
@@ -176,7 +176,7 @@ def make(folder: Path, platform: str) -> Authority:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(folder / "ca.crt", root.public_bytes(serialization.Encoding.PEM))
+    write_public(folder / "ca.crt", root.public_bytes(serialization.Encoding.PEM))
     made = Authority(folder, key, root)
     made.write_list()
     return made
@@ -236,7 +236,7 @@ def _name(cert: x509.Certificate) -> str:
     return str(cert.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_public(path: Path, data: bytes) -> None:
     """Write a public file whole, durably."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -16,7 +16,7 @@ from center.platform import PlatformKeys
 from center.settings import Folder, Settings
 from center.tables import Table
 from uplink import envelope, topics
-from uplink.connection import Acknowledged, BrokerAddress, Connected, Connection, Disconnected
+from uplink.connection import Acknowledged, Connected, Connection, Disconnected
 from uplink.errors import Offline, TooLarge
 from uplink.ids import draw_id
 from uplink.messages.registry import REGISTRIES
@@ -60,9 +60,9 @@ def sign(folder: Folder, settings: Settings, site: str, tables: Sequence[Table])
 
 def publish(settings: Settings, snapshots: Sequence[Snapshot]) -> Delivery:
     """Put snapshots on the broker, retained.  A running center does so too, at each connect."""
-    broker = settings.broker
-    address = BrokerAddress(broker.host, broker.port, broker.operator)
-    connection = Connection(address, f"operator-{settings.id}-{draw_id()[:8]}", subscriptions=())
+    connection = Connection(
+        settings.broker.operator_address(), f"operator-{settings.id}-{draw_id()[:8]}", subscriptions=()
+    )
     connection.start()
     try:
         return _publish(connection, snapshots, time.monotonic() + PUBLISH_WAIT_S)
