@@ -108,7 +108,9 @@ class Session:
         if client is None or client.socket() is None:
             return False
         if self.inbox.wait_for_room(FULL_TURN_S):
-            going = client.loop(TURN_S) == MQTTErrorCode.MQTT_ERR_SUCCESS
+            code = client.loop(TURN_S)
+            self.garbled = code == MQTTErrorCode.MQTT_ERR_PROTOCOL and not self.answered
+            going = code == MQTTErrorCode.MQTT_ERR_SUCCESS
         else:  # not reading; what goes out, keepalive too, does so all the same
             going = client.loop_write() == client.loop_misc() == MQTTErrorCode.MQTT_ERR_SUCCESS
         if not self.ready and time.monotonic() - self._opened_at > HANDSHAKE_S:
