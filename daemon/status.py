@@ -91,11 +91,8 @@ def recording_json(row: Row) -> dict[str, Any]:
     }
 
 
-def show_json(store: Store, wanted: str) -> dict[str, Any]:
-    """Return everything about one recording: facts, report, revisions, receipts, custody.
-
-    `wanted` may be the beginning of an id.  Raises NoSuchThing.
-    """
+def find_recording(store: Store, wanted: str) -> Row:
+    """Return the row of the one recording whose id begins with `wanted`.  Raises NoSuchThing."""
     rows = store.rows(
         "SELECT * FROM recordings WHERE substr(recording, 1, ?) = ? LIMIT 2", (len(wanted), wanted)
     )
@@ -104,7 +101,15 @@ def show_json(store: Store, wanted: str) -> dict[str, Any]:
             f"{'several recordings begin' if rows else 'no recording begins'} with {wanted!r};"
             " see `bodydock recordings` for their ids"
         )
-    row = rows[0]
+    return rows[0]
+
+
+def show_json(store: Store, wanted: str) -> dict[str, Any]:
+    """Return everything about one recording: facts, report, revisions, receipts, custody.
+
+    `wanted` may be the beginning of an id.  Raises NoSuchThing.
+    """
+    row = find_recording(store, wanted)
     found = recording_json(row)
     report = store.value("SELECT body FROM reports WHERE report = ?", (row["report"],))
     found["tag"] = json.loads(row["tag"]) if row["tag"] else None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from daemon.ingest.docking import DockingJob, Tools
@@ -88,6 +89,11 @@ class SlotKeeper:
         self._stop = stop
         self._alive = alive
         self._pullers: dict[str, Puller] = {}
+        self._rescans: deque[int | None] = deque(maxlen=16)
+
+    def rescan(self, slot: int | None) -> None:
+        """Have a slot (None: all) looked at again: whatever had ended there is tried anew.  Any thread."""
+        self._rescans.append(slot)
 
     def run(self) -> None:
         clear_stale(self._tools.mounts)
@@ -97,6 +103,8 @@ class SlotKeeper:
                 self._alive()
                 for change in watch.changes(0.0 if first else _POLL_S):
                     self._take(change)
+                while self._rescans:
+                    self._look_again(self._rescans.popleft())
                 if first:
                     self._close_abandoned()
                     first = False
@@ -124,6 +132,12 @@ class SlotKeeper:
         puller = Puller(self._tools, slot, device, self._stop.is_set)
         self._pullers[device.node] = puller
         puller.start()
+
+    def _look_again(self, slot: int | None) -> None:
+        for node, puller in list(self._pullers.items()):
+            if slot in (None, puller.slot.number) and not puller.is_alive():
+                del self._pullers[node]
+                self._start(puller.slot, puller.device)
 
     def _camera_left(self, node: str) -> None:
         puller = self._pullers.pop(node, None)

@@ -19,6 +19,7 @@ from daemon.stages.inspecting import Inspects, RequestMaker, facts_of
 from daemon.store import Row, Store
 from daemon.store.database import from_text
 from daemon.tagging import tag
+from daemon.tagrules import TagRules
 from dock.profiles import Profiles
 from transcoder.report import Depth
 from transcoder.rules import load_rules
@@ -30,13 +31,20 @@ class StandardStage:
     """Inspects closed dockings thoroughly."""
 
     def __init__(
-        self, store: Store, custody: Custody, maker: RequestMaker, inspector: Inspects, profiles: Profiles
+        self,
+        store: Store,
+        custody: Custody,
+        maker: RequestMaker,
+        inspector: Inspects,
+        profiles: Profiles,
+        rules: TagRules | None = None,
     ) -> None:
         self._store = store
         self._custody = custody
         self._maker = maker
         self._inspector = inspector
         self._profiles = profiles
+        self._rules = rules
         self._guard = Guard(store, custody.clock)
         self._break_s = load_rules(maker.settings.rules).runs.shift_break_s
 
@@ -76,7 +84,7 @@ class StandardStage:
             for row, report in zip(shift, facts, strict=True):
                 now = tx.row("SELECT * FROM recordings WHERE recording = ?", (row["recording"],))
                 assert now is not None  # rows are never deleted
-                made = tag(tag_facts(now, report), tag_of(now), registries)
+                made = tag(tag_facts(now, report), tag_of(now), registries, self._rules)
                 revise(tx, self._custody, row["recording"], made, registries.versions, report)
         _LOG.info("standard inspection of %d recordings", len(shift))
 
