@@ -213,6 +213,12 @@ class FileIntake:
                     kept.note_ranges(connection, transfer.file_id, ranges, self._office.now())
             except StoreFull as e:
                 return self._full(dock, transfer, str(e))
+            except OSError as e:
+                # The kernel forgets what it could not write: the next sync would succeed, and lie.
+                log.error("%s cannot be made durable: %s", transfer.file_id, e)
+                self._office.count("trouble.storage", dock.dock)
+                transfer.forget_written()
+                return [self._answers.about(dock, transfer, "error", text="bytes could not be kept")]
         transfer.note_durable()
         return [self._answers.about(dock, transfer, "ranges")]
 
@@ -296,8 +302,7 @@ class FileIntake:
 
     def _full(self, dock: Dock, transfer: Transfer, text: str) -> list[Outgoing]:
         """Say once that there is no room.  What was not made durable has to come again."""
-        transfer.written = Ranges()
-        transfer.since_credit_bytes = 0
+        transfer.forget_written()
         if transfer.full:
             return []
         transfer.full = True

@@ -17,7 +17,6 @@ from uplink.errors import Refused
 from uplink.keys import Role
 from uplink.messages.manifest import MAX_MANIFEST_BYTES, Manifest
 
-MAX_REPORT_BYTES = 8 * 1024 * 1024
 MAX_UNNAMED_REPORTS = 64
 MAX_REMEMBERED = 1000
 
@@ -54,7 +53,7 @@ class ManifestIntake:
 
     def take_report(self, dock: Dock, digest: str, raw: bytes) -> list[Outgoing]:
         """Keep a report that travels beside.  Raises Refused (`report`, `quota`)."""
-        if len(raw) > MAX_REPORT_BYTES or hashlib.sha256(raw).hexdigest() != digest:
+        if len(raw) > recordings.MAX_REPORT_BYTES or hashlib.sha256(raw).hexdigest() != digest:
             raise Refused("report", f"{len(raw)} bytes that are not those named {digest[:16]}")
         with database.writing(self._office.connection) as connection:
             named = recordings.report_is_named(connection, dock.dock, digest)

@@ -25,8 +25,6 @@ from uplink.keys import KeyRing, Role
 from uplink.messages.manifest import MAX_MANIFEST_BYTES, Manifest
 from uplink.messages.receipt import Receipt
 
-MAX_REPORT_BYTES = 8 * 1024 * 1024
-
 
 def listing(folder: Folder) -> list[dict[str, Any]]:
     """Return a line for each recording, oldest first.  Raises BadFolder."""
@@ -104,6 +102,7 @@ def _line(connection: sqlite3.Connection, held: Recording) -> dict[str, Any]:
     findings += [finding.model_dump() for finding in manifest.tag.findings]
     return {
         "recording": held.recording,
+        "name": manifest.name,
         "dock": held.dock,
         "camera": manifest.camera.serial,
         "kind": manifest.kind,
@@ -220,7 +219,7 @@ def _report(connection: sqlite3.Connection, dock: str, manifest: Manifest) -> di
     if raw is None:
         return None
     try:
-        value = strictjson.check(raw, MAX_REPORT_BYTES)
+        value = strictjson.check(raw, recordings.MAX_REPORT_BYTES)
     except Refused:
         return None
     return value if isinstance(value, dict) else None

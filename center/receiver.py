@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 LIVE_ONLY = ("events", "manifests", "reports", "file")
 FLUSH_EVERY_S = 1.0
+TROUBLE_EVERY_S = 10.0
 IDLE_S = 0.25
 SOON_S = 0.02
 RECEIPTS_AT_ONCE = 50
@@ -48,10 +49,18 @@ class Receiver:
         self._manifests = ManifestIntake(office, self._receipting)
         self._files = FileIntake(office, blobs, verifier, self._receipting)
         self._flush_s = 0.0
+        self._trouble_s = 0.0
         self._known = self._dock_names()
 
     def connected(self) -> list[Outgoing]:
         """Return what is said at each connect: heads, registries, open ranges."""
+        return self._guarded(None, None, self._greet)
+
+    def handle(self, inbound: Inbound) -> list[Outgoing]:
+        """Take one message; returns the answers."""
+        return self._guarded(None, inbound, lambda: self._take(inbound))
+
+    def _greet(self) -> list[Outgoing]:
         for dock in docks.every(self._office.connection):
             self._receipting.release(dock)
         snapshots = registries.newest(self._office.connection)
@@ -61,8 +70,7 @@ class Receiver:
         ]
         return [*self._events.heads(), *signed, *self._files.announce()]
 
-    def handle(self, inbound: Inbound) -> list[Outgoing]:
-        """Take one message; returns the answers."""
+    def _take(self, inbound: Inbound) -> list[Outgoing]:
         topic = topics.parse(inbound.topic)
         if topic is None or topic.direction != "up":
             self._office.count("refused.topic")
@@ -70,7 +78,7 @@ class Receiver:
         dock = docks.find(self._office.connection, topic.dock)
         if dock is None or dock.site != topic.site:
             self._office.count("refused.not_enrolled")
-            return self._guarded(None, inbound, lambda: self._refuse_unknown(topic))
+            return self._refuse_unknown(topic)
         if inbound.response_topic is not None:
             self._check_response_topic(dock, inbound.response_topic)
         if inbound.retained and topic.parts[0] in LIVE_ONLY:
@@ -164,12 +172,18 @@ class Receiver:
             self._refused(name, inbound, e)
         except (StoreFull, sqlite3.Error, OSError) as e:
             # Said nothing, credited nothing: the dock sends again.
-            log.error("the catalogue or store has trouble: %s", e)
+            self._say_trouble(e)
             self._office.count("trouble.storage", name)
         except Exception:
             log.exception("a bug: this message is lost: %s", inbound.topic if inbound else "tick")
             self._office.count("bug", name)
         return []
+
+    def _say_trouble(self, error: Exception) -> None:
+        now_s = self._office.monotonic()
+        if now_s >= self._trouble_s:  # a sick disk fails many times a second
+            self._trouble_s = now_s + TROUBLE_EVERY_S
+            log.error("the catalogue or store has trouble: %s", error)
 
     def _refused(self, name: str, inbound: Inbound | None, refused: Refused) -> None:
         if inbound is None:

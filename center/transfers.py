@@ -93,6 +93,11 @@ class Transfer:
         quiet = now_s - self.last_segment_s >= CREDIT_QUIET_S
         return quiet or self.since_credit_bytes >= CREDIT_BYTES
 
+    def forget_written(self) -> None:
+        """What was written did not become durable: it has to come again."""
+        self.written = Ranges()
+        self.since_credit_bytes = 0
+
     def note_durable(self) -> None:
         """Note that all that was written is durable, and noted in the catalogue."""
         self.durable = self.durable.union(self.written)

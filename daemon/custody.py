@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.clock import DockClock
+from daemon.errors import WrongKey
 from daemon.identity import DockIdentity
 from daemon.store import Store, Transaction
 from daemon.store.database import to_text
@@ -98,11 +99,15 @@ def chain_end(tx: Transaction | Store) -> ChainEnd:
 
 
 def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> bool:
-    """Open the chain for the platform in the settings, if it is not open.  Returns whether it was opened."""
+    """Open the chain for the platform in the settings, if it is not open.  Returns whether it was opened.
+
+    Raises WrongKey if the open chain was signed by another key: nothing that this one signs would be taken.
+    """
     identity = custody.identity
     with store.write() as tx:
         last = tx.row("SELECT place, platform FROM epochs ORDER BY place DESC LIMIT 1")
         if last is not None and last["platform"] == identity.platform:
+            _check_key(tx, last["place"], identity)
             return False
         place = 0 if last is None else last["place"] + 1
         tx.insert("epochs", {"place": place, "epoch": draw_id(), "platform": identity.platform})
@@ -125,3 +130,15 @@ def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> boo
             " failures = 0, failure = NULL, retry_at = '', delivered_revision = 0, durable_bytes = 0"
         )
     return True
+
+
+def _check_key(tx: Transaction, place: int, identity: DockIdentity) -> None:
+    first = tx.row("SELECT raw FROM events WHERE place = ? AND n = 0", (place,))
+    assert first is not None  # committed with its epoch
+    data = CustodyEvent.parse(envelope.peek(first["raw"], "event")).data
+    signed_by = Enrolled.model_validate(data).dock_key
+    if signed_by != identity.key.key_id:
+        raise WrongKey(
+            f"the key of dock {identity.dock} is {identity.key.key_id[:16]}, but {signed_by[:16]} signed the"
+            " chain in this store: put back the key that belongs to it (keys/dock.pem in the state folder)"
+        )

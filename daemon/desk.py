@@ -3,6 +3,7 @@
 - A receipt counts only if it names the platform, dock, key, bytes and a manifest of ours (trust.md,
   Delivered); then the bytes are `delivered`, and every revision up to its own is receipted.
 - A refusal never deletes anything: it is kept with its reason and tried again, or waits for a person.
+- A conflict whose `current` is a revision of ours only says that the platform has more than was sent again.
 - Every revision goes to the platform, in order; a later one never moves the bytes back.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 
 from daemon.counters import Counters
 from daemon.custody import Custody
@@ -24,7 +26,7 @@ from uplink.envelope import Envelope
 from uplink.errors import Refused
 from uplink.ids import file_id
 from uplink.keys import KeyRing, Role
-from uplink.messages import ChainPoint, Manifest, Receipt, Refusal
+from uplink.messages import ChainPoint, Receipt, Refusal
 from uplink.messages.custody import RefusedByPlatform
 
 _LOG = logging.getLogger(__name__)
@@ -150,8 +152,8 @@ class StoreDesk:
             if row is None or row["state"] == "delivered":
                 return
             tx.execute(
-                "UPDATE recordings SET state = 'stored', failures = failures + 1, failure = ?, retry_at = ?,"
-                " attempt = attempt + ? WHERE recording = ? AND retry_at < ?",
+                "UPDATE recordings SET state = 'stored', failures = failures + 1, failure = ?,"
+                " retry_at = max(retry_at, ?), attempt = attempt + ? WHERE recording = ? AND retry_at < ?",
                 (
                     reason[:500],
                     to_text(now + _backoff(row["failures"])),
@@ -312,22 +314,30 @@ class StoreDesk:
 
     def _keep_refusal(self, refusal: Refusal) -> Taken:
         words = f"{refusal.code}: {refusal.reason}"
-        _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
         self._counters.count(f"refusal.{refusal.code}")
-        if refusal.code == "conflict" and self._holds(refusal.current):
-            return Taken.KNOWN  # an older revision met a newer one that is ours: its receipt covers both
+        if refusal.code == "conflict" and self._held(refusal) is not None:
+            # An older revision met a newer one that is ours: its receipt covers both, and a transfer goes on.
+            self._leave_for_later(refusal.manifest)
+            return Taken.IGNORED
+        _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
         waits_for_person = refusal.code in ("never", "not_allowed", "conflict")
         wait = timedelta(seconds=refusal.retry_after if refusal.retry_after is not None else _LAST_RETRY_S)
         retry_at = NEVER if waits_for_person else to_text(self._custody.clock.now() + wait)
         with self._store.write() as tx:
-            before = tx.row("SELECT refusal FROM manifests WHERE manifest = ?", (refusal.manifest,))
+            before = tx.row("SELECT retry_at FROM manifests WHERE manifest = ?", (refusal.manifest,))
             tx.execute(
                 "UPDATE manifests SET refusal = ?, retry_at = ? WHERE manifest = ?",
                 (words[:500], retry_at, refusal.manifest),
             )
             if refusal.code == "later" and refusal.reason.startswith("missing"):
                 self._send_after(tx, refusal)
-            if waits_for_person and before is not None and before["refusal"] != words[:500]:
+            if refusal.code == "full":
+                tx.execute(
+                    "UPDATE recordings SET retry_at = max(retry_at, ?)"
+                    " WHERE recording = ? AND state <> 'delivered'",
+                    (retry_at, refusal.recording),
+                )
+            if waits_for_person and before is not None and before["retry_at"] != NEVER:
                 self._tell_refusal(tx, refusal, words)
         return Taken.TAKEN
 
@@ -341,34 +351,34 @@ class StoreDesk:
 
     def _send_after(self, tx: Transaction, refusal: Refusal) -> None:
         """The platform lacks revisions before this one: all after the newest it holds go again."""
-        held = 0
-        if refusal.current is not None:
-            held = self._own_revision(refusal.current)
+        held = self._held(refusal) or 0
         tx.execute(
             "UPDATE manifests SET receipted = 0, retry_at = '' WHERE platform = ? AND recording = ?"
             " AND revision > ? AND revision <= ?",
             (self._platform, refusal.recording, held, refusal.revision),
         )
 
-    def _own_revision(self, current: dict[str, object]) -> int:
-        """Return the revision of a manifest that this dock signed; 0 for anything else."""
-        signed = self._own_manifest(current)
-        return Manifest.parse(signed.payload).revision if signed else 0
-
-    def _holds(self, current: dict[str, object] | None) -> bool:
-        """Whether the platform's newest manifest is one of those in the store."""
-        signed = self._own_manifest(current) if current is not None else None
-        if signed is None:
-            return False
-        held = self._store.value("SELECT 1 FROM manifests WHERE manifest = ?", (signed.digest,))
-        return held is not None
-
-    def _own_manifest(self, current: dict[str, object]) -> Envelope | None:
+    def _held(self, refusal: Refusal) -> int | None:
+        """Return which revision of ours the platform says it holds (`current`); None for anything else."""
+        if refusal.current is None:
+            return None
         try:
-            return envelope.unseal(envelope.dump(current), "manifest", self._own, Role.DOCK)
+            current = envelope.unseal(envelope.dump(refusal.current), "manifest", self._own, Role.DOCK)
         except Refused as refused:
             self._counters.count(f"refused.current.{refused.code}")
             return None
+        revision = self._store.value(
+            "SELECT revision FROM manifests WHERE manifest = ? AND platform = ? AND recording = ?",
+            (current.digest, self._platform, refusal.recording),
+        )
+        if revision is None:  # signed by this dock, and not in its store: it was restored from a backup
+            self._counters.count("refused.current.forgotten")
+        return cast(int | None, revision)
+
+    def _leave_for_later(self, manifest: str) -> None:
+        again = to_text(self._custody.clock.now() + timedelta(seconds=_LAST_RETRY_S))
+        with self._store.write() as tx:
+            tx.execute("UPDATE manifests SET retry_at = ? WHERE manifest = ?", (again, manifest))
 
     def _send_all_again(self) -> None:
         """A receiver that (re)started lacks, at worst, everything that it gave no receipt for."""

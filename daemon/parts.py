@@ -10,7 +10,7 @@ from daemon.counters import Counters
 from daemon.custody import Custody, enrol
 from daemon.identity import load_identity
 from daemon.ingest.ledger import Ledger
-from daemon.ingest.recover import recover_orphans
+from daemon.ingest.recover import recover_orphans, tidy_partials
 from daemon.settings import Settings
 from daemon.store import Store
 from daemon.store.database import from_text
@@ -36,7 +36,7 @@ class Parts:
 def open_parts(settings: Settings) -> Parts:
     """Open the store, the key and the vault; enrol; mend what a kill left behind.
 
-    Raises StoreBusy, uplink.BadKey, dock.ProfileError, OSError.
+    Raises StoreBusy, WrongKey, uplink.BadKey, dock.ProfileError, OSError.
     """
     profiles = load_profiles(settings.profiles)
     store = Store(settings.store_file)
@@ -46,7 +46,7 @@ def open_parts(settings: Settings) -> Parts:
         _LOG.info("enrolled with platform %s", settings.platform_id)
     vault, ledger = Vault(settings.vault), Ledger(store, custody)
     vault.prepare()
-    unknown = recover_orphans(store, ledger, vault, profiles)
+    unknown = recover_orphans(store, ledger, vault, profiles) + tidy_partials(store, vault)
     counters = Counters(store)
     for _ in range(unknown):
         counters.count("vault.unknown_file")

@@ -3,6 +3,7 @@
 - Revision n+1 names the digest of n; `sha256` and `size` never change (trust.md, manifest).
 - `after` is the chain before the event that commits the revision; the event names its digest.
 - A report above 32 KiB travels beside; what is inside is under the manifest's own signature.
+- A manifest is at most 64 KiB, whatever the tag holds (`daemon.fitting`); the row keeps the whole tag.
 - Attachments are not inspected: their revision 1 is committed by `tagged`, never by `inspected`.
 - What a person did (`Deed`) stands in the revision's event: `tagged`, `held` or `released`.
 - Holds live on the recording's row, so that they outlast a new enrolment.
@@ -22,13 +23,13 @@ from typing import Any, Literal, cast
 from pydantic import TypeAdapter
 
 from daemon.custody import Custody, chain_end
+from daemon.fitting import fitted
 from daemon.store import Row, Transaction
 from daemon.store.database import from_text, to_text
 from uplink import envelope
 from uplink.messages import MACHINE, Actor, CameraClaim, Manifest, Tag
 from uplink.messages.custody import Held, Inspected, Released, Tagged
 from uplink.messages.manifest import (
-    MAX_MANIFEST_BYTES,
     MAX_REPORT_INSIDE_BYTES,
     Hold,
     Ingest,
@@ -116,7 +117,7 @@ def revise(
     if report is not None:
         keep_report(tx, custody, report)
     holds = holds_of(row) if deed.holds is None else list(deed.holds)
-    manifest, beside = _manifest(tx, custody, row, tag, holds, report)
+    manifest = fitted(_manifest(tx, custody, row, tag, holds, report))
     signed = envelope.seal("manifest", manifest.to_bytes(), custody.identity.key)
     tx.insert(
         "manifests",
@@ -126,19 +127,23 @@ def revise(
             "revision": manifest.revision,
             "manifest": signed.digest,
             "raw": signed.raw,
-            "report": beside,
+            "report": _beside(manifest.report),
             "made_at": to_text(manifest.time),
         },
     )
     made = Revision(manifest.revision, signed.digest)
     _append_event(tx, custody, made, manifest, report, deed)
-    _update_row(tx, manifest, signed.digest, registries, report)
+    _update_row(tx, manifest, signed.digest, tag, registries, report)
     return made
 
 
 def holds_of(row: Row) -> list[Hold]:
     """Return the holds that are in force on a row of `recordings`."""
     return HOLDS.validate_json(row["holds"])
+
+
+def _beside(report: ReportRef | None) -> str | None:
+    return report.sha256 if report is not None and report.body is None else None
 
 
 def _append_event(
@@ -191,16 +196,17 @@ def _update_row(
     tx: Transaction,
     manifest: Manifest,
     digest: str,
+    tag: Tag,
     registries: str,
     report: ReportFacts | None,
 ) -> None:
     recording = manifest.recording
     holds = HOLDS.dump_json(manifest.holds).decode()
-    tag = manifest.tag.model_dump_json(by_alias=True)
+    tag_json = tag.model_dump_json(by_alias=True)
     tx.execute(
         "UPDATE recordings SET revision = ?, manifest = ?, tag = ?, holds = ?, registries = ?"
         " WHERE recording = ?",
-        (manifest.revision, digest, tag, holds, registries, recording),
+        (manifest.revision, digest, tag_json, holds, registries, recording),
     )
     if report is None:
         return
@@ -219,7 +225,7 @@ def _manifest(
     tag: Tag,
     holds: list[Hold],
     report: ReportFacts | None,
-) -> tuple[Manifest, str | None]:
+) -> Manifest:
     docking = tx.row("SELECT slot, profile, attached_at FROM dockings WHERE docking = ?", (row["docking"],))
     assert docking is not None  # a foreign key holds it
     before = _before(tx, custody.identity.platform, row)
@@ -227,7 +233,7 @@ def _manifest(
     identity, now = custody.identity, custody.clock.now()
     point = chain_end(tx).point()
     assert point is not None  # event 0 opens every epoch
-    manifest = Manifest(
+    return Manifest(
         platform=identity.platform,
         dock=identity.dock,
         recording=row["recording"],
@@ -261,18 +267,6 @@ def _manifest(
         clock=custody.clock.claim(),
         after=point,
     )
-    return _fitting(manifest)
-
-
-def _fitting(manifest: Manifest) -> tuple[Manifest, str | None]:
-    """Return the manifest with its report beside where it is too large to be inside."""
-    ref = manifest.report
-    if ref is None or ref.body is None:
-        return manifest, ref.sha256 if ref is not None and ref.size else None
-    if ref.size <= MAX_REPORT_INSIDE_BYTES and len(manifest.to_bytes()) <= MAX_MANIFEST_BYTES:
-        return manifest, None
-    outside = ref.model_copy(update={"body": None})
-    return manifest.model_copy(update={"report": outside}), ref.sha256
 
 
 def _report_and_times(
@@ -292,7 +286,7 @@ def _report_and_times(
         verdict=report.verdict,
         sha256=report.sha256,
         size=len(report.body),
-        body=json.loads(report.body),
+        body=json.loads(report.body) if len(report.body) <= MAX_REPORT_INSIDE_BYTES else None,
     )
     times = Times(started_at=span, duration_s=report.duration_s, named_at=named, modified_at=modified)
     return ref, times

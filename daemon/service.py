@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from daemon.acts.tools import Tools as ActTools
 from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
 from daemon.dockings import dockings_json
+from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
 from daemon.ingest.docking import Tools
 from daemon.ingest.slotkeeper import SlotKeeper
@@ -42,8 +44,9 @@ from transcoder.client import Inspector
 _LOG = logging.getLogger(__name__)
 _PING_S = 2.0
 _PIPELINE_LIMIT_S = 120.0
-_THOROUGH_LIMIT_S = 900.0  # a shift's longest file; the inspector's own limits end it long before
+_THOROUGH_LIMIT_S = 120.0  # beside inspections, which feed it themselves
 _SLOTS_LIMIT_S = 90.0
+_STOP_S = 25.0
 
 
 class Service:
@@ -96,8 +99,7 @@ class Service:
         )
         with ExitStack() as stack:
             stack.callback(self._parts.counters.step)
-            stack.callback(self._quick.close)
-            stack.callback(self._thorough.close)
+            stack.callback(self._close_inspectors)
             stack.callback(control.close)
             control.start()
             threads = [self._keeper, self._pipeline, self._deep, *self._uplink.threads()]
@@ -122,15 +124,22 @@ class Service:
 
     def _join(self, threads: list[threading.Thread]) -> None:
         self.stop()
+        deadline = time.monotonic() + _STOP_S
         for thread in threads:
-            thread.join(timeout=30)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
+
+    def _close_inspectors(self) -> None:
+        for worker, inspector in ((self._pipeline, self._quick), (self._deep, self._thorough)):
+            if not worker.is_alive():  # else it inspects, and closing would wait for it; it ends with us
+                inspector.close()
 
     def _workers(self) -> tuple[Worker, Worker]:
         parts = self._parts
         maker = RequestMaker(parts.vault, parts.settings.inspection)
         beat = self._beats.register("pipeline", _PIPELINE_LIMIT_S)
         rules = self._tag_rules
-        first = FirstStage(parts.store, parts.custody, maker, self._quick, parts.profiles, rules)
+        quick = FedInspector(self._quick, beat)
+        first = FirstStage(parts.store, parts.custody, maker, quick, parts.profiles, rules)
         pipeline = Worker(
             "pipeline",
             [
@@ -144,7 +153,8 @@ class Service:
             self.wake,
         )
         beat = self._beats.register("thorough", _THOROUGH_LIMIT_S)
-        standard = StandardStage(parts.store, parts.custody, maker, self._thorough, parts.profiles, rules)
+        thorough = FedInspector(self._thorough, beat)
+        standard = StandardStage(parts.store, parts.custody, maker, thorough, parts.profiles, rules)
         return pipeline, Worker("thorough", [standard], self._stop, beat, self.wake)
 
     def _act_tools(self) -> ActTools:

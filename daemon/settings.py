@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,6 +35,10 @@ def _zone(name: str) -> str:
     return name
 
 
+def _twice(values: Sequence[object]) -> object:
+    return next(value for value in values if values.count(value) > 1)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +57,7 @@ class SlotSettings(_Section):
     """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH."""
 
     number: Annotated[int, Field(ge=1, le=999)]
-    ports: Annotated[list[str], Field(min_length=1)]
+    ports: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     label: str = ""
 
 
@@ -86,7 +91,7 @@ class PlatformSettings(_Section):
                 try:
                     KeyRecord(bytes.fromhex(public), Role(role), self.id)
                 except BadKey as e:
-                    raise ValueError(f"keys.{role}: {e}") from None
+                    raise ValueError(f"keys.{role} = {public!r}: {e}") from None
         if not self.keys.get("receipt"):
             raise ValueError("keys.receipt: at least one, or nothing could ever count as delivered")
         return self
@@ -169,12 +174,15 @@ class Settings(_Section):
     def _agrees(self) -> Settings:
         numbers = [slot.number for slot in self.slots]
         if len(set(numbers)) != len(numbers):
-            raise ValueError("slots: two of them have one number")
+            raise ValueError(f"slots: number {_twice(numbers)} is given twice; each has one of its own")
         ports = [port for slot in self.slots for port in slot.ports]
         if len(set(ports)) != len(ports):
-            raise ValueError("slots: one port leads to two slots")
+            raise ValueError(f"slots: port {_twice(ports)} is given twice; a port leads to one slot")
         if (self.platform is None) != (self.broker is None):
-            raise ValueError("[platform] and [broker] come together: one names whom to trust, one the way")
+            there, missing = ("platform", "broker") if self.platform else ("broker", "platform")
+            raise ValueError(
+                f"[{there}] without [{missing}]: they come together, one names whom to trust, one the way"
+            )
         return self
 
     @property
@@ -222,5 +230,28 @@ def _explain(path: Path, error: ValidationError | TypeError) -> str:
         value = (
             "" if item["type"] == "missing" or isinstance(item["input"], dict) else f" = {item['input']!r}"
         )
-        lines.append(f"{path}: {key}{value[:120]}: {item['msg']}")
+        said = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            said = f"no such key; allowed here: {', '.join(_allowed(item['loc']))}"
+        lines.append(f"{path}: {key}{value[:120]}: {said}")
     return "\n".join(lines)
+
+
+def _allowed(where: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section in which the last part of `where` is none."""
+    section: type[BaseModel] = Settings
+    for part in where[:-1]:
+        if isinstance(part, str):
+            section = _SECTIONS[part]
+    return sorted(name for name in section.model_fields if name != "sha256")
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "dock": DockSettings,
+    "slots": SlotSettings,
+    "broker": BrokerSettings,
+    "platform": PlatformSettings,
+    "uplink": UplinkSettings,
+    "inspection": InspectionSettings,
+    "control": ControlSettings,
+}

@@ -54,7 +54,10 @@ def dock_json(store: Store) -> dict[str, Any]:
         "recordings": {row["state"]: {"count": row["count"], "bytes": row["bytes"]} for row in states},
         "waiting_bytes": waiting["bytes"],
         "oldest_undelivered_at": waiting["oldest"],
-        "waiting_manifests": store.value("SELECT count(*) FROM manifests WHERE receipted = 0"),
+        "waiting_manifests": store.value(
+            "SELECT count(*) FROM manifests WHERE receipted = 0"
+            " AND platform = (SELECT platform FROM epochs ORDER BY place DESC LIMIT 1)"
+        ),
         "waiting_inspection": store.value("SELECT count(*) FROM dockings WHERE judged = 0"),
         "chain": {"n": end["n"], "head": end["event"]} if end else None,
         "registries": {r["kind"]: r["version"] for r in store.rows("SELECT kind, version FROM registries")},

@@ -21,7 +21,8 @@ from uplink.messages.registry import CameraRow, CaseRow, OfficerRow
 
 REQUIRED_ARTICLE = "15(3)"
 BY_PERSONS = ("declaration", "command")
-MAX_CONFLICTS = 32
+MAX_CONFLICTS = 16
+MAX_CLAIM = 200  # characters of a place
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,10 @@ def _conflicts(tag: Tag, officers: Sequence[Claim], rows: Sequence[CaseRow]) -> 
 
 
 def _other(name: str, said: set[str], standing: str | None) -> list[Claim]:
-    return [Claim(field=name, source="registry", value=value) for value in sorted(said - {standing or ""})]
+    return [
+        Claim(field=name, source="registry", value=value[:MAX_CLAIM])
+        for value in sorted(said - {standing or ""})
+    ]
 
 
 def _only(values: set[str]) -> str | None:

@@ -6,6 +6,7 @@ or no text at all (field-facts.md, vfat names).
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +35,23 @@ class Vault:
 
     def path(self, relative: str) -> Path:
         return self.folder / relative
+
+    def make_room_for(self, relative: str) -> Path:
+        """Return `path(relative)`, its folder made so that it outlives a power cut."""
+        path = self.path(relative)
+        if not path.parent.is_dir():
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        return path
+
+    def free_bytes(self) -> int:
+        """Return how much the daemon may still write on the vault's disk."""
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize
 
     def partial(self, docking: str, index: int) -> Path:
         """Return the temporary name of a file while it is pulled."""

@@ -112,7 +112,7 @@ class ProfileFile(_Part):
     name: Name
     title: Text
     basis: Text
-    time_zone: Text
+    time_zone: Text = ""  # left out: the zone of the dock
     pre_record_s: Annotated[float, Field(ge=0, le=300)] | None = None
     match: Match = Match()
     kinds: Kinds

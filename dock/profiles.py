@@ -51,7 +51,7 @@ class NameFacts:
 
 @dataclass(frozen=True)
 class CameraProfile:
-    """One family of cameras.  `time_zone` is an IANA name; `pre_record_s` is None where nobody said."""
+    """One family of cameras.  `time_zone`: IANA name, empty for the dock's; `pre_record_s` None: unknown."""
 
     name: str
     title: str
@@ -145,6 +145,10 @@ class Profiles:
             if profile.name == name:
                 return profile
         raise KeyError(name)
+
+    def find(self, name: str) -> CameraProfile | None:
+        """Return the profile called `name`, or None: settings change, what was recorded stays."""
+        return next((profile for profile in self.profiles if profile.name == name), None)
 
     def recognise(self, device: BlockDevice | None, names: Sequence[str]) -> CameraProfile:
         """Return the profile for a card that lists `names` (paths in their best reading).

@@ -30,6 +30,7 @@ class Heard:
     at_s: float | None = None
     words: str | None = None
     score: float | None = None
+    searched_s: float = 0.0  # how much of what follows the button there was to hear
 
 
 class Listener(Protocol):
@@ -90,10 +91,10 @@ def _conclude(heard: Heard, rules: NoticeRules, found: FindingList) -> Notice:
         found.add("notice.unverified/time")
         return Notice(status=NoticeStatus.UNVERIFIED, score=score, by="speech")
     if heard.outcome == "silence":
-        found.add("notice.no_speech", value=rules.search_s)
+        found.add("notice.no_speech", value=heard.searched_s)
         return Notice(status=NoticeStatus.NO_SPEECH, by="speech")
     if heard.outcome == "nothing":
-        found.add("notice.absent", value=rules.search_s)
+        found.add("notice.absent", value=heard.searched_s)
         return Notice(status=NoticeStatus.ABSENT, score=score, by="speech")
     at = rounded(heard.at_s, 1)
     if heard.outcome == "unclear":

@@ -11,7 +11,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,19 +78,24 @@ class WhisperListener:
         self, run: Sequence[Inspected], pre_record_s: float | None, search_s: float, limit_s: float
     ) -> Heard:
         """Search the head of a run.  Raises SpeechUnavailable when the model does not load."""
-        ends = time.monotonic() + limit_s
+        return self._listen(run, pre_record_s, search_s, time.monotonic() + limit_s)
+
+    def _listen(
+        self, run: Sequence[Inspected], pre_record_s: float | None, search_s: float, ends: float
+    ) -> Heard:
         head = read_head(run, _reach_s(run, pre_record_s, search_s))
         if head.decoded_s == 0.0:
             return Heard("no_sound")
         first = first_sound_s(head.audio)
         if first is None:
-            return Heard("silence")
+            return Heard("silence", searched_s=min(search_s, len(head.audio) / RATE_HZ))
         button_s = pre_record_s if pre_record_s is not None else first
         audio = head.audio[: round((button_s + search_s) * RATE_HZ)]
+        searched_s = len(audio) / RATE_HZ - button_s
         utterances = _utterances(audio)
         if not utterances:
-            return Heard("silence", button_s)
-        return self._search(audio, utterances, button_s, ends)
+            return Heard("silence", button_s, searched_s=searched_s)
+        return replace(self._search(audio, utterances, button_s, ends), searched_s=searched_s)
 
     def _search(self, audio: Audio, utterances: Sequence[Utterance], button_s: float, ends: float) -> Heard:
         best: Heard | None = None

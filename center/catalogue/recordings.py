@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+MAX_REPORT_BYTES = 8 * 1024 * 1024 - 16 * 1024  # one message, within the receiver's largest packet
+
 
 @dataclass(frozen=True)
 class Recording:

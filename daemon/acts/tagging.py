@@ -6,9 +6,9 @@ from typing import cast
 
 from daemon.acts.act import Act, Done
 from daemon.acts.amend import Amending, amend
-from daemon.acts.tools import Tools, check_base, recording_row
+from daemon.acts.tools import Tools, check_base, check_room, recording_row
 from daemon.registries import load_registries
-from daemon.revisions import Deed, revise
+from daemon.revisions import Deed, holds_of, revise
 from daemon.stages.first import tag_facts, tag_of
 from daemon.store import Transaction
 from daemon.tagging import tag as complete
@@ -31,6 +31,7 @@ def perform(tools: Tools, tx: Transaction, act: Act) -> Done:
             "没有新内容，标签不变。 Nothing new: the tag stands as it was.",
             facts | {"revision": row["revision"], "manifest": row["manifest"], "changed": False},
         )
+    check_room(made, holds_of(row))
     deed = Deed(actor=act.actor, command=act.command, persons=act.persons, carried_by=act.carried_by)
     revision = revise(tx, tools.custody, args.recording, made, registries.versions, None, deed)
     return Done(

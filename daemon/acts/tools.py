@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from daemon.acts.act import Act, ActRefused
 from daemon.custody import Custody
+from daemon.fitting import room_for
 from daemon.limits import Limits
 from daemon.settings import Settings
 from daemon.store import Row, Store, Transaction
 from daemon.tagrules import TagRules
 from uplink import envelope
-from uplink.messages import Manifest
+from uplink.messages import Manifest, Tag
+from uplink.messages.manifest import Hold
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,14 @@ def recording_row(tx: Transaction, recording: str) -> Row:
             "later", "正在登记，请稍后再试。", "It is just being taken in: try again in a moment."
         )
     return row
+
+
+def check_room(tag: Tag, holds: Sequence[Hold]) -> None:
+    """Raise ActRefused (`limits`) where a manifest could not carry all of it."""
+    if not room_for(tag, holds):
+        raise ActRefused(
+            "limits", "标签和保留的内容过多。", "This recording's tag and holds say more than fits."
+        )
 
 
 def check_base(tools: Tools, tx: Transaction, act: Act, row: Row) -> None:

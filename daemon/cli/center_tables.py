@@ -14,6 +14,7 @@ def print_recordings(found: list[dict[str, Any]]) -> None:
     rows = [
         (
             item["recording"],
+            item["name"],
             item["dock"],
             f"{item['officer'] or '-'} {item['officer_name'] or ''}",
             ", ".join(item["cases"]) or "-",
@@ -29,6 +30,7 @@ def print_recordings(found: list[dict[str, Any]]) -> None:
     _table(
         (
             "recording",
+            "名称 name",
             "dock",
             "警员 officer",
             "案件 cases",
@@ -64,6 +66,7 @@ def print_recording(shown: dict[str, Any]) -> None:
     verified = {None: "", True: " (read again: holds)", False: " (read again: DOES NOT HOLD)"}
     facts = [
         ("recording", shown["recording"] + (" (revisions before are lost)" if shown["incomplete"] else "")),
+        ("名称 name", shown["name"]),
         ("dock, camera", f"{shown['dock']}, {shown['camera']}"),
         ("警员 officer", f"{shown['officer'] or '-'} {shown['officer_name'] or ''}"),
         ("案件 cases", ", ".join(shown["cases"]) or "-"),

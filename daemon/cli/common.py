@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,7 +15,12 @@ from daemon.control import ask
 from daemon.errors import DaemonError, NotRunning
 from daemon.settings import DEFAULT_FILE, Settings, load_settings
 from daemon.store import Store
+from dock.errors import DockError
+from transcoder.errors import TranscoderError
 from uplink.errors import UplinkError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,8 +48,12 @@ def told() -> Iterator[None]:
     """Turn what a person can mend into a message and status 2."""
     try:
         yield
-    except (DaemonError, UplinkError) as error:
+    except (DaemonError, DockError, TranscoderError, UplinkError) as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'the system'}: {error.strerror or error}") from None
+    except sqlite3.Error as error:
+        raise click.ClickException(f"the dock's store cannot be used: {error}") from None
 
 
 def print_json(data: Any) -> None:
@@ -79,6 +89,18 @@ def _read_only(settings: Settings) -> Store:
     if not settings.store_file.exists():
         raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")
     return Store(settings.store_file, read_only=True)
+
+
+def console() -> Console:
+    """Return a console that prints what cards call things as it is: brackets and colons are no markup."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def plain(text: str) -> str:
+    """Return text from a card fit for a terminal: what is not printable (escapes above all) as U+FFFD."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def size_text(size_bytes: float) -> str:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from daemon.cli.common import VERDICTS, json_option
+from daemon.cli.common import VERDICTS, json_option, plain
 
 if TYPE_CHECKING:
     from dock.profiles import CameraProfile
@@ -35,6 +35,12 @@ MAX_FILES = 10_000
     help="Whether the recordings were made at one place.",
 )
 @click.option("--sha256", help="What the file's SHA-256 should be (one file only).")
+@click.option(
+    "--time-zone",
+    default="Asia/Shanghai",
+    show_default=True,
+    help="The zone of the times in names, where the camera's profile says none.",
+)
 @json_option
 def inspect(
     paths: tuple[Path, ...],
@@ -43,6 +49,7 @@ def inspect(
     profile_name: str | None,
     place_known: str,
     sha256: str | None,
+    time_zone: str,
     as_json: bool,
 ) -> None:
     """Check recordings: continuity, and the notice at the start.
@@ -59,7 +66,7 @@ def inspect(
     from transcoder.report import Verdict
 
     try:
-        request = _request(paths, depth, rules, profile_name, place_known, sha256)
+        request = _request(paths, depth, rules, profile_name, place_known, sha256, _zone(time_zone))
         with Inspector() as inspector:
             report = inspector.inspect(request, progress=_progress)
     except TranscoderError as error:
@@ -78,13 +85,13 @@ def _request(
     profile_name: str | None,
     place_known: str,
     sha256: str | None,
+    zone: ZoneInfo,
 ) -> InspectRequest:
     from dataclasses import replace
 
-    from transcoder.models import find_speech_model
-
     from daemon.stages.inspecting import join_rules
     from dock.profiles import load_profiles
+    from transcoder.models import find_speech_model
     from transcoder.report import Depth
     from transcoder.request import InspectRequest
 
@@ -97,9 +104,10 @@ def _request(
     names = [name for _, name in found]
     try:
         profile = profiles.by_name(profile_name) if profile_name else profiles.recognise(None, names)
-    except LookupError as error:
-        raise click.ClickException(str(error)) from None
-    items = [_item(path, name, profile, sha256) for path, name in found]
+    except LookupError:
+        known = ", ".join(sorted(profile.name for profile in profiles.profiles))
+        raise click.ClickException(f"no profile is called {profile_name!r}; there are: {known}") from None
+    items = [_item(path, name, profile, sha256, zone) for path, name in found]
     return InspectRequest(
         items=tuple(item for item in items if item is not None),
         depth=Depth(depth),
@@ -108,6 +116,15 @@ def _request(
         speech_model=find_speech_model() if depth != "fast" else None,
         one_shift=any(path.is_dir() for path in paths),
     )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.ClickException(
+            f"--time-zone {name!r}: no such zone; write one like Asia/Shanghai"
+        ) from None
 
 
 def _files(paths: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
@@ -127,9 +144,12 @@ def _files(paths: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
                 yield file, str(file.relative_to(path))
 
 
-def _item(path: Path, name: str, profile: CameraProfile, sha256: str | None) -> InspectItem | None:
+def _item(
+    path: Path, name: str, profile: CameraProfile, sha256: str | None, dock_zone: ZoneInfo
+) -> InspectItem | None:
     from datetime import UTC, datetime
 
+    from daemon.camera_time import to_utc
     from transcoder.request import InspectItem
 
     kind = profile.kind_of(name)
@@ -137,14 +157,14 @@ def _item(path: Path, name: str, profile: CameraProfile, sha256: str | None) -> 
         return None  # left out, or a log beside the footage
     facts = profile.facts(name)
     status = path.stat()
-    zone = ZoneInfo(profile.time_zone or "Asia/Shanghai")
+    zone = ZoneInfo(profile.time_zone) if profile.time_zone else dock_zone
     return InspectItem(
         path=path,
         name=name,
         kind=None if kind == "attachment" else kind,
         sha256=sha256,
         size_bytes=status.st_size,
-        named_at=facts.named_at.replace(tzinfo=zone).astimezone(UTC) if facts.named_at else None,
+        named_at=to_utc(facts.named_at, zone),
         named_sequence=facts.sequence,
         modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
     )
@@ -157,11 +177,11 @@ def _progress(index: int, share: float) -> None:
 
 def _print(report: Report) -> None:
     for index, recording in enumerate(report.recordings):
-        click.echo(f"{recording.path}: {VERDICTS[report.verdict_of(index)]}")
+        click.echo(f"{plain(recording.path)}: {VERDICTS[report.verdict_of(index)]}")
         for finding in recording.findings:
             click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")
     for number, run in enumerate(report.runs, 1):
-        members = ", ".join(report.recordings[i].path for i in run.recordings)
+        members = ", ".join(plain(report.recordings[i].path) for i in run.recordings)
         click.echo(f"run {number} ({members}): {VERDICTS[run.verdict]}, notice {run.notice.status}")
         for finding in run.findings:
             click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")

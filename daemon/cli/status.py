@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from daemon.cli.common import json_option, print_json, read, settings_option, size_text
+from daemon.cli.common import console, json_option, print_json, read, settings_option, size_text
 from daemon.store import Store
 
 
@@ -26,21 +26,39 @@ def status(settings_file: Path, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    from rich.console import Console
-
-    console = Console()
+    out = console()
     if data["slots"]:
-        console.print(slots_table(data["slots"]))
+        out.print(slots_table(data["slots"]))
     else:
-        console.print("采集站未运行 the dock is not running")
+        out.print("采集站未运行 the dock is not running")
     states = ", ".join(
         f"{name} {value['count']} ({size_text(value['bytes'])})" for name, value in data["recordings"].items()
     )
-    console.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
+    out.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
     if data.get("uplink"):
-        console.print(f"uplink: {data['uplink']}")
-    for name, count in data["counters"].items():
-        console.print(f"  {name}: {count}")
+        out.print(f"上传 uplink: {uplink_text(data['uplink'])}")
+    if data["counters"]:
+        counted = ", ".join(f"{name} {count}" for name, count in data["counters"].items())
+        out.print(f"refused or ignored: {counted}")
+
+
+def uplink_text(uplink: dict[str, Any]) -> str:
+    """Return in words what the link to the platform does, and why it waits if it does."""
+    parts = ["已连接 connected" if uplink["connected"] else "未连接 not connected"]
+    if (file := uplink.get("file")) is not None:
+        parts.append(f"{file['step']} {file['recording']}")
+        parts.append(f"{size_text(file['durable_bytes'])} / {size_text(file['size_bytes'])}")
+        if file["rate_bytes_per_s"]:
+            parts.append(f"{size_text(file['rate_bytes_per_s'])}/s")
+        if file["time_left_s"] is not None:
+            parts.append(f"剩余 {file['time_left_s']:.0f} s left")
+        if file["why"]:
+            parts.append(file["why"])
+    if uplink["why"]:
+        parts.append(uplink["why"])
+    if uplink.get("alarms"):
+        parts.append("!!! " + ", ".join(uplink["alarms"]))
+    return "; ".join(parts)
 
 
 def slots_table(slots: list[dict[str, Any]]) -> Any:

@@ -14,24 +14,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MARK = re.compile(r"(?P<start>[0-9:.]+)-(?P<end>[0-9:.]+):(?P<content>[a-z_]+)")
 
 
-class MarkType(click.ParamType):
-    """`START-END:CONTENT`: seconds, or `m:ss`, from the recording's start."""
-
-    name = "mark"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
-        match = _MARK.fullmatch(str(value))
-        if match is None or match["content"] not in get_args(KeyContent):
-            self.fail(
-                f"{value!r}: write START-END:CONTENT, e.g. 1:30-2:05:interview;"
-                f" CONTENT is {', '.join(get_args(KeyContent))}",
-                param,
-                ctx,
-            )
-        start_s, end_s = _seconds(match["start"]), _seconds(match["end"])
-        if start_s is None or end_s is None or end_s < start_s:
-            self.fail(f"{value!r}: START and END are seconds or m:ss, START first", param, ctx)
-        return {"start_s": start_s, "end_s": end_s, "content": match["content"]}
+def key_mark(value: str) -> dict[str, Any]:
+    """Read `START-END:CONTENT`: seconds, or `m:ss`, from the recording's start.  Raises BadParameter."""
+    match = _MARK.fullmatch(value)
+    if match is None or match["content"] not in get_args(KeyContent):
+        raise click.BadParameter(
+            f"{value!r}: write START-END:CONTENT, e.g. 1:30-2:05:interview;"
+            f" CONTENT is {', '.join(get_args(KeyContent))}"
+        )
+    start_s, end_s = _seconds(match["start"]), _seconds(match["end"])
+    if start_s is None or end_s is None or end_s < start_s:
+        raise click.BadParameter(f"{value!r}: START and END are seconds or m:ss, START first")
+    return {"start_s": start_s, "end_s": end_s, "content": match["content"]}
 
 
 def tag_options(marks: tuple[str, ...] = ()) -> Callable[[F], F]:
@@ -48,7 +42,7 @@ def tag_options(marks: tuple[str, ...] = ()) -> Callable[[F], F]:
                 click.option(
                     "--mark",
                     "key_marks",
-                    type=MarkType(),
+                    type=key_mark,
                     multiple=True,
                     metavar="START-END:CONTENT",
                     help="重点内容 Key content (article 14); may be given again.",

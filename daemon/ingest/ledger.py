@@ -67,6 +67,12 @@ class Ledger:
         self._store = store
         self._custody = custody
 
+    def open_dockings(self) -> list[Row]:
+        """Return every docking that is not closed yet, oldest first."""
+        return self._store.rows(
+            "SELECT * FROM dockings WHERE state IN ('attached', 'pulling') ORDER BY attached_at"
+        )
+
     def open_docking(self, slot: int, attachment: str) -> Row | None:
         """Return the open docking of the same stay (the daemon was restarted meanwhile), if there is one."""
         return self._store.row(
@@ -81,6 +87,17 @@ class Ledger:
             " ORDER BY attached_at DESC LIMIT 1",
             (slot, attachment),
         )
+
+    def listed_paths(self, docking: str) -> dict[int, bytes]:
+        """Return the files to pull of a docking, as they were numbered when it was listed."""
+        rows = self._store.rows(
+            "SELECT idx, path FROM files WHERE docking = ? AND kind <> 'left_out'", (docking,)
+        )
+        return {row["idx"]: row["path"] for row in rows}
+
+    def to_pull(self, docking: str) -> Total:
+        """Return how many files, and bytes, there were to pull."""
+        return _total(self._store, docking, "kind <> 'left_out'")
 
     def begin(self, docking: Docking, volume: Volume, listing: Listing, times: dict[int, FileTimes]) -> None:
         """Commit `attached` and `listed` with a row for every entry, before the first byte."""
@@ -165,9 +182,16 @@ class Ledger:
         return self._store.row("SELECT vault, size FROM recordings WHERE recording = ?", (recording,))
 
     def store(self, arrived: Arrived) -> None:
-        """Commit that a file is in the vault: hashed, fsynced, under its lasting name."""
+        """Commit that a file is in the vault: hashed, fsynced, under its lasting name.
+
+        Raises LookupError if the docking does not wait for this file (any more).
+        """
         now = self._custody.clock.now()
         with self._store.write() as tx:
+            if tx.row("SELECT 1 FROM recordings WHERE recording = ?", (arrived.recording,)) is not None:
+                # The same camera's card and its clone, pulled in two slots at once (B04).
+                self._settle(tx, arrived, already=True)
+                return
             tx.insert(
                 "recordings",
                 {
@@ -194,15 +218,17 @@ class Ledger:
             self._settle(tx, arrived, already=False)
 
     def store_again(self, arrived: Arrived) -> None:
-        """Commit that the vault had these very bytes already, by their whole SHA-256."""
+        """Commit that the vault had these very bytes already, by their whole SHA-256.  Raises LookupError."""
         with self._store.write() as tx:
             self._settle(tx, arrived, already=True)
 
     def _settle(self, tx: Transaction, arrived: Arrived, *, already: bool) -> None:
-        tx.execute(
-            "UPDATE files SET state = ?, recording = ? WHERE docking = ? AND idx = ?",
+        changed = tx.execute(
+            "UPDATE files SET state = ?, recording = ? WHERE docking = ? AND idx = ? AND state = 'listed'",
             ("already" if already else "stored", arrived.recording, arrived.docking, arrived.index),
         )
+        if changed != 1:  # its sum may be signed already: a late puller must not change it
+            raise LookupError(f"file {arrived.index} of docking {arrived.docking} is settled")
         stored = Stored(
             docking=arrived.docking,
             index=arrived.index,
@@ -218,16 +244,21 @@ class Ledger:
         """Commit why a listed file is not in the vault."""
         with self._store.write() as tx:
             tx.execute(
-                "UPDATE files SET state = 'explained', reason = ?, detail = ? WHERE docking = ? AND idx = ?",
+                "UPDATE files SET state = 'explained', reason = ?, detail = ?"
+                " WHERE docking = ? AND idx = ? AND state = 'listed'",
                 (reason.value, detail[:2000], docking, index),
             )
 
     def close(self, docking: str, *, removed: bool) -> Closed:
         """Commit the sum of a docking.  `removed`: the camera left first; what is open is `gone`.
 
-        Raises ValueError if the sum does not come out: then nothing is committed.
+        Raises ValueError if the sum does not come out, LookupError if it is closed already: then nothing
+        is committed.
         """
         with self._store.write() as tx:
+            row = tx.row("SELECT state FROM dockings WHERE docking = ?", (docking,))
+            if row is None or row["state"] not in ("attached", "pulling"):
+                raise LookupError(f"docking {docking} is not open")
             missing = Total(count=0, bytes=0)
             if removed:
                 missing = _total(tx, docking, "state = 'listed'")
@@ -246,13 +277,16 @@ class Ledger:
             )
         return closed
 
-    def left_behind(self, serial: str, path: bytes, size: int, modified_at: datetime | None) -> Row | None:
-        """Return where an earlier docking stopped in the middle of this very file, if one did."""
-        return self._store.row(
+    def left_behind(self, serial: str, path: bytes, size: int) -> list[Row]:
+        """Return where earlier dockings may have stopped in the middle of this file, newest first.
+
+        Times are not compared: a partial copy is only believed as far as the card says it again (B07).
+        """
+        return self._store.rows(
             "SELECT f.docking, f.idx FROM files f JOIN dockings d USING (docking)"
-            " WHERE f.path = ? AND f.size = ? AND f.modified_at IS ? AND f.reason = ? AND d.serial = ?"
-            " ORDER BY d.attached_at DESC LIMIT 1",
-            (path, size, to_text(modified_at), Reason.GONE.value, serial),
+            " WHERE f.path = ? AND f.size = ? AND f.reason = ? AND d.serial = ?"
+            " ORDER BY d.attached_at DESC LIMIT 100",
+            (path, size, Reason.GONE.value, serial),
         )
 
 
@@ -273,7 +307,7 @@ def _sum(tx: Transaction, docking: str) -> Closed:
     )
 
 
-def _total(tx: Transaction, docking: str, where: str) -> Total:
+def _total(tx: Transaction | Store, docking: str, where: str) -> Total:
     row = tx.row(
         f"SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes FROM files WHERE docking = ? AND {where}",
         (docking,),

@@ -21,6 +21,8 @@ from transcoder.report import Depth, Report
 from uplink.messages import Tag
 
 BATCH = 32
+# It takes milliseconds; what hangs shall hold up the others for no longer, however large it is.
+_DEADLINE_S = 30.0
 
 
 class FirstStage:
@@ -63,8 +65,8 @@ class FirstStage:
             kept = self._store.row("SELECT body FROM reports WHERE report = ?", (row["report"],))
             if kept is not None:
                 return facts_for(Report.from_bytes(kept["body"]), row["recording"])
-        profile = self._profiles.by_name(row["profile"])
-        return facts_of(self._inspector.inspect(self._maker.request([row], Depth.FAST, profile)))[0]
+        request = self._maker.request([row], Depth.FAST, self._profiles.find(row["profile"]))
+        return facts_of(self._inspector.inspect(request, deadline_s=_DEADLINE_S))[0]
 
     def _revise(self, row: Row, registries: Registries, report: ReportFacts | None) -> None:
         made = tag(tag_facts(row, report), tag_of(row), registries, self._rules)

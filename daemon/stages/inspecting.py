@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
-
-from transcoder.models import find_speech_model
 
 from daemon.revisions import Depth, ReportFacts
 from daemon.settings import InspectionSettings
@@ -16,16 +14,22 @@ from daemon.store.database import from_text
 from daemon.vault import Vault
 from dock.devices import best_reading
 from dock.profiles import CameraProfile
+from transcoder.models import find_speech_model
 from transcoder.report import Depth as ReportDepth
 from transcoder.report import MediaKind, Report
 from transcoder.request import InspectItem, InspectRequest, JoinRules
 from uplink.messages.manifest import VerdictWord
 
+Progress = Callable[[int, float], None]
+
 
 class Inspects(Protocol):
     """An inspector: always gives a report (what it could not check is a finding)."""
 
-    def inspect(self, request: InspectRequest) -> Report: ...
+    def inspect(
+        self, request: InspectRequest, progress: Progress | None = None, deadline_s: float | None = None
+    ) -> Report:
+        """`deadline_s` replaces the limit that is worked out from the sizes."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class StandardStage:
             tx.execute("UPDATE dockings SET judged = 1 WHERE docking = ?", (docking["docking"],))
 
     def _judge(self, shift: Sequence[Row], profile: str) -> None:
-        request = self._maker.request(shift, Depth.STANDARD, self._profiles.by_name(profile))
+        request = self._maker.request(shift, Depth.STANDARD, self._profiles.find(profile))
         facts = facts_of(self._inspector.inspect(request))
         registries = load_registries(self._store)
         with self._store.write() as tx:

@@ -96,10 +96,13 @@ class Store:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield Transaction(connection)
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            # A COMMIT that failed (no room) leaves it open, and the next BEGIN would fail for ever; where
+            # SQLite rolled back by itself there is nothing left to undo.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     def rows(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> list[Row]:
         return self._connection().execute(sql, args).fetchall()
@@ -122,7 +125,7 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         if self._read_only:
-            uri = f"file:{self._path}?mode=ro"
+            uri = f"{self._path.absolute().as_uri()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)
         else:
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -93,7 +94,7 @@ def test_a_segment_with_a_flipped_byte_is_not_written_a16(bench: Bench, dock: Sc
     said = bench.file(dock, file_id, 0, bad, sha256=hashlib.sha256(good).hexdigest())
     assert bench.statuses(said) == ["error"]
     assert bench.hear(dock.topics.up(f"file/{file_id}/0"), good) == [], "without its sha256, and hinted once"
-    assert bench.tick(0.05) == []
+    assert bench.answers(bench.tick(0.05)) == []
     assert bench.counted("refused.file.segment_hash") == 2
 
 
@@ -223,6 +224,22 @@ def test_killed_between_store_and_catalogue_no_byte_goes_again(
 
     assert ranges(bench, bench.said)[0] == [(0, len(FOOTAGE.data))]
     assert bench.stored(FOOTAGE) == FOOTAGE.data
+
+
+def test_a_sync_that_fails_credits_nothing_though_the_next_succeeds(
+    bench: Bench, dock: ScriptedDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "I/O error")
+
+    file_id, _ = begin(bench, dock)
+    bench.file(dock, file_id, 0, FOOTAGE.data[:HALF])
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs.Blobs, "sync", fail)
+        assert bench.statuses(bench.tick(0.05)) == ["error"]
+    assert bench.answers(bench.tick(0.05)) == []
+    bench.file(dock, file_id, HALF, FOOTAGE.data[HALF:])
+    assert ranges(bench, bench.tick(0.05)) == [[(HALF, len(FOOTAGE.data))]]
 
 
 class Killed(BaseException):

@@ -66,8 +66,10 @@ def dock(tmp_path: Path) -> Iterator[Dock]:
     made.store.close()
 
 
-def listing(files: dict[bytes, int], explained: dict[bytes, int] | None = None) -> Listing:
-    """Return a listing of paths with sizes, as the generic profile reads it."""
+def listing(
+    files: dict[bytes, int], explained: dict[bytes, int] | None = None, *, profile: str = "generic"
+) -> Listing:
+    """Return a listing of paths with sizes, as `profile` reads it."""
     entries = tuple(Entry(path, size, 1_764_000_000_000_000_000) for path, size in files.items())
     left = tuple(Explained(path, size, Reason.UNREADABLE, "test") for path, size in (explained or {}).items())
-    return listing_of(Scan(entries, left), load_profiles().by_name("generic"))
+    return listing_of(Scan(entries, left), load_profiles().by_name(profile))

@@ -84,15 +84,16 @@ def listed_by(*names: str) -> Scan:
 @pytest.mark.parametrize(
     ("serial_known", "names", "expected"),
     [
-        (True, ["8888888_A_20160129205547_0001.mp4"] * 1, ("8888888", "names")),
+        (True, ["8888888_A_20160129205547_0001.mp4"], ("USB1", "usb")),  # usb outranks names (trust.md)
+        (False, ["8888888_A_20160129205547_0001.mp4"], ("8888888", "name")),
         (True, ["X.MP4"], ("USB1", "usb")),
-        (False, ["X.MP4"], ("USB1", "none")),
+        (False, ["X.MP4"], ("USB1", "disk")),
         # A card that went from one camera to another says nothing sure.
-        (True, ["7_A_20160129205547_1.mp4", "8_A_20160129205547_1.mp4"], ("USB1", "usb")),
+        (False, ["7_A_20160129205547_1.mp4", "8_A_20160129205547_1.mp4"], ("USB1", "disk")),
         (
-            True,
+            False,
             [f"7_A_20160129205547_{n}.mp4" for n in (1, 2)] + ["8_A_20160129205547_1.mp4"],
-            ("7", "names"),
+            ("7", "name"),
         ),
     ],
 )

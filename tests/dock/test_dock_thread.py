@@ -57,7 +57,7 @@ def test_a_recording_goes_from_the_slot_to_the_vault(
         (file,) = listing.files
         assert (listing.profile.name, file.display_name, file.facts.officer) == ("gat947", NAME, "J0H42A")
         assert (listing.count, listing.total_bytes) == (1, len(footage))
-        assert camera_of(device, listing).serial == "8888888"
+        assert camera_of(device, listing).serial == "BWC0042"
         seen: list[int] = []
         pulled = pull(source, file, vault / "tmp", seen.append, lambda: False)
         finish(vault / "tmp", vault / "id")

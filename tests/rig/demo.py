@@ -57,7 +57,7 @@ def main() -> int:
         for part in missing:
             print(f"  - {part}", file=sys.stderr)
         return 2
-    speech = find_speech_model() is not None
+    speech = find_speech_model() is not None and not options.without_speech
     if not speech:
         print("!!! NO SPEECH MODEL: the notice cannot be heard, every verdict will be `unchecked` at best.")
         print("!!! script/setup installs it; --require-speech makes this an error.")
@@ -70,7 +70,10 @@ def main() -> int:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if options.keep_folder:
+            print(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_large(path: Path, *, seconds: int, mib: int) -> None:
@@ -88,8 +91,10 @@ def make_large(path: Path, *, seconds: int, mib: int) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("--require-speech", action="store_true", help="fail where no speech model is there")
+    parser.add_argument("--without-speech", action="store_true", help="as if no speech model were there")
     parser.add_argument("--labels", type=Path, default=LABELS, help="what is expected (JSON)")
     parser.add_argument("--capture", type=Path, help="keep the messages that were on the wire here")
+    parser.add_argument("--keep-folder", action="store_true", help="leave stores and logs behind")
     parser.add_argument("--recording", type=Path, help="take this file instead of making the large recording")
     parser.add_argument("--mib", type=int, default=64, help="size of the large recording")
     parser.add_argument("--rate", type=int, default=12, help="limit of the uplink, MiB per second")
@@ -190,6 +195,7 @@ class Demo:
         self._until(office, "every revision receipted", lambda: self._settled(office, expected), 60)
 
     def _share(self, office: SmallOffice, expected: list[str]) -> float:
+        self._refusals(office)
         for item in office.recordings():
             if item["name"].endswith(expected[0]) and item["size"]:
                 return float(item["durable_bytes"]) / float(item["size"])
@@ -234,8 +240,7 @@ class Demo:
         labels: dict[str, dict[str, Any]],
         expected: list[str],
     ) -> int:
-        names = {item["recording"]: item["name"].rsplit("/", 1)[-1] for item in office.ask_dock("recordings")}
-        received = {names[item["recording"]]: item for item in office.ask_center("list")}
+        received = {item["name"].rsplit("/", 1)[-1]: item for item in office.ask_center("list")}
         problems = [f"{name} never arrived" for name in expected if name not in received]
         publics = office.platform_table()["keys"]["receipt"]
         for name, item in received.items():

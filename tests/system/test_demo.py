@@ -69,6 +69,30 @@ def test_a_wrong_label_fails_it(recording: Path, tmp_path: Path) -> None:
     assert "the label says ['XLT-2026-0043']" in ran.stdout
 
 
+def test_without_the_model_it_expects_unchecked_and_says_so_loudly(recording: Path) -> None:
+    ran = demo(recording, "--without-speech")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "!!! NO SPEECH MODEL" in ran.stdout
+    assert "unchecked" in ran.stdout
+
+
+def test_require_speech_makes_a_missing_model_an_error(recording: Path) -> None:
+    ran = demo(recording, "--without-speech", "--require-speech")
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "!!! NO SPEECH MODEL" in ran.stdout
+
+
+def test_without_root_it_says_what_is_missing_and_stops(recording: Path) -> None:
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable]
+    ran = subprocess.run(
+        [*nobody, "-m", "tests.rig.demo"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    if "Permission denied" in ran.stderr and "root" not in ran.stderr:
+        pytest.skip("nobody may not read this checkout")
+    assert ran.returncode == 2, ran.stdout + ran.stderr
+    assert "root" in ran.stderr
+
+
 def test_a_platform_key_that_is_not_the_enrolled_one_fails_it(recording: Path) -> None:
     ran = demo(recording, "--wrong-platform-key")
     assert ran.returncode == 1, ran.stdout + ran.stderr

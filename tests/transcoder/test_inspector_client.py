@@ -70,7 +70,7 @@ def test_the_childs_report_is_the_engines_byte_for_byte(movie: Path) -> None:
 @pytest.mark.parametrize(("name", "limit"), [("crash", "crash"), ("hang", "time"), ("swell", "memory")])
 def test_one_bad_file_costs_one_file_c22(movie: Path, name: str, limit: str) -> None:
     with _nasty() as inspector:
-        report = inspector.inspect(_request(movie, "good", name, "fine"), deadline_s=4.0)
+        report = inspector.inspect(_request(movie, "good", name, "fine"), deadline_s=3.0)
         assert [_limits(report, i) for i in range(3)] == [[], [limit], []]
         assert report.recordings[0].duration_s is not None and report.recordings[0].key_frames is not None
         assert report.recordings[1].verdict is Verdict.UNCHECKED

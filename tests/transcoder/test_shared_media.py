@@ -1,8 +1,8 @@
 """Media files that others made (../shared/data/media): each gives a report, the clean ones no alarm.
 
-The check of lengths: where the facts state one, ours is within 0.1 s of any number measured (FFmpeg, span of
-the packets, PyAV, the source project), since these disagree among themselves; what is broken, and the few named
-below, are only asked not to claim more than the longest of them.
+The check of lengths: where the facts state one, ours is within 0.1 s of any number measured for the
+file (FFmpeg, span of the packets, PyAV, the source project), since these disagree among themselves;
+of what is broken it is only asked not to claim more, and the few named below are left out.
 """
 
 from pathlib import Path

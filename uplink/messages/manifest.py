@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -170,6 +172,15 @@ class Manifest(Wire):
     time: Utc
     clock: Clock
     after: ChainPoint
+
+    @property
+    def name(self) -> str:
+        """What the card called it, in its best reading: UTF-8, else GBK (cameras.md); for people only."""
+        raw = base64.b64decode(self.path_b64)
+        for encoding in ("utf-8", "gbk"):
+            with contextlib.suppress(UnicodeDecodeError):
+                return raw.decode(encoding)
+        return raw.decode("utf-8", "replace")
 
     @model_validator(mode="after")
     def _joined(self) -> Manifest:
