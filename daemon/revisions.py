@@ -189,6 +189,7 @@ def _tagged(revised: dict[str, Any], tag: Tag, deed: Deed) -> Tagged:
         cases=[case.case for case in tag.cases],
         command=deed.command,
         persons=list(deed.persons),
+        carried_by=deed.carried_by,
     )
 
 

@@ -192,6 +192,7 @@ class Tagged(Revised):
     cases: Annotated[list[Short], Field(max_length=64)] = []
     command: Hex128 | None = None
     persons: Annotated[list[Short], Field(max_length=8)] = []  # who signed, where two were needed
+    carried_by: Short | None = None
 
 
 class Held(Revised):
