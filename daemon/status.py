@@ -101,7 +101,7 @@ def find_recording(store: Store, wanted: str) -> Row:
     )
     if len(rows) != 1 or not wanted:
         raise NoSuchThing(
-            f"{'several recordings begin' if rows else 'no recording begins'} with {wanted!r};"
+            f"{'several recordings begin' if rows and wanted else 'no recording begins'} with {wanted!r};"
             " see `bodydock recordings` for their ids"
         )
     return rows[0]
