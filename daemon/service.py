@@ -20,6 +20,7 @@ from systemd import daemon as systemd
 from daemon.acts.commands import Commands
 from daemon.acts.handlers import handlers as acting
 from daemon.acts.tools import Tools as ActTools
+from daemon.attention import attention_json
 from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
 from daemon.dockings import dockings_json
@@ -183,7 +184,15 @@ class Service:
         def status(_: Asker, __: dict[str, Any]) -> dict[str, Any]:
             self._parts.counters.step()
             slots = [slot_json(view) for view in self._board.views()]
-            return {"running": True, "slots": slots, **dock_json(store), "uplink": self._uplink.progress()}
+            zone = ZoneInfo(self._parts.settings.dock.time_zone)
+            attention = attention_json(store, self._parts.custody.clock.now(), zone)
+            return {
+                "running": True,
+                "slots": slots,
+                **dock_json(store),
+                "attention": attention,
+                "uplink": self._uplink.progress(),
+            }
 
         def recordings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
             return recordings_json(store)

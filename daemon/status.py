@@ -12,6 +12,7 @@ from typing import Any
 from daemon.board import SlotView
 from daemon.errors import NoSuchThing
 from daemon.store import Row, Store
+from daemon.tagging import open_conflicts, place_of
 from dock.devices import best_reading
 from uplink import envelope
 from uplink.messages import CustodyEvent, Receipt, Tag
@@ -89,6 +90,9 @@ def recording_json(row: Row) -> dict[str, Any]:
         "verdict": row["verdict"],
         "officer": tag.officer.model_dump() if tag.officer else None,
         "cases": [case.case for case in tag.cases],
+        "place": place_of(tag),
+        "conflicts": [claim.model_dump() for claim in open_conflicts(tag)],
+        "holds": json.loads(row["holds"]),
         "revision": row["revision"],
         "delivered_revision": row["delivered_revision"],
     }

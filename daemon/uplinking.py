@@ -109,15 +109,20 @@ class PlatformUplink:
     def progress(self) -> dict[str, Any]:
         """Return the link's state as plain JSON values."""
         report = self._link.report()
-        return dataclasses.asdict(report) | {"alarms": sorted(report.alarms)}
+        shown = dataclasses.asdict(report) | {"alarms": sorted(report.alarms)}
+        if report.why is None and not self._allowed():
+            shown["why"] = "outside the hours in which footage is sent"
+        return shown | {"limits": dataclasses.asdict(self._limits)}
 
     def apply(self, limits: Limits) -> None:
         """Obey other limits from now on."""
+        self._limits = limits
         self._desk.marked_first = limits.marked_first
-        clock, zone = self._parts.custody.clock, self._zone
-        self._link.set_limits(
-            limits.bytes_per_second or None, lambda: limits.allow(clock.now().astimezone(zone).time())
-        )
+        self._link.set_limits(limits.bytes_per_second or None, self._allowed)
+
+    def _allowed(self) -> bool:
+        now = self._parts.custody.clock.now()
+        return self._limits.allow(now.astimezone(self._zone).time())
 
     def _tend(self) -> None:
         waited_s = _HEALTH_S
