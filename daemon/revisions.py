@@ -26,6 +26,7 @@ from daemon.custody import Custody, chain_end
 from daemon.fitting import fitted
 from daemon.store import Row, Transaction
 from daemon.store.database import from_text, to_text
+from daemon.tagging import place_of
 from uplink import envelope
 from uplink.messages import MACHINE, Actor, CameraClaim, Manifest, Tag
 from uplink.messages.custody import Held, Inspected, Released, Tagged
@@ -205,15 +206,15 @@ def _update_row(
     holds = HOLDS.dump_json(manifest.holds).decode()
     tag_json = tag.model_dump_json(by_alias=True)
     tx.execute(
-        "UPDATE recordings SET revision = ?, manifest = ?, tag = ?, holds = ?, registries = ?"
+        "UPDATE recordings SET revision = ?, manifest = ?, tag = ?, holds = ?, registries = ?, place = ?"
         " WHERE recording = ?",
-        (manifest.revision, digest, tag_json, holds, registries, recording),
+        (manifest.revision, digest, tag_json, holds, registries, place_of(tag), recording),
     )
     if report is None:
         return
     started = report.started_at[0] if report.started_at else None
     tx.execute(
-        "UPDATE recordings SET report = ?, verdict = ?, started_at = ?,"
+        "UPDATE recordings SET report = ?, verdict = ?, started_at = ?, judged_place = place,"
         " fast_report = CASE WHEN ? = 'fast' THEN ? ELSE fast_report END WHERE recording = ?",
         (report.sha256, report.verdict, to_text(started), report.depth, report.sha256, recording),
     )

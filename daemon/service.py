@@ -32,6 +32,7 @@ from daemon.parts import Parts, open_parts
 from daemon.settings import Settings
 from daemon.stages.first import FirstStage
 from daemon.stages.inspecting import RequestMaker
+from daemon.stages.rejudging import RejudgeStage
 from daemon.stages.retag import RetagStage
 from daemon.stages.standard import StandardStage
 from daemon.stages.told import ToldStage
@@ -41,6 +42,7 @@ from daemon.telemetry import Telemetry
 from daemon.uplinking import make_uplink
 from daemon.worker import Worker
 from transcoder.client import Inspector
+from transcoder.rules import load_rules
 
 _LOG = logging.getLogger(__name__)
 _PING_S = 2.0
@@ -146,6 +148,7 @@ class Service:
             [
                 first,
                 RetagStage(parts.store, parts.custody, rules),
+                RejudgeStage(parts.store, parts.custody, load_rules(parts.settings.inspection.rules)),
                 ToldStage(parts.store, parts.custody),
                 parts.counters,
             ],

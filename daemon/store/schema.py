@@ -185,6 +185,10 @@ def first(db: Database) -> None:
 _SECOND = (
     # JSON of the wire's Holds in force
     "ALTER TABLE recordings ADD COLUMN holds TEXT NOT NULL DEFAULT '[]'",
+    # where it was made, by its tag, and by which place its shift was judged
+    "ALTER TABLE recordings ADD COLUMN place TEXT",
+    "ALTER TABLE recordings ADD COLUMN judged_place TEXT",
+    "CREATE INDEX recordings_to_rejudge ON recordings (stored_at) WHERE place IS NOT judged_place",
     # what a `resend` names a receipt by; voided: it counts for nothing any more
     "ALTER TABLE receipts ADD COLUMN id TEXT",
     "ALTER TABLE receipts ADD COLUMN voided INTEGER NOT NULL DEFAULT 0",

@@ -121,7 +121,13 @@ def test_a_case_that_the_registry_knows_brings_its_place_and_title(desk: Desk) -
         platform="pf", scope="site-1", kind="cases", version=4, time=desk.dock.custody.clock.now(), rows=[row]
     )
     with desk.dock.store.write() as tx:
-        values = {"kind": "cases", "version": 4, "raw": b"", "payload": snapshot.to_bytes(), "taken_at": ""}
+        values: dict[str, Any] = {
+            "kind": "cases",
+            "version": 4,
+            "raw": b"",
+            "payload": snapshot.to_bytes(),
+            "taken_at": "",
+        }
         tx.insert("registries", values)
     call(desk, "tag", cases=["C1"])
     (case,) = desk.tag().cases

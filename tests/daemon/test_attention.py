@@ -30,7 +30,12 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def publish(desk: Desk, registry: CameraRegistry | CaseRegistry) -> None:
     with desk.dock.store.write() as tx:
-        values = {"version": registry.version, "raw": b"", "payload": registry.to_bytes(), "taken_at": ""}
+        values: dict[str, Any] = {
+            "version": registry.version,
+            "raw": b"",
+            "payload": registry.to_bytes(),
+            "taken_at": "",
+        }
         tx.insert("registries", {"kind": registry.kind, **values})
     while RetagStage(desk.dock.store, desk.dock.custody).step():
         pass

@@ -26,6 +26,7 @@ from dock.listing import Entry, Scan, listing_of
 from dock.profiles import NameFacts
 from dock.slots import Slot
 from tests.rig.small_office import DOCK, PLATFORM, SITE, SmallOffice
+from tests.rig.until import until
 from uplink.ids import draw_id, recording_id
 
 pytestmark = pytest.mark.timeout(100)
@@ -206,13 +207,11 @@ class Operator:
         """Send a command until its answer comes; return that."""
         base, correlation = f"bodydock/1/{SITE}/{DOCK}/", draw_id().encode()
         topic = base + (listen or response)
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ResponseTopic = base + response
         properties.CorrelationData = correlation
         self._came.pop(topic, None)
         self._client.publish(f"{base}down/cmd/{verb}", raw, qos=1, properties=properties).wait_for_publish(10)
-        from tests.rig.until import until
-
         until(lambda: topic in self._came, f"an answer on {topic}")
         assert self._correlation == correlation
         return self._came[topic]
