@@ -109,7 +109,10 @@ class Commands:
                 )
             after = done.after if done is not None else None
         if after is not None:
-            after()
+            try:
+                after()
+            except Exception:  # noqa: BLE001 - it is done and told; what follows is done again at the next start
+                _LOG.exception("after command %s (%s)", command.command, command.verb)
         return answer
 
     def _perform(self, tx: Transaction, ordered: Ordered, carried_by: str) -> tuple[Done | None, bytes]:

@@ -189,6 +189,11 @@ _SECOND = (
     "ALTER TABLE recordings ADD COLUMN place TEXT",
     "ALTER TABLE recordings ADD COLUMN judged_place TEXT",
     "CREATE INDEX recordings_to_rejudge ON recordings (stored_at) WHERE place IS NOT judged_place",
+    # what wants a person is asked for often, and is rare
+    "CREATE INDEX recordings_held ON recordings (stored_at) WHERE holds <> '[]'",
+    "CREATE INDEX recordings_torn ON recordings (stored_at) WHERE json_array_length(tag, '$.conflicts') > 0",
+    "CREATE INDEX recordings_lacking ON recordings (stored_at)"
+    " WHERE json_array_length(tag, '$.findings') > 0",
     # what a `resend` names a receipt by; voided: it counts for nothing any more
     "ALTER TABLE receipts ADD COLUMN id TEXT",
     "ALTER TABLE receipts ADD COLUMN voided INTEGER NOT NULL DEFAULT 0",

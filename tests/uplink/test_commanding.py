@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from uplink import envelope
+from uplink.broker import Inbound
 from uplink.commanding import check, claimed, reply_to
 from uplink.errors import Refused
+from uplink.inbound import Route, route
 from uplink.keys import KeyRing, Role, SigningKey
 from uplink.messages import Command
 from uplink.topics import DockTopics
@@ -130,3 +132,9 @@ def test_a_thing_of_another_type_is_no_command() -> None:
 )
 def test_an_answer_never_leaves_the_docks_own_replies(asked: str | None, rest: str, ignored: bool) -> None:
     assert reply_to(TOPICS, "c1", asked) == (rest, ignored)
+
+
+def test_a_command_that_was_kept_by_the_broker_is_refused() -> None:
+    topic = TOPICS.down("cmd/ping")
+    assert route(TOPICS, Inbound(topic, b"x", retained=True)) == "refused.command.retained"
+    assert route(TOPICS, Inbound(topic, b"x")) == Route("command", "ping")
