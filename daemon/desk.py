@@ -54,6 +54,7 @@ class StoreDesk:
         self._counters = counters
         self._changed = changed
         self._lease = -1
+        self.marked_first = True
         identity = custody.identity
         self._platform = identity.platform
         self._own = KeyRing([identity.key.record(Role.DOCK, identity.dock)])
@@ -112,8 +113,8 @@ class StoreDesk:
         with self._store.write() as tx:
             rows = tx.rows(
                 "SELECT * FROM recordings WHERE state IN ('stored', 'sending') AND revision > 0"
-                " AND retry_at <= ? ORDER BY marked DESC, stored_at LIMIT ?",
-                (now, len(busy) + 1),
+                " AND retry_at <= ? ORDER BY holds = '[]', marked AND ? DESC, stored_at LIMIT ?",
+                (now, self.marked_first, len(busy) + 1),
             )
             row = next((row for row in rows if row["recording"] not in busy), None)
             if row is None:
@@ -273,13 +274,18 @@ class StoreDesk:
     def _keep_receipt(self, signed: Envelope, receipt: Receipt) -> Taken:
         now = to_text(self._custody.clock.now())
         with self._store.write() as tx:
-            if tx.row("SELECT 1 FROM receipts WHERE receipt = ?", (signed.digest,)) is not None:
+            known = tx.row("SELECT voided FROM receipts WHERE receipt = ?", (signed.digest,))
+            if known is not None and known["voided"]:
+                self._counters.count("ignored.receipt.voided")
+                return Taken.IGNORED
+            if known is not None:
                 self._mark_delivered(tx, receipt)
                 return Taken.KNOWN
             tx.insert(
                 "receipts",
                 {
                     "receipt": signed.digest,
+                    "id": receipt.receipt,
                     "platform": receipt.platform,
                     "recording": receipt.recording,
                     "revision": receipt.revision,

@@ -95,7 +95,7 @@ def test_an_exception_leaves_nothing_and_the_connection_usable(path: Path) -> No
 
 def test_a_commit_that_fails_is_rolled_back_and_the_next_one_works(path: Path) -> None:
     store = Store(path)
-    row = "INSERT INTO receipts VALUES ('r', 'p', 'none', 1, 'm', x'', '', '', 's', 0)"
+    row = "INSERT INTO receipts VALUES ('r', 'p', 'none', 1, 'm', x'', '', '', 's', 0, NULL, 0)"
     with pytest.raises(sqlite3.IntegrityError), store.write() as tx:
         tx.execute("PRAGMA defer_foreign_keys = ON")  # so that COMMIT is what fails
         tx.execute(row)
@@ -144,7 +144,7 @@ def test_an_existing_store_gets_what_is_new_and_keeps_what_it_has(
     later = Migrations("bodydock.store")
     later(name="first")(schema.first)
 
-    @later(name="second")
+    @later(name="a later one")
     def second(db: Database) -> None:
         db.execute("ALTER TABLE counters ADD COLUMN unit TEXT")
 
