@@ -178,7 +178,7 @@ def _scalar(value: Any) -> str:
     # JSON is YAML 1.2: whatever could be mistaken is written as JSON writes it.
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
 
 
 def text() -> str:

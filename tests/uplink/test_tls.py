@@ -15,7 +15,6 @@ import pytest
 
 from tests.rig.tls_broker import Certificates, ShippedBroker, broker, dated, self_signed
 from tests.rig.until import until
-from uplink import connection as connecting
 from uplink import tls
 from uplink.backoff import Backoff
 from uplink.broker import BrokerAddress
@@ -197,9 +196,20 @@ def test_when_the_clock_was_set_the_next_attempt_is_at_once_k05(
         late.start()
         assert not made.connected
         real = time.time
-        monkeypatch.setattr(connecting.time, "time", lambda: real() + 86_400.0)
+        monkeypatch.setattr("uplink.connection.time.time", lambda: real() + 86_400.0)
         until(lambda: made.connected, "ten minutes were not waited for", 10)
         assert made.alive
+
+
+def test_a_broker_that_ends_it_right_after_the_handshake_may_not_take_our_certificate(
+    running: ShippedBroker, dock: TlsFiles
+) -> None:
+    """Over TLS 1.3 the alert may be lost with the connection (a reset overtakes it)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(running.folder / "server.crt", running.folder / "server.key")
+    with listening(lambda peer: context.wrap_socket(peer, server_side=True).close()) as port:
+        alarm, trouble = refused(port, dock)
+    assert (alarm, "may not take" in trouble) == (tls.REFUSED, True)
 
 
 def test_files_that_do_not_fit_are_named(running: ShippedBroker, dock: TlsFiles, tmp_path: Path) -> None:
