@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.settings import Settings
-from uplink import tlskey
+from uplink import tls, tlskey
+from uplink.errors import TlsUnusable
 from uplink.ids import draw_id
 from uplink.keys import SigningKey
 from uplink.messages import Identity
@@ -24,7 +25,10 @@ _BOARD_SERIALS = (
 
 @dataclass(frozen=True)
 class DockIdentity:
-    """The dock's names and key; `run` is random per start of the daemon."""
+    """The dock's names and key; `run` is random per start of the daemon.
+
+    `certificate`: SHA-256 of the one for the broker (DER), where there is one.
+    """
 
     dock: str
     site: str
@@ -32,6 +36,7 @@ class DockIdentity:
     key: SigningKey
     host: str | None
     run: str
+    certificate: str | None = None
 
     def statement(self, time: Utc, tls_request: bytes | None = None) -> Identity:
         """Return what `bodydock identity` prints (signed by the same key).  `tls_request`: DER."""
@@ -50,8 +55,22 @@ def load_identity(settings: Settings) -> DockIdentity:
     settings.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key, _ = SigningKey.load_or_make(settings.key_file)
     return DockIdentity(
-        settings.dock.id, settings.dock.site, settings.platform_id, key, board_digest(), draw_id()
+        settings.dock.id,
+        settings.dock.site,
+        settings.platform_id,
+        key,
+        board_digest(),
+        draw_id(),
+        _certificate_digest(settings),
     )
+
+
+def _certificate_digest(settings: Settings) -> str | None:
+    file = settings.broker.certificate if settings.broker else None
+    try:
+        return None if file is None else tls.digest(file)
+    except TlsUnusable:
+        return None  # the uplink says so; the dock takes in footage all the same
 
 
 def tls_request(settings: Settings) -> bytes:

@@ -5,6 +5,8 @@ The broker runs the configuration that is shipped; every certificate was made by
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import ssl
 from collections import Counter
@@ -100,6 +102,14 @@ def test_a_recording_is_delivered_over_tls(made: Office) -> None:
     status = made.office.ask_dock("status")["uplink"]
     assert (status["connected"], status["alarms"]) == (True, [])
     assert status["certificate_expires_at"] > datetime.now(UTC).isoformat()
+
+
+def test_the_chain_begins_with_platform_and_certificate(made: Office) -> None:
+    events = [json.loads(payload) for _, payload in made.observer.messages("/up/events")]
+    first = json.loads(base64.b64decode(events[0]["payload"]))
+    pem = (made.office.certificates / "dock.crt").read_text()
+    assert first["kind"] == "enrolled"
+    assert first["data"]["certificate"] == hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
 def test_the_broker_admits_nobody_else(made: Office) -> None:
