@@ -128,10 +128,11 @@ def order_resend(recordings: tuple[str, ...], **given: Any) -> None:
         command = center.make(
             settings.id, aims[0].dock, _asked(center, "resend", {"receipts": receipts}, given)
         )
-        signed = center.signed(folder, command)
-        # First here: the dock asks at once, and must not be told that all is there.
-        center.void(folder, aims)
-    _send(center, settings, aims[0].dock, command, signed.raw, given)
+        answer = center.send(
+            settings, aims[0].dock, command, center.signed(folder, command).raw, given["wait_s"]
+        )
+        center.void(folder, aims, answer)
+    _print(aims[0].dock, answer, given)
 
 
 @order.command("config")
@@ -287,6 +288,10 @@ def _send(center: Any, settings: Any, dock: Any, command: Any, raw: bytes, given
 
     with told():
         answer = center.send(settings, dock, command, raw, given["wait_s"])
+    _print(dock, answer, given)
+
+
+def _print(dock: Any, answer: Any, given: dict[str, Any]) -> None:
     if given["as_json"]:
         print_json(answer.model_dump(mode="json"))
     else:
