@@ -14,7 +14,7 @@ import logging
 from datetime import datetime
 
 from center.blobs import Blobs
-from center.catalogue import database, docks, events, recordings
+from center.catalogue import database, docks, events, recordings, voiding
 from center.catalogue.docks import Dock
 from center.catalogue.recordings import HeldReceipt, Recording
 from center.office import Office, Outgoing, Subject
@@ -93,6 +93,7 @@ class Receipting:
     ) -> HeldReceipt:
         subject = Subject(held.recording, held.sha256, held.size_bytes, held.revision, held.manifest)
         supersedes = signed[-1].receipt if signed else None
+        supersedes = supersedes or voiding.newest(self._office.connection, dock.dock, held.recording)
         receipt = self._office.receipt(dock, subject, stored_at, supersedes)
         raw = self._office.sealed("receipt", receipt)
         kept = HeldReceipt(
