@@ -25,9 +25,10 @@ from center.catalogue import database, docks, recordings, voiding
 from center.catalogue.docks import Dock
 from center.errors import BadOrder, NotEnrolled, NotFound
 from center.office import utc_now
+from center.operating import at_broker
 from center.settings import Folder, Settings, load
 from uplink import commanding, envelope
-from uplink.connection import Acknowledged, BrokerAddress, Connected, Connection, Disconnected, Inbound
+from uplink.connection import Acknowledged, Connected, Connection, Disconnected, Inbound
 from uplink.envelope import Envelope
 from uplink.errors import Offline, Refused, TooLarge
 from uplink.ids import draw_id
@@ -225,14 +226,7 @@ def send(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Answer:
     """Send a command again and again until the dock answers.  Raises BadOrder: no answer in `wait_s`."""
-    broker = settings.broker
-    connection = Connection(
-        BrokerAddress(broker.host, broker.port, broker.operator),
-        f"operator-{settings.id}-{draw_id()[:8]}",
-        subscriptions=(dock.topics.up(f"reply/{command.command}"),),
-    )
-    connection.start()
-    try:
+    with at_broker(settings, (dock.topics.up(f"reply/{command.command}"),)) as connection:
         waiting = _Waiting(connection, dock, command, raw)
         answer = waiting.until(monotonic() + wait_s, monotonic)
         if answer is None:
@@ -242,8 +236,6 @@ def send(
                 "same. See `bodydock center show`, then order it again"
             )
         return answer
-    finally:
-        connection.close()
 
 
 class _Waiting:

@@ -21,7 +21,6 @@ from center.settings import Folder, Settings, load
 from center.verifier import Verifier
 from uplink.connection import (
     Acknowledged,
-    BrokerAddress,
     Connected,
     Connection,
     Disconnected,
@@ -43,7 +42,7 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
     """
     settings = load(folder)
     with _office(folder, settings) as (office, receiver):
-        address = BrokerAddress(settings.broker.host, settings.broker.port, settings.broker.receiver)
+        address = settings.broker.receiver_address()
         connection = Connection(
             address,
             f"receiver-{settings.id}",

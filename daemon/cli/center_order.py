@@ -122,7 +122,7 @@ def order_release(recording: str, hold: str | None, **given: Any) -> None:
 @_order_options()
 def order_resend(recordings: tuple[str, ...], **given: Any) -> None:
     """Void the receipts of RECORDINGS (of one dock), here and there: their bytes come again."""
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
     with told():
@@ -158,7 +158,7 @@ def order_config(
     **given: Any,
 ) -> None:
     """Amend how a dock sends: at once, and lastingly."""
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     args: dict[str, Any] = {"bytes_per_second": bytes_per_second, "marked_first": marked_first}
     args["hours"] = [] if always else list(hours) or None
@@ -211,7 +211,7 @@ def cosign(file: Path, key_file: Path, carry: bool, yes: bool, **given: Any) -> 
     bodydock center cosign release.json --key li.pem
     bodydock center cosign release.json --key li.pem --carry
     """
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
     with told():
@@ -236,7 +236,8 @@ def add_orders(group: click.Group) -> None:
 
 
 def _center(root: Path) -> tuple[Any, Any, Any]:
-    from daemon.cli.center import ordering, settings_of, told
+    from daemon.cli.center import ordering, settings_of
+    from daemon.cli.center_common import told
 
     with told():
         folder, settings = settings_of(root)
@@ -251,7 +252,7 @@ def _asked(
 
 
 def _for_recording(verb: str, start: str, args: dict[str, Any], given: dict[str, Any]) -> None:
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
     with told():
@@ -263,7 +264,7 @@ def _for_recording(verb: str, start: str, args: dict[str, Any], given: dict[str,
 
 
 def _for_dock(verb: str, args: dict[str, Any], given: dict[str, Any]) -> None:
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
     with told():
@@ -275,7 +276,7 @@ def _for_dock(verb: str, args: dict[str, Any], given: dict[str, Any]) -> None:
 
 def _begin(verb: str, start: str, args: dict[str, Any], given: dict[str, Any]) -> None:
     """Write a destroy command, signed by the first of two persons."""
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     missing = [name for name in ("key_file", "second", "out") if given[name] is None]
     if missing or not given["reason"].strip():
@@ -301,7 +302,7 @@ def _begin(verb: str, start: str, args: dict[str, Any], given: dict[str, Any]) -
 
 
 def _send(center: Any, settings: Any, dock: Any, command: Any, raw: bytes, given: dict[str, Any]) -> None:
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     with told():
         answer = center.send(settings, dock, command, raw, given["wait_s"])
