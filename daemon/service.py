@@ -21,8 +21,9 @@ from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
 from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
-from daemon.ingest.docking import Tools
+from daemon.ingest.memory import Memory
 from daemon.ingest.slotkeeper import SlotKeeper
+from daemon.ingest.tools import Tools
 from daemon.parts import Parts, open_parts
 from daemon.settings import Settings
 from daemon.stages.first import FirstStage
@@ -59,6 +60,7 @@ class Service:
         self._pipeline, self._deep = self._workers()
         tools = Tools(
             ledger=parts.ledger,
+            memory=Memory(parts.store, parts.vault),
             vault=parts.vault,
             board=self._board,
             profiles=parts.profiles,
