@@ -104,7 +104,7 @@ def show_json(store: Store, wanted: str) -> dict[str, Any]:
     )
     if len(rows) != 1 or not wanted:
         raise NoSuchThing(
-            f"{'several recordings begin' if rows else 'no recording begins'} with {wanted!r};"
+            f"{'several recordings begin' if rows and wanted else 'no recording begins'} with {wanted!r};"
             " see `bodydock recordings` for their ids"
         )
     row = rows[0]

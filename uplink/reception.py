@@ -86,7 +86,7 @@ class Reception:
         self._manifests.answered(now)
         if declared_kind(raw) == "receipt":
             self._courier.receipted(recording)
-        else:
+        elif taken is Taken.TAKEN:  # one that is KNOWN speaks of a revision that a newer one stands for
             self._courier.refused(recording, Refusal.parse(peek(raw, "refusal")).code)
 
     def _take_head(self, message: Inbound, now: float) -> None:

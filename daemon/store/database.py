@@ -73,7 +73,11 @@ class Store:
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_fd = _take_lock(path.with_suffix(".lock"))
-            migrations.apply(Database(self._connection()))
+            try:
+                migrations.apply(Database(self._connection()))
+            except BaseException:
+                self.close()  # or nobody else could open it as long as this process lives
+                raise
 
     def release(self) -> None:
         """Close this thread's connection; the next question opens another."""

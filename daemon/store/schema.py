@@ -111,7 +111,7 @@ CREATE TABLE manifests (
     raw BLOB NOT NULL,
     report TEXT,                      -- a report that travels beside
     made_at TEXT NOT NULL,
-    receipted INTEGER NOT NULL DEFAULT 0, -- by a receipt for this or a later revision
+    receipted INTEGER NOT NULL DEFAULT 0, -- or a later revision is held: it need not go again
     tries INTEGER NOT NULL DEFAULT 0,
     retry_at TEXT NOT NULL DEFAULT '',
     refusal TEXT,                     -- code and reason of the last refusal

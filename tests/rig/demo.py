@@ -70,7 +70,10 @@ def main() -> int:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if options.keep_folder:
+            print(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_large(path: Path, *, seconds: int, mib: int) -> None:
@@ -91,6 +94,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--without-speech", action="store_true", help="as if no speech model were there")
     parser.add_argument("--labels", type=Path, default=LABELS, help="what is expected (JSON)")
     parser.add_argument("--capture", type=Path, help="keep the messages that were on the wire here")
+    parser.add_argument("--keep-folder", action="store_true", help="leave stores and logs behind")
     parser.add_argument("--recording", type=Path, help="take this file instead of making the large recording")
     parser.add_argument("--mib", type=int, default=64, help="size of the large recording")
     parser.add_argument("--rate", type=int, default=12, help="limit of the uplink, MiB per second")
