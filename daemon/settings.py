@@ -51,11 +51,26 @@ class DockSettings(_Section):
 
 
 class SlotSettings(_Section):
-    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH."""
+    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH, or a directory.
+
+    A directory (a PTP, MTP or network mount) is complete when two looks `settle_s` seconds apart agree.
+    """
 
     number: Annotated[int, Field(ge=1, le=999)]
-    ports: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    ports: list[Annotated[str, Field(min_length=1)]] = []
+    directory: Path | None = None
+    settle_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
     label: str = ""
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> SlotSettings:
+        if bool(self.ports) == (self.directory is not None):
+            raise ValueError(
+                f"slot {self.number} needs `ports` (`bodydock slots learn`) or a `directory`, and not both"
+            )
+        if self.directory is not None and not self.directory.is_absolute():
+            raise ValueError(f"slot {self.number}: directory {str(self.directory)!r} must begin with /")
+        return self
 
 
 class BrokerSettings(_Section):
@@ -138,6 +153,9 @@ class Settings(_Section):
         ports = [port for slot in self.slots for port in slot.ports]
         if len(set(ports)) != len(ports):
             raise ValueError(f"slots: port {_twice(ports)} is given twice; a port leads to one slot")
+        folders = [slot.directory for slot in self.slots if slot.directory is not None]
+        if len(set(folders)) != len(folders):
+            raise ValueError(f"slots: directory {_twice(folders)} is given twice; it is one slot's")
         if (self.platform is None) != (self.broker is None):
             there, missing = ("platform", "broker") if self.platform else ("broker", "platform")
             raise ValueError(
@@ -162,7 +180,16 @@ class Settings(_Section):
         return self.dock.state / "keys" / "dock.pem"
 
     def dock_slots(self) -> list[Slot]:
-        return [Slot(number=s.number, ports=tuple(s.ports), label=s.label) for s in self.slots]
+        return [
+            Slot(
+                number=s.number,
+                ports=tuple(s.ports),
+                label=s.label,
+                directory=s.directory,
+                settle_s=s.settle_s,
+            )
+            for s in self.slots
+        ]
 
 
 def load_settings(path: Path) -> Settings:

@@ -87,6 +87,15 @@ class Ledger:
             (attachment, slot),
         )
 
+    def stays_like(self, slot: int, beginning: str) -> int:
+        """Return how many media were docked in this slot whose attachment begins so."""
+        found = self._store.value(
+            "SELECT count(DISTINCT v.attachment) FROM dockings d JOIN volumes v USING (docking)"
+            " WHERE d.slot = ? AND substr(v.attachment, 1, ?) = ?",
+            (slot, len(beginning), beginning),
+        )
+        return int(found)
+
     def volumes_of(self, docking: str) -> list[Row]:
         """Return the volumes of a docking, in their order."""
         return self._store.rows("SELECT * FROM volumes WHERE docking = ? ORDER BY volume", (docking,))

@@ -5,6 +5,7 @@
 - An open docking whose camera is not there any more is closed as removed early, so that every docking adds
   up: after a removal, and at the start for what was open when the daemon ended.  Others of the slot go on.
 - A camera that leaves early again and again is waited for before it is read again (ingest.unstable).
+- A slot that is a directory has a keeper of its own (ingest.directories).
 - A thread that ends in an exception costs its docking's turn, never the others; what goes wrong in this one
   is logged and tried again (B17).
 """
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from daemon.ingest import wording
+from daemon.ingest.directories import DirectoryKeeper
 from daemon.ingest.idle import Idle
 from daemon.ingest.puller import Puller
 from daemon.ingest.stay import Stay
@@ -56,11 +58,16 @@ class SlotKeeper:
         self._places: dict[str, Place] = {}  # by node
         self._idle = {slot.number: Idle() for slot in slots}
         self._idle_shown: dict[int, Phase] = {}
+        self._directories = [
+            DirectoryKeeper(tools, slot, stop, store.release) for slot in slots if slot.directory is not None
+        ]
         self._removals = Removals()
         self._to_close = True  # there may be open dockings whose camera is gone
 
     def run(self) -> None:
         clear_stale(self._tools.mounts)
+        for keeper in self._directories:
+            keeper.start()
         with DeviceWatch() as watch:
             timeout_s = 0.0  # the first call says what is there
             while not self._stop.is_set():
@@ -174,14 +181,17 @@ class SlotKeeper:
 
     def _close_abandoned(self) -> None:
         there = {volume.attachment for puller in self._pullers.values() for volume in puller.stay.volumes()}
+        others = {slot.number for slot in self._slots if slot.directory is not None}
         ledger = self._tools.ledger
         for row in ledger.open_dockings():
-            if there.isdisjoint(volume["attachment"] for volume in ledger.volumes_of(row["docking"])):
+            if row["slot"] not in others and there.isdisjoint(
+                volume["attachment"] for volume in ledger.volumes_of(row["docking"])
+            ):
                 ledger.close(row["docking"], removed=True)
                 _LOG.warning("slot %d: camera removed early, docking %s", row["slot"], row["docking"])
                 self._tools.stored()
 
     def _join(self) -> None:
         deadline = time.monotonic() + 20
-        for puller in self._pullers.values():
-            puller.join(timeout=max(0.0, deadline - time.monotonic()))
+        for thread in (*self._pullers.values(), *self._directories):
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
