@@ -113,6 +113,27 @@ class InspectionSettings(_Section):
     speech_model: Path | None = None
 
 
+class VaultSettings(_Section):
+    """What the vault keeps, and for how long (daemon/retention.py, daemon/read_back.py).
+
+    `reserve_bytes`: no pull goes below it, and as much again is preallocated for the store.
+    `high_water`: the share of the disk above which clearable local copies go.
+    """
+
+    reserve_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    high_water: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
+    keep_after_receipt_days: Annotated[float, Field(ge=0.0)] = 7.0
+    read_back_days: Annotated[float, Field(gt=0.0)] = 7.0
+    read_back_bytes_per_second: Annotated[int, Field(ge=1024 * 1024)] = 32 * 1024 * 1024
+
+
+class AlarmSettings(_Section):
+    """When waiting becomes an alarm."""
+
+    undelivered_hours: Annotated[float, Field(gt=0.0)] = 24.0
+    no_broker_minutes: Annotated[float, Field(gt=0.0)] = 15.0
+
+
 class ControlSettings(_Section):
     socket: Path = DEFAULT_SOCKET
 
@@ -126,6 +147,8 @@ class Settings(_Section):
     platform: PlatformSettings | None = None
     uplink: UplinkSettings = UplinkSettings()
     inspection: InspectionSettings = InspectionSettings()
+    vault: VaultSettings = VaultSettings()
+    alarms: AlarmSettings = AlarmSettings()
     control: ControlSettings = ControlSettings()
     profiles: list[Path] = []
     sha256: str = ""
@@ -154,8 +177,12 @@ class Settings(_Section):
         return self.dock.state / "store.db"
 
     @property
-    def vault(self) -> Path:
+    def vault_folder(self) -> Path:
         return self.dock.state / "vault"
+
+    @property
+    def reserve_file(self) -> Path:
+        return self.dock.state / "reserve"
 
     @property
     def key_file(self) -> Path:
@@ -213,5 +240,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "platform": PlatformSettings,
     "uplink": UplinkSettings,
     "inspection": InspectionSettings,
+    "vault": VaultSettings,
+    "alarms": AlarmSettings,
     "control": ControlSettings,
 }

@@ -5,7 +5,8 @@
 - The same stay after a restart of the daemon is the same docking (boot id and disk sequence say so).
 - A file that cannot be had is explained and costs only itself; one that changes is looked at once more at
   the end.
-- A full disk is waited for, and said; a reserve stays free, or the store could commit nothing any more.
+- A full disk is waited for, and said; a reserve stays free, or the store could commit nothing any more.  Who
+  waits asks for room (`daemon/room.py`), and goes on as soon as there is some.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.board import SlotBoard
 from daemon.camera_time import to_utc
+from daemon.errors import StoreFull
 from daemon.ingest.ledger import FileTimes, Ledger, Volume
 from daemon.ingest.shelving import adopt_partial, keep
 from daemon.ingest.stay import attachment_of, docking_of
 from daemon.vault import Vault
+from daemon.waiting_room import WaitingRoom
 from dock.devices import BlockDevice
 from dock.docking import Docking, camera_of, new_docking_id
 from dock.errors import (
@@ -70,6 +73,7 @@ class Tools:
     now: Callable[[], datetime]
     stored: Callable[[], None]  # wakes the next stage
     reserve_bytes: int = 64 * 1024 * 1024
+    room: WaitingRoom = field(default_factory=WaitingRoom)
 
 
 class DockingJob:
@@ -198,7 +202,7 @@ class DockingJob:
                 pulled = self._copy(source, docking, file)
                 keep(self._tools.ledger, self._tools.vault, docking, file, times, pulled)
                 break
-            except DiskFull as full:
+            except (DiskFull, StoreFull) as full:
                 self._wait_for_room(docking, file, full, pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_ROOM_PAUSE_S)  # each try reads the card from the start
             except (Unreadable, Refused, ChangedWhileReading) as error:
@@ -224,21 +228,32 @@ class DockingJob:
         return copy(source, file, partial, lambda done: self._show_progress(file, done), self._cancelled)
 
     def _has_room(self, docking: Docking, file: CardFile) -> bool:
-        partial = self._tools.vault.partial(docking.id, file.index)
-        there = partial.stat().st_size if partial.exists() else 0
-        missing = max(0, file.size_bytes - there)
+        missing = self._missing_bytes(docking, file)
         return self._tools.vault.free_bytes() >= missing + self._tools.reserve_bytes
 
-    def _wait_for_room(self, docking: Docking, file: CardFile, full: DiskFull, pause_s: float) -> None:
-        self._show("making_room", text=_NO_ROOM)
+    def _missing_bytes(self, docking: Docking, file: CardFile) -> int:
+        partial = self._tools.vault.partial(docking.id, file.index)
+        there = partial.stat().st_size if partial.exists() else 0
+        return max(0, file.size_bytes - there)
+
+    def _wait_for_room(
+        self, docking: Docking, file: CardFile, full: DiskFull | StoreFull, pause_s: float
+    ) -> None:
         _LOG.warning("slot %d: no room for %s: %s", self._slot.number, file.display_name, full)
-        not_before = time.monotonic() + pause_s
-        while time.monotonic() < not_before or not self._has_room(docking, file):
-            if self._gone():
-                raise CameraGone(f"the camera left while the dock had no room for {file.display_name}")
-            if self._stop():
-                raise PullCancelled("the dock is stopping")
-            time.sleep(_ROOM_STEP_S)
+        # Where there seems to be room others take it: then not at once again.
+        not_before = time.monotonic() + (pause_s if self._has_room(docking, file) else 0.0)
+        said = None
+        with self._tools.room.waiting(self._device.node, max(1, self._missing_bytes(docking, file))):
+            while time.monotonic() < not_before or not self._has_room(docking, file):
+                text = _NO_ROOM if self._tools.room.stuck else _MAKING_ROOM
+                if text is not said:
+                    self._show("making_room", text=text)
+                    said = text
+                if self._gone():
+                    raise CameraGone(f"the camera left while the dock had no room for {file.display_name}")
+                if self._stop():
+                    raise PullCancelled("the dock is stopping")
+                time.sleep(_ROOM_STEP_S)
         self._show("pulling", text=_PULLING)
 
     def _show(self, phase: Phase, **changes: object) -> None:
@@ -277,6 +292,7 @@ def _order(file: CardFile) -> tuple[bool, int, int]:
 _READING = {"zh": "正在读取，请勿拔出", "en": "reading the card, do not unplug"}
 _PULLING = {"zh": "正在采集，请勿拔出", "en": "copying, do not unplug"}
 _SAFE = {"zh": "采集完成，可以取走", "en": "done, safe to take"}
+_MAKING_ROOM = {"zh": "正在腾出空间，请勿拔出", "en": "making room, do not unplug"}
 _NO_ROOM = {
     "zh": "采集站存储已满，请勿拔出，请联系管理员",
     "en": "the dock is full: leave the camera in, call the administrator",

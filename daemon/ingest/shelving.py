@@ -1,7 +1,9 @@
 """Putting pulled bytes into the vault under their lasting name, and the row that says so.
 
 - Rename first, row after: a kill in between leaves bytes that `recover` finds by their name.
-- "Already stored" needs the whole SHA-256, and the bytes to be there still.
+- "Already stored" needs the whole SHA-256, and the bytes to be there still: here, undamaged, or cleared and
+  at the platform.
+- What the vault lost, or cleared before the platform forgot it, the card gives back.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from daemon.ingest.ledger import Arrived, FileTimes, Ledger
+from daemon.store import Row
 from daemon.vault import Vault
 from dock.docking import Docking
 from dock.errors import NameTaken
@@ -35,16 +38,23 @@ def keep(
     """
     partial = vault.partial(docking.id, file.index)
     arrived = _arrived(docking, file, times, pulled, vault)
-    known = ledger.known(arrived.recording)
-    if known is None:
-        _finish(partial, vault.make_room_for(arrived.vault))
-        ledger.store(arrived)
-    elif _has_size(vault.path(known["vault"]), pulled.size_bytes):
-        ledger.store_again(arrived)
-        partial.unlink()
-    else:  # the vault had lost it: the card gave it back
-        _finish(partial, vault.make_room_for(known["vault"]))
-        ledger.store_again(arrived)
+    with vault.settling:
+        known = ledger.known(arrived.recording)
+        if known is None:
+            _finish(partial, vault.make_room_for(arrived.vault))
+            ledger.store(arrived)
+        elif _is_kept(known, vault):
+            ledger.store_again(arrived)
+            partial.unlink()
+        else:
+            _finish(partial, vault.make_room_for(known["vault"]))
+            ledger.store_again(arrived, given_back=True)
+
+
+def _is_kept(known: Row, vault: Vault) -> bool:
+    if known["cleared_at"] is not None:
+        return bool(known["state"] == "delivered")
+    return known["damaged"] is None and _has_size(vault.path(known["vault"]), known["size"])
 
 
 def _finish(partial: Path, final: Path) -> None:

@@ -179,5 +179,40 @@ def first(db: Database) -> None:
                 db.execute(part)
 
 
+_VAULT = (
+    # set in the transaction of its `cleared` event; the bytes go after it (daemon/room.py)
+    "ALTER TABLE recordings ADD COLUMN cleared_at TEXT",
+    # when the bytes were last read back from the medium and were right; '': not yet
+    "ALTER TABLE recordings ADD COLUMN checked_at TEXT NOT NULL DEFAULT ''",
+    # what reading back found wrong; the bytes are not sent, and taken from the camera again
+    "ALTER TABLE recordings ADD COLUMN damaged TEXT",
+    # the platform's time of a reconciliation that does not list it: receipts up to then do not count
+    "ALTER TABLE recordings ADD COLUMN forgotten_at TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX recordings_by_check ON recordings (checked_at) WHERE cleared_at IS NULL",
+    "CREATE INDEX recordings_to_clear ON recordings (stored_at) WHERE state = 'delivered'"
+    " AND cleared_at IS NULL",
+    "CREATE INDEX recordings_damaged ON recordings (recording) WHERE damaged IS NOT NULL",
+    # reconciliation pages that ended a delivery, as they came
+    "CREATE TABLE omissions (page TEXT PRIMARY KEY, at TEXT NOT NULL, raw BLOB NOT NULL) STRICT",
+    """CREATE TABLE alarms (
+        alarm TEXT NOT NULL,          -- as in docs/alarms.md
+        subject TEXT NOT NULL,        -- slot, recording …; '': the dock itself
+        since TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        text TEXT NOT NULL,           -- JSON: zh, en
+        cleared_at TEXT,
+        PRIMARY KEY (alarm, subject, since)
+    ) STRICT""",
+    "CREATE INDEX alarms_standing ON alarms (alarm) WHERE cleared_at IS NULL",
+)
+
+
+@migrations()
+def vault(db: Database) -> None:
+    """Clearing, reading back, a platform that forgot; alarms."""
+    for statement in _VAULT:
+        db.execute(statement)
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]
