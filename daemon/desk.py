@@ -55,6 +55,7 @@ class StoreDesk:
         self._counters = counters
         self._changed = changed
         self._lease = -1
+        self.marked_first = True
         identity = custody.identity
         self._platform = identity.platform
         self._own = KeyRing([identity.key.record(Role.DOCK, identity.dock)])
@@ -114,8 +115,8 @@ class StoreDesk:
             rows = tx.rows(
                 "SELECT * FROM recordings WHERE state IN ('stored', 'sending') AND revision > 0"
                 " AND cleared_at IS NULL AND damaged IS NULL"
-                " AND retry_at <= ? ORDER BY marked DESC, stored_at LIMIT ?",
-                (now, len(busy) + 1),
+                " AND retry_at <= ? ORDER BY holds = '[]', marked AND ? DESC, stored_at LIMIT ?",
+                (now, self.marked_first, len(busy) + 1),
             )
             row = next((row for row in rows if row["recording"] not in busy), None)
             if row is None:
@@ -277,13 +278,18 @@ class StoreDesk:
             if forgotten(tx, receipt):
                 self._counters.count("ignored.receipt.forgotten")
                 return Taken.IGNORED
-            if tx.row("SELECT 1 FROM receipts WHERE receipt = ?", (signed.digest,)) is not None:
+            known = tx.row("SELECT voided FROM receipts WHERE receipt = ?", (signed.digest,))
+            if known is not None and known["voided"]:
+                self._counters.count("ignored.receipt.voided")
+                return Taken.IGNORED
+            if known is not None:
                 self._mark_delivered(tx, receipt)
                 return Taken.KNOWN
             tx.insert(
                 "receipts",
                 {
                     "receipt": signed.digest,
+                    "id": receipt.receipt,
                     "platform": receipt.platform,
                     "recording": receipt.recording,
                     "revision": receipt.revision,

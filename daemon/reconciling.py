@@ -57,7 +57,7 @@ def _lost(tx: Transaction, platform: str, page: Reconciliation, at: str) -> list
         "SELECT recording, sha256 FROM recordings r WHERE state = 'delivered'"
         " AND recording > ? AND (recording <= ? OR ? IS NULL)"
         " AND (SELECT max(received_at) FROM receipts p"
-        "      WHERE p.recording = r.recording AND p.platform = ?) < ?"
+        "      WHERE p.recording = r.recording AND p.platform = ? AND p.voided = 0) < ?"
         # A later page, which came before this one, lists it.
         " AND NOT EXISTS (SELECT 1 FROM reconciled c WHERE c.recording = r.recording AND c.at >= ?)",
         (page.range.after or "", page.range.until, page.range.until, platform, at, at),
@@ -89,7 +89,7 @@ def _found_again(tx: Transaction, platform: str, recording: str, at: str) -> Non
         return
     tx.execute("UPDATE recordings SET forgotten_at = '' WHERE recording = ?", (recording,))
     revision = tx.row(
-        "SELECT max(revision) AS revision FROM receipts WHERE recording = ? AND platform = ?",
+        "SELECT max(revision) AS revision FROM receipts WHERE recording = ? AND platform = ? AND voided = 0",
         (recording, platform),
     )
     if row["state"] == "delivered" or revision is None or revision["revision"] is None:

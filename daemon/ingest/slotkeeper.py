@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from daemon.ingest.docking import DockingJob, Tools
@@ -120,6 +121,11 @@ class SlotKeeper:
         self._pullers: dict[str, Puller] = {}
         self._unreadable: dict[str, Slot] = {}  # by node: something is there that cannot be mounted
         self._to_close = True  # there may be open dockings whose camera is gone
+        self._rescans: deque[int | None] = deque(maxlen=16)
+
+    def rescan(self, slot: int | None) -> None:
+        """Have a slot (None: all) looked at again: whatever had ended there is tried anew.  Any thread."""
+        self._rescans.append(slot)
 
     def run(self) -> None:
         clear_stale(self._tools.mounts)
@@ -128,6 +134,7 @@ class SlotKeeper:
             while not self._stop.is_set():
                 self._turn(watch.changes(timeout_s))
                 timeout_s = _POLL_S
+                self._look_again()
         self._join()
 
     def _turn(self, changes: Sequence[DeviceChange]) -> None:
@@ -175,6 +182,14 @@ class SlotKeeper:
         puller = Puller(self._tools, slot, device, self._stop.is_set, self._store.release)
         self._pullers[device.node] = puller
         puller.start()
+
+    def _look_again(self) -> None:
+        while self._rescans:
+            slot = self._rescans.popleft()
+            for node, puller in list(self._pullers.items()):
+                if slot in (None, puller.slot.number) and not puller.is_alive():
+                    del self._pullers[node]
+                    self._start(puller.slot, puller.device)
 
     def _camera_left(self, node: str) -> None:
         puller = self._pullers.pop(node, None)

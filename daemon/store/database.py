@@ -78,7 +78,11 @@ class Store:
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_fd = _take_lock(path.with_suffix(".lock"))
-            migrations.apply(Database(self._connection()))
+            try:
+                migrations.apply(Database(self._connection()))
+            except BaseException:
+                self.close()  # or nobody else could open it as long as this process lives
+                raise
 
     def when_full(self, give_room: Callable[[], None]) -> None:
         """Have `give_room` called when a commit finds no room on the disk."""

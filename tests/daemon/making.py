@@ -122,9 +122,7 @@ def report_of(request: InspectRequest, padding: int = 0) -> Report:
             size_bytes=item.size_bytes,
             sha256=item.sha256,
             container="mov,mp4",
-            started_at=TimeSpan(earliest=item.named_at, latest=item.named_at, from_=("name",))
-            if item.named_at
-            else None,
+            started_at=_span(item.named_at),
             duration_s=60.0,
             streams=(),
             verdict=Verdict.UNCHECKED,
@@ -143,6 +141,10 @@ def report_of(request: InspectRequest, padding: int = 0) -> Report:
         runs=(),
         **more,
     )
+
+
+def _span(at: datetime | None) -> TimeSpan | None:
+    return TimeSpan.model_validate({"earliest": at, "latest": at, "from": ["name"]}) if at else None
 
 
 @dataclass
@@ -282,8 +284,10 @@ class Card:
         self.path.mkdir(parents=True, exist_ok=True)
         self._sys = folder / "sys"
         self._sys.mkdir(exist_ok=True)
-        (self._sys / "size").write_text("2048\n")
-        (self._sys / "diskseq").write_text(f"{diskseq}\n")
+        for name, content in (("size", "2048\n"), ("diskseq", f"{diskseq}\n")):
+            file = self._sys / name
+            if not file.exists() or file.read_text() != content:
+                file.write_text(content)
         self.device = BlockDevice(
             f"/dev/{serial}",
             str(self._sys),

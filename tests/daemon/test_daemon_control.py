@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from daemon.control import Asker, ControlServer, ask
+from daemon.control import Asker, ControlServer, Handler, ask
 from daemon.errors import DaemonError, NoSuchThing, NotRunning
 
 
@@ -23,7 +23,8 @@ class Served:
         self.asked: list[tuple[Asker, dict[str, Any]]] = []
         self.released = threading.Semaphore(0)
         self.hold = threading.Event()
-        handlers = {"echo": self.echo, "bug": self.bug, "missing": self.missing, "odd": lambda *_: {1, 2}}
+        handlers: dict[str, Handler] = {"echo": self.echo, "bug": self.bug, "missing": self.missing}
+        handlers["odd"] = lambda *_: {1, 2}
         self.server = ControlServer(self.path, handlers, self.released.release)
         self.server.start()
 

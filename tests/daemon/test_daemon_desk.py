@@ -24,7 +24,7 @@ from tests.daemon.making import (
     sealed_manifest,
     take_in,
 )
-from uplink import envelope
+from uplink import envelope, strictjson
 from uplink.desk import Taken
 from uplink.ids import file_id
 from uplink.keys import SigningKey
@@ -79,7 +79,7 @@ class Counter:
     def current(self, revision: int) -> dict[str, Any]:
         """Return a revision as a platform sends it back."""
         raw = self.dock.store.value("SELECT raw FROM manifests WHERE revision = ?", (revision,))
-        return dict(envelope.strictjson.check(raw, 1 << 20))
+        return dict(strictjson.check(raw, 1 << 20))
 
     def counted(self) -> dict[str, int]:
         self.desk._counters.step()
@@ -224,7 +224,7 @@ def test_a_current_that_is_not_ours_is_not_believed(counter: Counter, forgery: s
     if forgery == "other recording":
         other = manifest.model_copy(update={"recording": "c" * 26})
         raw = sealed_manifest(other, counter.dock.custody.identity.key).raw
-    current = {"x": 1} if forgery == "not an envelope" else envelope.strictjson.check(raw, 1 << 20)
+    current = {"x": 1} if forgery == "not an envelope" else strictjson.check(raw, 1 << 20)
     assert counter.refuse(3, "later", "missing: revision 3 comes next", current=current) is Taken.TAKEN
     assert counter.waiting() == [1, 2, 3]
     assert any(name.startswith("refused.current.") for name in counter.counted())

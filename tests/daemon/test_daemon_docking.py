@@ -47,7 +47,7 @@ def incoming(dock: Dock) -> list[str]:
 
 
 def interrupt(
-    monkeypatch: pytest.MonkeyPatch, name: str, happen: Callable[[int], None], function: str = "pull"
+    monkeypatch: pytest.MonkeyPatch, name: str, happen: Callable[[int], object], function: str = "pull"
 ) -> None:
     """Call `happen` with the bytes so far while the file `name` is copied."""
     real = {"pull": pull, "resume": resume}[function]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon import heartbeat, identity
+from daemon import identity
 from daemon.board import PROGRESS_S, SlotBoard, SlotView
 from daemon.camera_time import to_utc
 from daemon.clock import BUILD_TIME, DockClock
@@ -139,7 +139,7 @@ def test_a_fingerprint_is_the_whole_key_id() -> None:
 
 def test_who_does_not_turn_is_named_f04(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("daemon.heartbeat.time.monotonic", lambda: now[0])
     beats = Heartbeats()
     quick, _ = beats.register("quick", 10), beats.register("slow", 100)
     now[0] = 50

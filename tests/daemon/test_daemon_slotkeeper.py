@@ -22,6 +22,7 @@ from dock.devices import BlockDevice
 from dock.errors import CameraGone, MountFailed
 from dock.filesystems import Attempt
 from dock.mount import MountedCard
+from dock.pull import resume
 from dock.slots import Slot
 from tests.daemon.conftest import Dock
 from tests.daemon.making import Card, events, tools_of
@@ -363,7 +364,6 @@ def test_a_real_yank_is_removed_early_and_the_next_docking_goes_on_b12(
     (folder / "a.mp4").write_bytes(content)
     image = rig.make_card(tmp_path / "card.img", folder)
     resumed: list[int] = []
-    resume = docking_module.resume
 
     def noting(source, file, into, progress, cancel):  # type: ignore[no-untyped-def]
         pulled = resume(source, file, into, progress, cancel)

@@ -12,6 +12,7 @@ from daemon.clock import DockClock
 from daemon.custody import Custody
 from daemon.registries import keep_registry, load_registries
 from daemon.stages import first as first_module
+from daemon.stages.guard import Guard
 from daemon.stages.retag import RetagStage
 from daemon.stages.standard import split_shifts
 from daemon.stages.told import ToldStage
@@ -99,7 +100,7 @@ def test_a_crash_before_the_commit_of_revision_1_is_repeated_without_doubling(
 ) -> None:
     (recording,) = take_in(dock, ONE)
     line = line_of(dock)
-    monkeypatch.setattr(first_module.Guard, "recording", lambda self, recording: _unguarded())
+    monkeypatch.setattr(Guard, "recording", lambda self, recording: _unguarded())
     with crash_before_commit(dock.store, monkeypatch), pytest.raises(Crash):
         line.first.step()
     assert manifests(dock, recording) == []

@@ -95,7 +95,7 @@ def test_an_exception_leaves_nothing_and_the_connection_usable(path: Path) -> No
 
 def test_a_commit_that_fails_is_rolled_back_and_the_next_one_works(path: Path) -> None:
     store = Store(path)
-    row = "INSERT INTO receipts VALUES ('r', 'p', 'none', 1, 'm', x'', '', '', 's', 0)"
+    row = "INSERT INTO receipts VALUES ('r', 'p', 'none', 1, 'm', x'', '', '', 's', 0, NULL, 0)"
     with pytest.raises(sqlite3.IntegrityError), store.write() as tx:
         tx.execute("PRAGMA defer_foreign_keys = ON")  # so that COMMIT is what fails
         tx.execute(row)
@@ -144,7 +144,7 @@ def test_an_existing_store_gets_what_is_new_and_keeps_what_it_has(
     later = Migrations("bodydock.store")
     later(name="first")(schema.first)
 
-    @later(name="second")
+    @later(name="a later one")
     def second(db: Database) -> None:
         db.execute("ALTER TABLE counters ADD COLUMN unit TEXT")
 
@@ -169,6 +169,7 @@ def test_a_migration_that_breaks_off_leaves_nothing(path: Path, monkeypatch: pyt
         Store(path)
     tables = sqlite3.connect(path).execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'")
     assert tables.fetchone() == (0,)
+    Store(path).close()  # and keeps nobody out
 
 
 def test_times_sort_as_text_and_come_back() -> None:
@@ -177,4 +178,4 @@ def test_times_sort_as_text_and_come_back() -> None:
     texts = [to_text(time) or "" for time in times]
     assert sorted(texts) == texts
     assert [from_text(text) for text in texts] == times
-    assert to_text(None) is from_text(None) is None
+    assert (to_text(None), from_text(None)) == (None, None)

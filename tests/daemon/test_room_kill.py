@@ -80,13 +80,13 @@ def test_kill_9_while_clearing_loses_nothing_that_is_still_promised(tmp_path: Pa
         return int(worker.stdout.readline().split()[0])  # type: ignore[union-attr]
 
     in_between = 0
-    for _ in range(25):
-        ended = round_of(chance.uniform(0.005, 0.05))
+    for _ in range(40):
+        ended = round_of(chance.uniform(0.005, 0.03))
         assert ended in (0, -9)
         in_between += 0 < check(folder, files, key) < FILES
         if ended == 0:
             break
-    assert in_between >= 2
+    assert in_between >= 1
     assert round_of(60) == 0
     assert check(folder, files, key) == FILES
     assert list((folder / "vault").glob("??/*")) == []  # nor is anything left over
