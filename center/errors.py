@@ -19,6 +19,14 @@ class NotEnrolled(CenterError):
     """An identity cannot be taken, or a dock is not known.  Needs a person."""
 
 
+class BadPerson(CenterError):
+    """A person or their key cannot be used.  Needs a person."""
+
+
+class BadOrder(CenterError):
+    """An order cannot be given, or was not answered.  Needs a person."""
+
+
 class NotFound(CenterError):
     """What was asked for is not in the catalogue.  Needs a person."""
 

@@ -125,9 +125,10 @@ def ask(path: Path, verb: str, **args: Any) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(_PATIENCE_S)
             client.connect(str(path))
-            with client.makefile("rwb") as stream:
-                stream.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
-                stream.flush()
+            # A daemon that has too many clients answers and closes before it is asked.
+            with contextlib.suppress(BrokenPipeError):
+                client.sendall(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
+            with client.makefile("rb") as stream:
                 line = stream.readline()
     except OSError as error:
         raise NotRunning(

@@ -8,9 +8,12 @@
 
 from __future__ import annotations
 
-from uplink.messages import Case, Manifest
-from uplink.messages.manifest import MAX_MANIFEST_BYTES
+from collections.abc import Sequence
 
+from uplink.messages import Case, Manifest, Tag
+from uplink.messages.manifest import MAX_MANIFEST_BYTES, Hold
+
+MAX_FACTS_BYTES = 40 * 1024  # of tag and holds; the rest of a manifest is below 16 KiB
 _CUTS = (200, 40, 0)
 
 
@@ -49,3 +52,14 @@ def _cut(text: str | None, length: int) -> str | None:
     if text is None or len(text) <= length:
         return text
     return text[:length] + "..." if length else None
+
+
+def room_for(tag: Tag, holds: Sequence[Hold]) -> bool:
+    """Whether a manifest with these facts will always fit, whatever comes with it later (fitted above).
+
+    People add marks, cases and holds without end; what would not fit is refused to them, so that a
+    machine's revision never fails for it.
+    """
+    bare = [_shortened(case, 0).model_copy(update={"kind": None, "matter": None}) for case in tag.cases]
+    said = len(tag.model_copy(update={"cases": bare}).to_bytes())
+    return said + sum(len(hold.to_bytes()) for hold in holds) <= MAX_FACTS_BYTES

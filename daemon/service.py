@@ -1,7 +1,8 @@
 """The service: puts the parts together, starts the threads, tells systemd, stops in order.
 
-Threads: the slot keeper and one puller for each occupied slot, two workers (`pipeline`: what sending
-waits for; `thorough`: the standard inspection), the link to the platform, the control socket.
+Threads: the slot keeper and one puller for each occupied slot, three workers (`pipeline`: what sending
+waits for; `thorough`: the standard inspection; `vault`: room, read-back, alarms), the link to the platform,
+the control socket.
 """
 
 from __future__ import annotations
@@ -17,31 +18,41 @@ from zoneinfo import ZoneInfo
 
 from systemd import daemon as systemd
 
+from daemon.acts.commands import Commands
+from daemon.acts.handlers import handlers as acting
+from daemon.acts.tools import Tools as ActTools
+from daemon.attention import attention_json
 from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
+from daemon.dockings import dockings_json
 from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
 from daemon.ingest.memory import Memory
 from daemon.ingest.slotkeeper import SlotKeeper
 from daemon.ingest.tools import Tools
+from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
 from daemon.settings import Settings
 from daemon.stages.first import FirstStage
 from daemon.stages.inspecting import RequestMaker
+from daemon.stages.rejudging import RejudgeStage
 from daemon.stages.retag import RetagStage
 from daemon.stages.standard import StandardStage
 from daemon.stages.told import ToldStage
 from daemon.status import dock_json, recordings_json, show_json, slot_json
+from daemon.tagrules import load_tag_rules
 from daemon.telemetry import Telemetry
 from daemon.uplinking import make_uplink
 from daemon.worker import Worker
 from transcoder.client import Inspector
+from transcoder.rules import load_rules
 
 _LOG = logging.getLogger(__name__)
 _PING_S = 2.0
 _PIPELINE_LIMIT_S = 120.0
 _THOROUGH_LIMIT_S = 120.0  # beside inspections, which feed it themselves
 _SLOTS_LIMIT_S = 90.0
+_VAULT_LIMIT_S = 120.0
 _STOP_S = 25.0
 
 
@@ -55,9 +66,14 @@ class Service:
         settings, custody = parts.settings, parts.custody
         self._telemetry = Telemetry(custody, settings.sha256)
         self._quick, self._thorough = Inspector(), Inspector()
-        self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake)
+        self._tag_rules = load_tag_rules(settings.tagging.rules)
+        self._acts = self._act_tools()
+        self._commands = commands_of(parts, self._acts)
+        take = self._commands.take if self._commands is not None else None
+        self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake, take)
         self._board = SlotBoard([(s.number, s.label) for s in settings.slots], self._slot_changed)
         self._pipeline, self._deep = self._workers()
+        self._keeping = Keeping(parts, self._board, self._stop, self._beats.register("vault", _VAULT_LIMIT_S))
         tools = Tools(
             ledger=parts.ledger,
             memory=Memory(parts.store, parts.vault),
@@ -68,8 +84,10 @@ class Service:
             zone=ZoneInfo(settings.dock.time_zone),
             now=custody.clock.now,
             stored=self.wake,
+            reserve_bytes=settings.vault.reserve_bytes,
+            room=self._keeping.waiting,
         )
-        keeper = SlotKeeper(
+        self._slots = keeper = SlotKeeper(
             parts.store,
             tools,
             settings.dock_slots(),
@@ -82,6 +100,7 @@ class Service:
         """Something was committed: whoever may have work looks."""
         self._pipeline.wake()
         self._deep.wake()
+        self._keeping.wake()
         self._uplink.wake()
 
     @contextmanager
@@ -95,7 +114,13 @@ class Service:
             stack.callback(self._close_inspectors)
             stack.callback(control.close)
             control.start()
-            threads = [self._keeper, self._pipeline, self._deep, *self._uplink.threads()]
+            threads = [
+                self._keeper,
+                self._pipeline,
+                self._deep,
+                self._keeping.worker,
+                *self._uplink.threads(),
+            ]
             for thread in threads:
                 thread.start()
             stack.callback(self._join, threads)
@@ -130,13 +155,15 @@ class Service:
         parts = self._parts
         maker = RequestMaker(parts.vault, parts.settings.inspection)
         beat = self._beats.register("pipeline", _PIPELINE_LIMIT_S)
+        rules = self._tag_rules
         quick = FedInspector(self._quick, beat)
-        first = FirstStage(parts.store, parts.custody, maker, quick, parts.profiles)
+        first = FirstStage(parts.store, parts.custody, maker, quick, parts.profiles, rules)
         pipeline = Worker(
             "pipeline",
             [
                 first,
-                RetagStage(parts.store, parts.custody),
+                RetagStage(parts.store, parts.custody, rules),
+                RejudgeStage(parts.store, parts.custody, load_rules(parts.settings.inspection.rules)),
                 ToldStage(parts.store, parts.custody),
                 parts.counters,
             ],
@@ -146,8 +173,25 @@ class Service:
         )
         beat = self._beats.register("thorough", _THOROUGH_LIMIT_S)
         thorough = FedInspector(self._thorough, beat)
-        standard = StandardStage(parts.store, parts.custody, maker, thorough, parts.profiles)
+        standard = StandardStage(parts.store, parts.custody, maker, thorough, parts.profiles, rules)
         return pipeline, Worker("thorough", [standard], self._stop, beat, self.wake)
+
+    def _act_tools(self) -> ActTools:
+        parts = self._parts
+
+        def health() -> dict[str, Any]:
+            return self._telemetry.health(parts.store, parts.vault.folder).model_dump(mode="json")
+
+        return ActTools(
+            store=parts.store,
+            custody=parts.custody,
+            settings=parts.settings,
+            rules=self._tag_rules,
+            apply=lambda limits: self._uplink.apply(limits),
+            rescan=lambda slot: self._slots.rescan(slot),
+            health=health,
+            wake=self.wake,
+        )
 
     def _slot_changed(self, view: SlotView) -> None:
         self._uplink.slot(self._telemetry.slot(view))
@@ -158,7 +202,15 @@ class Service:
         def status(_: Asker, __: dict[str, Any]) -> dict[str, Any]:
             self._parts.counters.step()
             slots = [slot_json(view) for view in self._board.views()]
-            return {"running": True, "slots": slots, **dock_json(store), "uplink": self._uplink.progress()}
+            zone = ZoneInfo(self._parts.settings.dock.time_zone)
+            attention = attention_json(store, self._parts.custody.clock.now(), zone)
+            return {
+                "running": True,
+                "slots": slots,
+                **dock_json(store),
+                "attention": attention,
+                "uplink": self._uplink.progress(),
+            }
 
         def recordings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
             return recordings_json(store)
@@ -166,7 +218,17 @@ class Service:
         def show(_: Asker, args: dict[str, Any]) -> dict[str, Any]:
             return show_json(store, str(args.get("recording", "")))
 
-        return {"status": status, "recordings": recordings, "show": show}
+        def dockings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
+            return dockings_json(store)
+
+        reading = {"status": status, "recordings": recordings, "show": show, "dockings": dockings}
+        return reading | acting(self._acts, self._commands)
+
+
+def commands_of(parts: Parts, tools: ActTools) -> Commands | None:
+    """Return who takes the platform's commands; None where there is no platform."""
+    platform = parts.settings.platform
+    return None if platform is None else Commands(tools, platform.ring(), parts.counters.count)
 
 
 def serve(settings: Settings) -> None:

@@ -19,6 +19,9 @@ from dock.slots import Slot
 from uplink.errors import BadKey
 from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages.base import LOCAL, Name, PublicKey
+from uplink.messages.command import Hours
+
+Person = Annotated[str, Field(min_length=1, max_length=128)]
 
 DEFAULT_FILE = Path("/etc/bodydock/bodydock.toml")
 DEFAULT_SOCKET = Path("/run/bodydock/control.sock")
@@ -81,10 +84,15 @@ class BrokerSettings(_Section):
 
 
 class PlatformSettings(_Section):
-    """The platform and its public keys by role, as `bodydock center keys` prints them."""
+    """The platform and its public keys by role, as `bodydock center keys` prints them.
+
+    `people`: whose the `destroy` keys are (person: key, or keys).  A destroy key of nobody in it counts
+    as the platform's own, so that two such keys are never two persons.
+    """
 
     id: Name
     keys: dict[str, list[PublicKey]]
+    people: dict[Person, PublicKey | list[PublicKey]] = {}
 
     @model_validator(mode="after")
     def _keys_are_usable(self) -> PlatformSettings:
@@ -103,21 +111,51 @@ class PlatformSettings(_Section):
             raise ValueError("keys.receipt: at least one, or nothing could ever count as delivered")
         return self
 
+    @model_validator(mode="after")
+    def _people_have_their_keys(self) -> PlatformSettings:
+        owners: dict[str, str] = {}
+        for person, given in self.people.items():
+            for public in [given] if isinstance(given, str) else given:
+                if public not in self.keys.get(Role.DESTROY.value, []):
+                    raise ValueError(f"people.{person}: this key is not in keys.destroy")
+                if owners.setdefault(public, person) != person:
+                    raise ValueError(f"people.{person}: this key is {owners[public]}'s too")
+        return self
+
     def records(self) -> list[KeyRecord]:
+        owners = {
+            public: person
+            for person, given in self.people.items()
+            for public in ([given] if isinstance(given, str) else given)
+        }
         return [
-            KeyRecord(bytes.fromhex(public), Role(role), self.id)
+            KeyRecord(bytes.fromhex(public), Role(role), self._owner(role, public, owners))
             for role, publics in self.keys.items()
             for public in publics
         ]
+
+    def _owner(self, role: str, public: str, owners: dict[str, str]) -> str:
+        return owners.get(public, self.id) if role == Role.DESTROY.value else self.id
 
     def ring(self) -> KeyRing:
         return KeyRing(self.records())
 
 
 class UplinkSettings(_Section):
-    """`bytes_per_second`: 0 is no limit."""
+    """`bytes_per_second`: 0 is no limit.  `hours`: local times in which footage is sent; [] is always.
+
+    A signed `config` of the platform amends these (mqtt.md).
+    """
 
     bytes_per_second: Annotated[int, Field(ge=0)] = 0
+    hours: Annotated[list[Hours], Field(max_length=8)] = []
+    marked_first: bool = True
+
+
+class TaggingSettings(_Section):
+    """`rules`: an office's own tag rules instead of `config/rules/tags.toml`."""
+
+    rules: Path | None = None
 
 
 class InspectionSettings(_Section):
@@ -126,6 +164,27 @@ class InspectionSettings(_Section):
     rules: Path | None = None
     speech: bool = True
     speech_model: Path | None = None
+
+
+class VaultSettings(_Section):
+    """What the vault keeps, and for how long (daemon/retention.py, daemon/read_back.py).
+
+    `reserve_bytes`: no pull goes below it, and as much again is preallocated for the store.
+    `high_water`: the share of the disk above which clearable local copies go.
+    """
+
+    reserve_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    high_water: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
+    keep_after_receipt_days: Annotated[float, Field(ge=0.0)] = 7.0
+    read_back_days: Annotated[float, Field(gt=0.0)] = 7.0
+    read_back_bytes_per_second: Annotated[int, Field(ge=1024 * 1024)] = 32 * 1024 * 1024
+
+
+class AlarmSettings(_Section):
+    """When waiting becomes an alarm."""
+
+    undelivered_hours: Annotated[float, Field(gt=0.0)] = 24.0
+    no_broker_minutes: Annotated[float, Field(gt=0.0)] = 15.0
 
 
 class ControlSettings(_Section):
@@ -140,7 +199,11 @@ class Settings(_Section):
     broker: BrokerSettings | None = None
     platform: PlatformSettings | None = None
     uplink: UplinkSettings = UplinkSettings()
+    people: dict[str, Person] = {}  # Unix user: person, for acts at the dock
+    tagging: TaggingSettings = TaggingSettings()
     inspection: InspectionSettings = InspectionSettings()
+    vault: VaultSettings = VaultSettings()
+    alarms: AlarmSettings = AlarmSettings()
     control: ControlSettings = ControlSettings()
     profiles: list[Path] = []
     sha256: str = ""
@@ -172,8 +235,12 @@ class Settings(_Section):
         return self.dock.state / "store.db"
 
     @property
-    def vault(self) -> Path:
+    def vault_folder(self) -> Path:
         return self.dock.state / "vault"
+
+    @property
+    def reserve_file(self) -> Path:
+        return self.dock.state / "reserve"
 
     @property
     def key_file(self) -> Path:
@@ -240,5 +307,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "platform": PlatformSettings,
     "uplink": UplinkSettings,
     "inspection": InspectionSettings,
+    "vault": VaultSettings,
+    "alarms": AlarmSettings,
     "control": ControlSettings,
 }

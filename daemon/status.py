@@ -12,6 +12,7 @@ from typing import Any
 from daemon.board import SlotView
 from daemon.errors import NoSuchThing
 from daemon.store import Row, Store
+from daemon.tagging import open_conflicts, place_of
 from dock.devices import best_reading
 from uplink import envelope
 from uplink.messages import CustodyEvent, Receipt, Tag
@@ -89,16 +90,16 @@ def recording_json(row: Row) -> dict[str, Any]:
         "verdict": row["verdict"],
         "officer": tag.officer.model_dump() if tag.officer else None,
         "cases": [case.case for case in tag.cases],
+        "place": place_of(tag),
+        "conflicts": [claim.model_dump() for claim in open_conflicts(tag)],
+        "holds": json.loads(row["holds"]),
         "revision": row["revision"],
         "delivered_revision": row["delivered_revision"],
     }
 
 
-def show_json(store: Store, wanted: str) -> dict[str, Any]:
-    """Return everything about one recording: facts, report, revisions, receipts, custody.
-
-    `wanted` may be the beginning of an id.  Raises NoSuchThing.
-    """
+def find_recording(store: Store, wanted: str) -> Row:
+    """Return the row of the one recording whose id begins with `wanted`.  Raises NoSuchThing."""
     rows = store.rows(
         "SELECT * FROM recordings WHERE substr(recording, 1, ?) = ? LIMIT 2", (len(wanted), wanted)
     )
@@ -107,7 +108,15 @@ def show_json(store: Store, wanted: str) -> dict[str, Any]:
             f"{'several recordings begin' if rows and wanted else 'no recording begins'} with {wanted!r};"
             " see `bodydock recordings` for their ids"
         )
-    row = rows[0]
+    return rows[0]
+
+
+def show_json(store: Store, wanted: str) -> dict[str, Any]:
+    """Return everything about one recording: facts, report, revisions, receipts, custody.
+
+    `wanted` may be the beginning of an id.  Raises NoSuchThing.
+    """
+    row = find_recording(store, wanted)
     found = recording_json(row)
     report = store.value("SELECT body FROM reports WHERE report = ?", (row["report"],))
     found["tag"] = json.loads(row["tag"]) if row["tag"] else None

@@ -7,15 +7,18 @@ import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from daemon.desk import StoreDesk
 from daemon.heartbeat import Heartbeats
+from daemon.limits import Limits, kept_amendments, limits_of
 from daemon.parts import Parts
 from daemon.telemetry import Telemetry
 from uplink.broker import BrokerAddress
 from uplink.dockside import dock_connection
 from uplink.link import DockLink
 from uplink.messages import SlotMessage
+from uplink.reception import OnCommand
 from uplink.topics import DockTopics
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +38,8 @@ class Uplinking(Protocol):
 
     def progress(self) -> dict[str, Any]: ...
 
+    def apply(self, limits: Limits) -> None: ...
+
 
 class NoUplink:
     """A dock without a platform: everything is taken in and signed, nothing is sent."""
@@ -51,6 +56,9 @@ class NoUplink:
     def progress(self) -> dict[str, Any]:
         return {"connected": False, "why": "no platform in the settings: nothing is sent"}
 
+    def apply(self, limits: Limits) -> None:
+        pass
+
 
 class PlatformUplink:
     """The link's thread, and a second one that feeds it with health and the watchdog with its life."""
@@ -62,6 +70,7 @@ class PlatformUplink:
         beats: Heartbeats,
         stop: threading.Event,
         changed: Callable[[], None],
+        on_command: OnCommand | None = None,
     ) -> None:
         settings = parts.settings
         assert settings.broker is not None  # the settings hold both or none
@@ -73,7 +82,8 @@ class PlatformUplink:
         topics = DockTopics(settings.dock.site, settings.dock.id)
         user = f"{settings.dock.site}/{settings.dock.id}"
         address = BrokerAddress(settings.broker.host, settings.broker.port, user)
-        desk = StoreDesk(
+        self._zone = ZoneInfo(settings.dock.time_zone)
+        self._desk = desk = StoreDesk(
             parts.store, parts.custody, parts.vault, settings.platform.ring(), parts.counters, changed
         )
         self._link = DockLink(
@@ -81,8 +91,9 @@ class PlatformUplink:
             desk,
             topics,
             telemetry.state,
-            bytes_per_s=settings.uplink.bytes_per_second or None,
+            on_command=on_command,
         )
+        self.apply(limits_of(settings, kept_amendments(parts.store)))
 
     def threads(self) -> list[threading.Thread]:
         link = threading.Thread(target=self._link.run, args=(self._stop,), name="uplink", daemon=True)
@@ -98,7 +109,20 @@ class PlatformUplink:
     def progress(self) -> dict[str, Any]:
         """Return the link's state as plain JSON values."""
         report = self._link.report()
-        return dataclasses.asdict(report) | {"alarms": sorted(report.alarms)}
+        shown = dataclasses.asdict(report) | {"alarms": sorted(report.alarms)}
+        if report.why is None and not self._allowed():
+            shown["why"] = "outside the hours in which footage is sent"
+        return shown | {"limits": dataclasses.asdict(self._limits)}
+
+    def apply(self, limits: Limits) -> None:
+        """Obey other limits from now on."""
+        self._limits = limits
+        self._desk.marked_first = limits.marked_first
+        self._link.set_limits(limits.bytes_per_second or None, self._allowed)
+
+    def _allowed(self) -> bool:
+        now = self._parts.custody.clock.now()
+        return self._limits.allow(now.astimezone(self._zone).time())
 
     def _tend(self) -> None:
         waited_s = _HEALTH_S
@@ -124,8 +148,9 @@ def make_uplink(
     beats: Heartbeats,
     stop: threading.Event,
     changed: Callable[[], None],
+    on_command: OnCommand | None = None,
 ) -> Uplinking:
     """Return the uplink that the settings ask for.  Raises uplink.NotLoopback."""
     if parts.settings.platform is None:
         return NoUplink()
-    return PlatformUplink(parts, telemetry, beats, stop, changed)
+    return PlatformUplink(parts, telemetry, beats, stop, changed, on_command)

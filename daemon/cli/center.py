@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from daemon.cli import center_tables
+from daemon.cli.center_order import add_orders
 from daemon.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
@@ -92,24 +93,54 @@ def init(name: str, store: str, broker_host: str, broker_port: int, root: Path) 
     click.echo(f"center {name} in {root}: next `bodydock center keys`", err=True)
 
 
-@center_group.command()
+@center_group.group(invoke_without_command=True)
 @folder_option
 @json_option
-def keys(root: Path, as_json: bool) -> None:
-    """Make what keys are missing; print the [platform] table for the docks' settings."""
-    from center import platform, settings
+@click.pass_context
+def keys(ctx: click.Context, root: Path, as_json: bool) -> None:
+    """Make what keys are missing; print the [platform] table for the docks' settings.
+
+    \b
+    bodydock center keys
+    bodydock center keys new 王伟 /media/stick/wang.pem
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from center import people, platform, settings
 
     folder = _folder(root)
     with told():
         held, made = platform.load_or_make(folder, settings.load(folder).id)
+        persons = people.load(folder)
     for role, key in held.by_role.items():
         new = " (new)" if role in made else ""
         click.echo(f"{role.value:9}{platform.grouped(key.key_id)}{new}", err=True)
+    for one in persons:
+        click.echo(f"destroy  {platform.grouped(one.record.key_id)} {one.person}", err=True)
+    table = held.table(people.table(persons))
     if as_json:
-        table = {role.value: [key.public.hex()] for role, key in held.by_role.items()}
-        print_json({"platform": {"id": held.platform, "keys": table}})
+        print_json({"platform": table})
     else:
-        click.echo(held.table(), nl=False)
+        click.echo(platform.as_toml(table), nl=False)
+
+
+@keys.command("new")
+@click.argument("person")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@folder_option
+def keys_new(person: str, file: Path, root: Path) -> None:
+    """Make a destroy key for PERSON in FILE (mode 0600), and register its public half.
+
+    FILE stays with that person.  Docks learn of it by the table that `bodydock center keys` prints.
+    """
+    from center import people, platform, settings
+
+    folder = _folder(root)
+    with told():
+        settings.load(folder)
+        done = people.register(folder, person, file)
+    what = "made" if done.made else "taken as it was"
+    click.echo(f"{done.key.person}: {file} {what}\nfingerprint: {platform.grouped(done.key_id)}", err=True)
 
 
 @center_group.command()
@@ -301,3 +332,21 @@ def counters(root: Path, as_json: bool) -> None:
         print_json(found)
         return
     center_tables.print_counters(found)
+
+
+def ordering() -> Any:
+    """Return `center.ordering`, for the verbs in `center_order`: this module is the one that knows center."""
+    from center import ordering as module
+
+    return module
+
+
+def settings_of(root: Path) -> tuple[Folder, Any]:
+    """Return a center's folder and settings."""
+    from center import settings
+
+    folder = _folder(root)
+    return folder, settings.load(folder)
+
+
+add_orders(center_group)

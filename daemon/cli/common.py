@@ -71,6 +71,20 @@ def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **a
             return from_store(_read_only(settings))
 
 
+def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
+    """Have the daemon do something, and print what came of it."""
+    with told():
+        done = ask(load_settings(settings_file).control.socket, verb, **args)
+    if as_json:
+        print_json(done)
+        return
+    click.echo(done["text"])
+    if "revision" in done:
+        click.echo(f"recording {done['recording']}, revision {done['revision']}", err=True)
+    if "hold" in done:
+        click.echo(f"hold {done['hold']}", err=True)
+
+
 def _read_only(settings: Settings) -> Store:
     if not settings.store_file.exists():
         raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")

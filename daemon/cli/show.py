@@ -45,6 +45,14 @@ def show(recording: str, settings_file: Path, as_json: bool) -> None:
     for finding in _findings(data):
         out.print(f"  {finding['code']} ({finding['severity']}, art. {finding['article']}) ", end="")
         out.print(f"{finding['text']['zh']} {finding['text']['en']}")
+    for claim in data["conflicts"]:
+        out.print(
+            f"  标签有冲突，请确认 conflict: {claim['source']}: {claim['field']} {plain(claim['value'])}",
+        )
+    for finding in (data["tag"] or {}).get("findings", []):
+        out.print(
+            f"  {finding['code']} (art. {finding['article']}) {finding['text']['zh']} {finding['text']['en']}"
+        )
     custody = Table(title="custody")
     for name in ("n", "time", "what", "who"):
         custody.add_column(name)
@@ -65,6 +73,11 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("开始 started", data["started_at"] or "-"),
         ("警员 officer", f"{officer.get('officer', '-')} {officer.get('name') or ''}"),
         ("案件 cases", ", ".join(data["cases"]) or "-"),
+        ("地点 place", plain(data["place"] or "-")),
+        (
+            "保留 holds",
+            "; ".join(f"{h['hold']} ({h['person']}: {plain(h['reason'])})" for h in data["holds"]) or "-",
+        ),
         ("结论 verdict", VERDICTS.get(data["verdict"], "-")),
         ("状态 state", STATES[data["state"]]),
         ("收据 receipts", "; ".join(receipts) or "-"),

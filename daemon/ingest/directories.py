@@ -77,7 +77,7 @@ class DirectoryKeeper(threading.Thread):
         assert slot.directory is not None
         super().__init__(name=f"directory-{slot.number}", daemon=True)
         self._tools = tools
-        self._slot = slot
+        self.slot = slot
         self._path = slot.directory
         self._settle_s = slot.settle_s
         self._stopping = stop
@@ -88,6 +88,10 @@ class DirectoryKeeper(threading.Thread):
         self._look_s = 0.0
         self._is_first = True  # nothing was docked since the daemon started
         self._is_shown = False
+
+    def look_again(self) -> None:
+        """Look now.  Any thread."""
+        self._changed.set()
 
     def run(self) -> None:
         try:
@@ -105,7 +109,7 @@ class DirectoryKeeper(threading.Thread):
             try:
                 quiet = self._turn()
             except Exception:  # noqa: BLE001 - a bug, or a mount gone wrong: the next turn tries again
-                _LOG.exception("slot %d: %s was not taken in", self._slot.number, self._path)
+                _LOG.exception("slot %d: %s was not taken in", self.slot.number, self._path)
                 quiet = False
             # A look at a large network mount takes long: most of the time shall be left to others.
             pause_s = _SEEN_POLL_S if seen and quiet else max(self._settle_s, _LOOK_SHARE * self._look_s)
@@ -155,9 +159,9 @@ class DirectoryKeeper(threading.Thread):
         )
         self._is_first = False
         self._close_open(volume.attachment)
-        stay = DirectoryStay(self._slot, self._path, found)
+        stay = DirectoryStay(self.slot, self._path, found)
         stay.came(volume)
-        self._tools.board.show(self._slot.number, "attached", part=_PART, text=wording.SEEN)
+        self._tools.board.show(self.slot.number, "attached", part=_PART, text=wording.SEEN)
         self._is_shown = True
         Attempts(self._tools, stay, self._stopping.is_set).run_until_settled()
         if not self._stopping.is_set() and not stay.has(volume):
@@ -168,26 +172,26 @@ class DirectoryKeeper(threading.Thread):
 
     def _attachment(self, found: Found) -> str:
         base = f"{boot_id()}:{self._path}:{found.device}:{found.inode}:{found.digest}"
-        known = self._tools.ledger.stays_like(self._slot.number, base)
+        known = self._tools.ledger.stays_like(self.slot.number, base)
         return f"{base}:{max(0, known - 1) if self._is_first else known}"
 
     def _close_open(self, but: str) -> None:
         """Close what is open in this slot, but for what is docked from the medium `but`."""
         ledger = self._tools.ledger
         for row in ledger.open_dockings():
-            if row["slot"] == self._slot.number and row["attachment"] != but:
+            if row["slot"] == self.slot.number and row["attachment"] != but:
                 ledger.close(row["docking"], removed=True)
-                _LOG.warning("slot %d: %s left early", self._slot.number, self._path)
+                _LOG.warning("slot %d: %s left early", self.slot.number, self._path)
                 self._tools.stored()
 
     def _show_settling(self) -> None:
         if not self._is_shown:
-            self._tools.board.show(self._slot.number, "attached", part=_PART, text=wording.SETTLING)
+            self._tools.board.show(self.slot.number, "attached", part=_PART, text=wording.SETTLING)
             self._is_shown = True
 
     def _clear(self) -> None:
         if self._is_shown:
-            self._tools.board.clear(self._slot.number, _PART)
+            self._tools.board.clear(self.slot.number, _PART)
             self._is_shown = False
 
 

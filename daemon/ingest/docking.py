@@ -46,6 +46,7 @@ class StayJob:
         self._first: str | None = None  # the docking that the stay began with
         self._notes: list[set[Note]] = []
         self._problems: list[str] = []
+        self._unreadable: set[str] = set()  # attachments of which nothing could be read
         self._missing: dict[str, list[bytes]] = {}  # by docking: what left unread at the last stay
         self._progress = Progress(tools.board, stay.slot.number, stay.key)
         self._taken: set[str] = set()
@@ -56,11 +57,17 @@ class StayJob:
 
     @property
     def has_news(self) -> bool:
-        """Whether there is a volume that no run has dealt with."""
-        return any(volume.attachment not in self._settled for volume in self._stay.volumes())
+        """Whether there is a volume that no run has dealt with, or somebody wants one looked at again."""
+        volumes = self._stay.volumes()
+        return self._stay.asked_again or any(v.attachment not in self._settled for v in volumes)
 
     def run(self) -> None:
         """Settle everything that the camera shows.  Raises CameraGone, PullCancelled, VaultFailed."""
+        if self._stay.take_again():
+            self._settled -= self._unreadable
+            self._unreadable.clear()
+            self._notes.clear()
+            self._problems.clear()
         self._taken = set(self._settled)
         opened: list[OpenDocking] = []
         agenda = Agenda()
@@ -114,6 +121,7 @@ class StayJob:
         ]
         self._notes.append(one.contents.notes)
         self._problems += one.problems
+        self._unreadable |= {v.attachment for v in one.contents.volumes if v.listing is None}
         opened.append(one)
         self._plan(one, len(opened) - 1, agenda)
 

@@ -3,7 +3,8 @@
 - Each file is committed by itself, so that a kill costs at most the file that was on the way, and that one
   is resumed by its verified prefix.
 - A file that cannot be had is explained and costs only itself; one that changes is looked at once more.
-- A full disk is waited for, and said; a reserve stays free, or the store could commit nothing any more.
+- A full disk is waited for, and said; a reserve stays free, or the store could commit nothing any more.  Who
+  waits asks for room (`daemon/room.py`), and goes on as soon as there is some.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from daemon.errors import StoreFull
 from daemon.ingest import wording
 from daemon.ingest.opening import OpenDocking
 from daemon.ingest.order import Item, Stage
@@ -103,7 +105,7 @@ class Filer:
                 pulled = self._copy(opened, item)
                 keep(tools.ledger, tools.vault, opened.docking, file, opened.times[file.index], pulled)
                 break
-            except DiskFull as full:
+            except (DiskFull, StoreFull) as full:
                 self._wait_for_room(opened, item, full, pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_ROOM_PAUSE_S)  # each try reads the card from the start
         tools.stored()
@@ -131,22 +133,33 @@ class Filer:
         )
 
     def _has_room(self, docking: Docking, file: CardFile) -> bool:
-        partial = self.tools.vault.partial(docking.id, file.index)
-        there = partial.stat().st_size if partial.exists() else 0
-        missing = max(0, file.size_bytes - there)
+        missing = self._missing_bytes(docking, file)
         return self.tools.vault.free_bytes() >= missing + self.tools.reserve_bytes
 
-    def _wait_for_room(self, opened: OpenDocking, item: Item, full: DiskFull, pause_s: float) -> None:
-        file, volume = item.file, opened.volumes[item.volume]
-        self.show("making_room", wording.NO_ROOM)
-        _LOG.warning("slot %d: no room for %s: %s", opened.docking.slot.number, file.display_name, full)
-        not_before = time.monotonic() + pause_s
-        while time.monotonic() < not_before or not self._has_room(opened.docking, file):
-            if self.gone(volume):
-                raise CameraGone(f"the camera left while the dock had no room for {file.display_name}")
-            if self.stop():
-                raise PullCancelled("the dock is stopping")
-            time.sleep(_ROOM_STEP_S)
+    def _missing_bytes(self, docking: Docking, file: CardFile) -> int:
+        partial = self.tools.vault.partial(docking.id, file.index)
+        there = partial.stat().st_size if partial.exists() else 0
+        return max(0, file.size_bytes - there)
+
+    def _wait_for_room(
+        self, opened: OpenDocking, item: Item, full: DiskFull | StoreFull, pause_s: float
+    ) -> None:
+        file, volume, docking, room = item.file, opened.volumes[item.volume], opened.docking, self.tools.room
+        _LOG.warning("slot %d: no room for %s: %s", docking.slot.number, file.display_name, full)
+        # Where there seems to be room others take it: then not at once again.
+        not_before = time.monotonic() + (pause_s if self._has_room(docking, file) else 0.0)
+        said = None
+        with room.waiting(docking.id, max(1, self._missing_bytes(docking, file))):
+            while time.monotonic() < not_before or not self._has_room(docking, file):
+                text = wording.NO_ROOM if room.stuck else wording.MAKING_ROOM
+                if text is not said:
+                    self.show("making_room", text)
+                    said = text
+                if self.gone(volume):
+                    raise CameraGone(f"the camera left while the dock had no room for {file.display_name}")
+                if self.stop():
+                    raise PullCancelled("the dock is stopping")
+                time.sleep(_ROOM_STEP_S)
         self.show("pulling", wording.PULLING)
 
     def _cancelled(self, volume: Volume) -> bool:

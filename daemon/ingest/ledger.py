@@ -233,7 +233,9 @@ class Ledger:
         }
 
     def known(self, recording: str) -> Row | None:
-        return self._store.row("SELECT vault, size FROM recordings WHERE recording = ?", (recording,))
+        return self._store.row(
+            "SELECT vault, size, state, cleared_at, damaged FROM recordings WHERE recording = ?", (recording,)
+        )
 
     def store(self, arrived: Arrived) -> None:
         """Commit that a file is in the vault: hashed, fsynced, under its lasting name.
@@ -271,9 +273,18 @@ class Ledger:
             )
             self._settle(tx, arrived, already=False)
 
-    def store_again(self, arrived: Arrived) -> None:
-        """Commit that the vault had these very bytes already, by their whole SHA-256.  Raises LookupError."""
+    def store_again(self, arrived: Arrived, *, given_back: bool = False) -> None:
+        """Commit that these very bytes were here already, by their whole SHA-256.  Raises LookupError.
+
+        `given_back`: the vault had lost or cleared them, and holds them again.
+        """
         with self._store.write() as tx:
+            if given_back:
+                tx.execute(
+                    "UPDATE recordings SET cleared_at = NULL, damaged = NULL, checked_at = ''"
+                    " WHERE recording = ?",
+                    (arrived.recording,),
+                )
             self._settle(tx, arrived, already=True)
 
     def _settle(self, tx: Transaction, arrived: Arrived, *, already: bool) -> None:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from daemon.store import Row, Store
 from daemon.vault import Vault
@@ -43,11 +44,12 @@ class Memory:
     def candidates(self, serial: str, file: CardFile) -> list[Samples]:
         """Return the samples of recordings that `file` may be; reads nothing of the card."""
         rows = self._store.rows(
-            "SELECT s.*, r.size, r.vault FROM recordings r JOIN samples s USING (recording)"
+            "SELECT s.*, r.size, r.vault, r.state, r.cleared_at, r.damaged"
+            " FROM recordings r JOIN samples s USING (recording)"
             " WHERE r.serial = ? AND r.path = ? AND r.size = ? ORDER BY r.stored_at DESC LIMIT ?",
             (serial, file.path, file.size_bytes, _CANDIDATES),
         )
-        samples = [_samples(row) for row in rows if self._is_whole(row)]
+        samples = [_samples(row) for row in rows if is_kept(row, self._vault)]
         return [one for one in samples if might_be_known(file.size_bytes, file.modified_ns, one)]
 
     def looks_known(self, source: CardSource, file: CardFile, serial: str) -> bool:
@@ -88,11 +90,19 @@ class Memory:
         )
         return [Missing(row["path"], row["size"]) for row in rows]
 
-    def _is_whole(self, row: Row) -> bool:
-        try:
-            return self._vault.path(row["vault"]).stat().st_size == int(row["size"])
-        except OSError:
-            return False
+
+def is_kept(known: Row, vault: Vault) -> bool:
+    """Whether the bytes of a row of `recordings` are here undamaged, or cleared and at the platform."""
+    if known["cleared_at"] is not None:
+        return bool(known["state"] == "delivered")
+    return known["damaged"] is None and _has_size(vault.path(known["vault"]), known["size"])
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _samples(row: Row) -> Samples:

@@ -48,9 +48,9 @@ class Attempts:
             self._stay.wait(_POLL_S)
 
     def wait(self, seconds: float) -> None:
-        """Wait for `seconds`, or until it `ended`."""
+        """Wait for `seconds`, or until it `ended` or somebody wants it looked at again."""
         deadline = time.monotonic() + seconds
-        while not self.ended and time.monotonic() < deadline:
+        while not self.ended and not self._stay.asked_again and time.monotonic() < deadline:
             self._stay.wait(min(_POLL_S, max(0.0, deadline - time.monotonic())))
 
     def show_trouble(self, error: str, text: wording.Text) -> None:

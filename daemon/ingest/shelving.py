@@ -1,7 +1,9 @@
 """Putting pulled bytes into the vault under their lasting name, and the row that says so.
 
 - Rename first, row after: a kill in between leaves bytes that `recover` finds by their name.
-- "Already stored" needs the whole SHA-256, and the bytes to be there still.
+- "Already stored" needs the whole SHA-256, and the bytes to be there still: here, undamaged, or cleared and
+  at the platform.
+- What the vault lost, or cleared before the platform forgot it, the card gives back.
 - What is stored is remembered by samples at places that are drawn now (dock.samples).
 """
 
@@ -13,7 +15,7 @@ import secrets
 from pathlib import Path
 
 from daemon.ingest.ledger import Arrived, FileTimes, Ledger
-from daemon.ingest.memory import Memory
+from daemon.ingest.memory import Memory, is_kept
 from daemon.vault import Vault
 from dock.docking import Docking
 from dock.errors import NameTaken
@@ -42,16 +44,17 @@ def keep(
     partial = vault.partial(docking.id, file.index)
     arrived = _arrived(docking, file, times, pulled, vault)
     arrived = dataclasses.replace(arrived, samples=_sample(partial, file))
-    known = ledger.known(arrived.recording)
-    if known is None:
-        _finish(partial, vault.make_room_for(arrived.vault))
-        ledger.store(arrived)
-    elif _has_size(vault.path(known["vault"]), pulled.size_bytes):
-        ledger.store_again(arrived)
-        partial.unlink()
-    else:  # the vault had lost it: the card gave it back
-        _finish(partial, vault.make_room_for(known["vault"]))
-        ledger.store_again(arrived)
+    with vault.settling:
+        known = ledger.known(arrived.recording)
+        if known is None:
+            _finish(partial, vault.make_room_for(arrived.vault))
+            ledger.store(arrived)
+        elif is_kept(known, vault):
+            ledger.store_again(arrived)
+            partial.unlink()
+        else:
+            _finish(partial, vault.make_room_for(known["vault"]))
+            ledger.store_again(arrived, given_back=True)
 
 
 def is_proven(
@@ -62,10 +65,11 @@ def is_proven(
     Raises LookupError.
     """
     arrived = _arrived(docking, file, times, read, vault)
-    known = ledger.known(arrived.recording)
-    if known is None or not _has_size(vault.path(known["vault"]), read.size_bytes):
-        return False
-    ledger.store_again(arrived)
+    with vault.settling:
+        known = ledger.known(arrived.recording)
+        if known is None or not is_kept(known, vault):
+            return False
+        ledger.store_again(arrived)
     return True
 
 
@@ -112,10 +116,3 @@ def _arrived(docking: Docking, file: CardFile, times: FileTimes, pulled: Pulled,
         recording=recording,
         vault=vault.relative(recording, file.path),
     )
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False

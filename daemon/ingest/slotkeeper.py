@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from daemon.ingest import wording
@@ -63,6 +64,11 @@ class SlotKeeper:
         ]
         self._removals = Removals()
         self._to_close = True  # there may be open dockings whose camera is gone
+        self._rescans: deque[int | None] = deque(maxlen=16)
+
+    def rescan(self, slot: int | None) -> None:
+        """Have a slot (None: all) looked at again: whatever had ended there is tried anew.  Any thread."""
+        self._rescans.append(slot)
 
     def run(self) -> None:
         clear_stale(self._tools.mounts)
@@ -86,6 +92,7 @@ class SlotKeeper:
                 self._take(change)
             except Exception:  # noqa: BLE001 - one device costs its own turn, never the others
                 _LOG.exception("%s was not taken in", change)
+        self._look_again()
         self._alive()
         if self._to_close:
             try:
@@ -178,6 +185,16 @@ class SlotKeeper:
         if phase == "wrong_mode":
             _LOG.warning("slot %d: %s", number, text["en"])
         self._tools.board.show(number, phase, part=_IDLE, text=text)
+
+    def _look_again(self) -> None:
+        while self._rescans:
+            slot = self._rescans.popleft()
+            for place, puller in self._pullers.items():
+                if slot in (None, place[0]):
+                    puller.stay.ask_again()
+            for keeper in self._directories:
+                if slot in (None, keeper.slot.number):
+                    keeper.look_again()
 
     def _close_abandoned(self) -> None:
         there = {volume.attachment for puller in self._pullers.values() for volume in puller.stay.volumes()}

@@ -29,6 +29,7 @@ class Stay:
         self._changed = threading.Condition()
         self._last_came_at = time.monotonic()
         self._left = False
+        self._again = False
 
     @property
     def left(self) -> bool:
@@ -59,6 +60,22 @@ class Stay:
         """Return what is there now, in an order that a restart does not change."""
         with self._changed:
             return sorted(self._volumes.values(), key=_place)
+
+    def ask_again(self) -> None:
+        """Somebody wants what could not be read looked at once more."""
+        with self._changed:
+            self._again = True
+            self._changed.notify_all()
+
+    @property
+    def asked_again(self) -> bool:
+        return self._again
+
+    def take_again(self) -> bool:
+        """Return whether somebody `ask_again`ed since the last call."""
+        with self._changed:
+            asked, self._again = self._again, False
+            return asked
 
     def has(self, volume: Volume) -> bool:
         return volume.attachment in self._volumes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from daemon.board import SlotBoard
 from daemon.ingest.ledger import Ledger
 from daemon.ingest.memory import Memory
 from daemon.vault import Vault
+from daemon.waiting_room import WaitingRoom
 from dock.profiles import Profiles
 
 
@@ -30,3 +31,4 @@ class Tools:
     stored: Callable[[], None]
     reserve_bytes: int = 64 * 1024 * 1024
     gather_s: float = 1.0
+    room: WaitingRoom = field(default_factory=WaitingRoom)

@@ -24,6 +24,7 @@ PARTLY: Text = {
     "zh": "采集完成，可以取走；但有分区无法读取，请告知管理员",
     "en": "done, safe to take; but one volume cannot be read: tell the administrator",
 }
+MAKING_ROOM: Text = {"zh": "正在腾出空间，请勿拔出", "en": "making room, do not unplug"}
 NO_ROOM: Text = {
     "zh": "采集站存储已满，请勿拔出，请联系管理员",
     "en": "the dock is full: leave the camera in, call the administrator",

@@ -15,6 +15,7 @@ from daemon.stages.inspecting import Inspects, RequestMaker, facts_for, facts_of
 from daemon.store import Row, Store
 from daemon.store.database import from_text
 from daemon.tagging import Registries, TagFacts, tag
+from daemon.tagrules import TagRules
 from dock.profiles import Profiles
 from transcoder.report import Depth, Report
 from uplink.messages import Tag
@@ -28,13 +29,20 @@ class FirstStage:
     """Makes revision 1 of everything that is stored and has none."""
 
     def __init__(
-        self, store: Store, custody: Custody, maker: RequestMaker, inspector: Inspects, profiles: Profiles
+        self,
+        store: Store,
+        custody: Custody,
+        maker: RequestMaker,
+        inspector: Inspects,
+        profiles: Profiles,
+        rules: TagRules | None = None,
     ) -> None:
         self._store = store
         self._custody = custody
         self._maker = maker
         self._inspector = inspector
         self._profiles = profiles
+        self._rules = rules
         self._guard = Guard(store, custody.clock)
 
     def step(self) -> bool:
@@ -61,7 +69,7 @@ class FirstStage:
         return facts_of(self._inspector.inspect(request, deadline_s=_DEADLINE_S))[0]
 
     def _revise(self, row: Row, registries: Registries, report: ReportFacts | None) -> None:
-        made = tag(tag_facts(row, report), tag_of(row), registries)
+        made = tag(tag_facts(row, report), tag_of(row), registries, self._rules)
         with self._store.write() as tx:
             revise(tx, self._custody, row["recording"], made, registries.versions, report)
 

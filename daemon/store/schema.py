@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from uplink import envelope
+from uplink.messages.receipt import Receipt
+
 migrations = Migrations("bodydock.store")
 
 _FIRST = """
@@ -177,6 +180,78 @@ def first(db: Database) -> None:
         if statement.strip():
             for part in _statements(statement):
                 db.execute(part)
+
+
+_SECOND = (
+    # JSON of the wire's Holds in force
+    "ALTER TABLE recordings ADD COLUMN holds TEXT NOT NULL DEFAULT '[]'",
+    # where it was made, by its tag, and by which place its shift was judged
+    "ALTER TABLE recordings ADD COLUMN place TEXT",
+    "ALTER TABLE recordings ADD COLUMN judged_place TEXT",
+    "CREATE INDEX recordings_to_rejudge ON recordings (stored_at) WHERE place IS NOT judged_place",
+    # what wants a person is asked for often, and is rare
+    "CREATE INDEX recordings_held ON recordings (stored_at) WHERE holds <> '[]'",
+    "CREATE INDEX recordings_torn ON recordings (stored_at) WHERE json_array_length(tag, '$.conflicts') > 0",
+    "CREATE INDEX recordings_lacking ON recordings (stored_at)"
+    " WHERE json_array_length(tag, '$.findings') > 0",
+    # what a `resend` names a receipt by; voided: it counts for nothing any more
+    "ALTER TABLE receipts ADD COLUMN id TEXT",
+    "ALTER TABLE receipts ADD COLUMN voided INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX receipts_by_id ON receipts (id)",
+    """CREATE TABLE commands (
+        command TEXT PRIMARY KEY,     -- seen once: whoever asks again gets the answer it got
+        verb TEXT NOT NULL,
+        raw BLOB NOT NULL,            -- the signed command, as it came
+        answer BLOB NOT NULL,         -- the signed answer
+        taken_at TEXT NOT NULL
+    ) STRICT""",
+)
+
+
+@migrations()
+def second(db: Database) -> None:
+    """Holds, voided receipts, and the commands that were answered."""
+    for statement in _SECOND:
+        db.execute(statement)
+    for row in db.execute("SELECT receipt, raw FROM receipts").fetchall():
+        # A receipt is kept only when it was verified: reading it is enough.
+        found = Receipt.parse(envelope.peek(row[1], "receipt")).receipt
+        db.execute("UPDATE receipts SET id = ? WHERE receipt = ?", (found, row[0]))
+
+
+_VAULT = (
+    # set in the transaction of its `cleared` event; the bytes go after it (daemon/room.py)
+    "ALTER TABLE recordings ADD COLUMN cleared_at TEXT",
+    # when the bytes were last read back from the medium and were right; '': not yet
+    "ALTER TABLE recordings ADD COLUMN checked_at TEXT NOT NULL DEFAULT ''",
+    # what reading back found wrong; the bytes are not sent, and taken from the camera again
+    "ALTER TABLE recordings ADD COLUMN damaged TEXT",
+    # the platform's time of a reconciliation that does not list it: receipts up to then do not count
+    "ALTER TABLE recordings ADD COLUMN forgotten_at TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX recordings_by_check ON recordings (checked_at) WHERE cleared_at IS NULL",
+    "CREATE INDEX recordings_to_clear ON recordings (stored_at) WHERE state = 'delivered'"
+    " AND cleared_at IS NULL",
+    "CREATE INDEX recordings_damaged ON recordings (recording) WHERE damaged IS NOT NULL",
+    # reconciliation pages that ended a delivery, as they came
+    "CREATE TABLE omissions (page TEXT PRIMARY KEY, at TEXT NOT NULL, raw BLOB NOT NULL) STRICT",
+    """CREATE TABLE alarms (
+        alarm TEXT NOT NULL,          -- as in docs/alarms.md
+        subject TEXT NOT NULL,        -- slot, recording …; '': the dock itself
+        since TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        text TEXT NOT NULL,           -- JSON: zh, en
+        cleared_at TEXT,
+        PRIMARY KEY (alarm, subject, since)
+    ) STRICT""",
+    "CREATE INDEX alarms_standing ON alarms (alarm) WHERE cleared_at IS NULL",
+)
+
+
+@migrations()
+def vault(db: Database) -> None:
+    """Clearing, reading back, a platform that forgot; alarms."""
+    for statement in _VAULT:
+        db.execute(statement)
 
 
 _DOCK_SECOND = """

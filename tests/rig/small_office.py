@@ -7,6 +7,7 @@ here, by its pid.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -87,7 +88,7 @@ class SmallOffice:
     """Enter it to have broker and center running and the dock enrolled; start the dock yourself.
 
     `ports`: one USB port path for each slot.  `wrong_platform_key`: the dock is told a receipt key that is
-    not the platform's.
+    not the platform's.  `people`: persons with a destroy key, in `{person}.pem` of the folder.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class SmallOffice:
         bytes_per_second: int = 0,
         speech: bool = True,
         wrong_platform_key: bool = False,
+        people: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.center_folder = folder / "center"
@@ -106,6 +108,7 @@ class SmallOffice:
         self._bytes_per_second = bytes_per_second
         self._speech = speech
         self._wrong_platform_key = wrong_platform_key
+        self._people = people
         self._stack = ExitStack()
         self.dock = Program("dock", ("run", "--settings", str(self.settings)), folder / "dock.log")
         self.center = Program(
@@ -117,6 +120,8 @@ class SmallOffice:
         try:
             port = free_port()
             self._run("center", "init", "--id", PLATFORM, "--broker-port", str(port), *self._at_center)
+            for person in self._people:
+                self._run("center", "keys", "new", person, str(self.key_of(person)), *self._at_center)
             self._write_settings(port)
             self._enrol()
             acl = (self.center_folder / "acl").read_text() + "\nuser observer\ntopic read bodydock/#\n"
@@ -167,6 +172,10 @@ class SmallOffice:
         """Return what `bodydock center VERB --json` prints."""
         return json.loads(self._run("center", *verb, *self._at_center, "--json"))
 
+    def key_of(self, person: str) -> Path:
+        """Return where a person's destroy key is."""
+        return self.folder / f"{person}.pem"
+
     def publish(self, *files: Path) -> None:
         """`bodydock center registry publish`."""
         self._run("center", "registry", "publish", *(str(file) for file in files), *self._at_center)
@@ -188,7 +197,7 @@ class SmallOffice:
 
     def _write_settings(self, port: int) -> None:
         table = self.platform_table()
-        keys = dict(table["keys"])
+        keys, people = dict(table["keys"]), table.get("people", {})
         if self._wrong_platform_key:
             keys["receipt"] = [SigningKey.draw().public.hex()]
         lines = [
@@ -204,6 +213,10 @@ class SmallOffice:
             f'id = "{table["id"]}"',
             "[platform.keys]",
             *(f"{role} = {json.dumps(publics)}" for role, publics in keys.items()),
+            "[platform.people]",
+            *(f"{json.dumps(who, ensure_ascii=False)} = {json.dumps(k)}" for who, k in people.items()),
+            "[people]",
+            f'{getpass.getuser()} = "值班员"',
             "[uplink]",
             f"bytes_per_second = {self._bytes_per_second}",
             "[inspection]",

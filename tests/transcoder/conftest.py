@@ -1,25 +1,8 @@
-"""Fixtures of the transcoder's tests; `media_maker` is private to this directory."""
+"""Fixtures of the transcoder's tests."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "transcoder_media_maker", Path(__file__).with_name("media_maker.py")
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["transcoder_media_maker"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_load()
 
 
 @pytest.fixture(scope="session")

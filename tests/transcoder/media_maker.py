@@ -2,16 +2,24 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.bitstream
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 RATE_HZ = 16_000
+
+Sound = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Movie:
     b_frames: int = 0
     sound: bool = True
     audio_codec: str = "aac"
-    audio: np.ndarray | None = None  # float, 16 kHz mono, in place of a tone
+    audio: Sound | None = None  # float, 16 kHz mono, in place of a tone
     faststart: bool = False
     times_s: tuple[float, ...] | None = None
     creation: str | None = None
@@ -39,6 +47,7 @@ def make(path: Path, movie: Movie = Movie(), container: str | None = None) -> Pa
         if movie.creation:
             out.metadata["creation_time"] = movie.creation
         video = out.add_stream(movie.codec, rate=movie.fps)
+        assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"
         video.time_base = Fraction(1, 1000)
         video.codec_context.time_base = Fraction(1, 1000)
@@ -49,13 +58,20 @@ def make(path: Path, movie: Movie = Movie(), container: str | None = None) -> Pa
         elif movie.codec == "mjpeg":
             video.pix_fmt = "yuvj420p"
         audio = out.add_stream(movie.audio_codec, rate=RATE_HZ, layout="mono") if movie.sound else None
+        assert audio is None or isinstance(audio, AudioStream)
         count = int(movie.seconds * movie.fps)
         times = movie.times_s or tuple(i / movie.fps for i in range(count))
         _write(out, video, audio, times, movie)
     return path
 
 
-def _write(out, video, audio, times, movie) -> None:
+def _write(
+    out: OutputContainer,
+    video: VideoStream,
+    audio: AudioStream | None,
+    times: tuple[float, ...],
+    movie: Movie,
+) -> None:
     sound = movie.audio if movie.audio is not None else _tone(movie.seconds)
     done = 0
     ground = np.random.default_rng(1).integers(0, 60, (96, 160, 3), dtype=np.uint8)
@@ -73,7 +89,7 @@ def _write(out, video, audio, times, movie) -> None:
         out.mux(audio.encode(None))
 
 
-def _sound_until(out, audio, sound: np.ndarray, done: int, until: int) -> int:
+def _sound_until(out: OutputContainer, audio: AudioStream, sound: Sound, done: int, until: int) -> int:
     while done < min(until, len(sound)):
         piece = sound[done : done + 1024]
         samples = (np.clip(piece, -1, 1) * 32767).astype(np.int16)[None, :]
@@ -84,9 +100,10 @@ def _sound_until(out, audio, sound: np.ndarray, done: int, until: int) -> int:
     return done
 
 
-def _tone(seconds: float) -> np.ndarray:
+def _tone(seconds: float) -> NDArray[np.float64]:
     at = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
-    return 0.2 * np.sin(2 * np.pi * 440 * at)
+    tone: NDArray[np.float64] = 0.2 * np.sin(2 * np.pi * 440 * at)
+    return tone
 
 
 def remux(source: Path, target: Path, keep: Callable[[float], bool], container: str | None = None) -> Path:
@@ -95,13 +112,20 @@ def remux(source: Path, target: Path, keep: Callable[[float], bool], container: 
         streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
         annex_b = av.bitstream.BitStreamFilterContext("h264_mp4toannexb", old.streams.video[0])
         for packet in _converted(old, annex_b if target.suffix == ".avi" else None):
-            if packet.size and keep(float(packet.pts * packet.time_base)):
+            if packet.size and keep(_at_s(packet)):
                 packet.stream = streams[packet.stream_index]
                 new.mux(packet)
     return target
 
 
-def _converted(old, annex_b):
+def _at_s(packet: "Packet[Any]") -> float:
+    assert packet.pts is not None and packet.time_base is not None
+    return float(packet.pts * packet.time_base)
+
+
+def _converted(
+    old: InputContainer, annex_b: av.bitstream.BitStreamFilterContext | None
+) -> Iterator["Packet[Any]"]:
     for packet in old.demux():
         if annex_b is not None and packet.stream.type == "video" and packet.size:
             yield from annex_b.filter(packet)
@@ -110,11 +134,13 @@ def _converted(old, annex_b):
 
 
 def packets(path: Path, kind: str) -> list[tuple[float, int, int, bool]]:
-    """(pts in seconds, byte offset, size, key) of one kind's packets."""
+    """(pts in seconds, byte offset or -1, size, key) of one kind's packets."""
     with av.open(str(path)) as media:
         stream = next(s for s in media.streams if s.type == kind)
         return [
-            (float(p.pts * p.time_base), p.pos, p.size, p.is_keyframe) for p in media.demux(stream) if p.size
+            (_at_s(p), -1 if p.pos is None else p.pos, p.size, p.is_keyframe)
+            for p in media.demux(stream)
+            if p.size
         ]
 
 
@@ -127,14 +153,15 @@ def damage(path: Path, start: int, end: int, filling: bytes | None = None) -> No
         file.write(data)
 
 
-def decode_sound(path: Path) -> np.ndarray:
+def decode_sound(path: Path) -> NDArray[np.float32]:
     """A file's sound as float, 16 kHz mono."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
     pieces = []
     with av.open(str(path)) as media:
         for frame in [*media.decode(audio=0), None]:
             pieces += [part.to_ndarray()[0] for part in resampler.resample(frame)]
-    return np.concatenate(pieces).astype(np.float32) / 32768
+    sound: NDArray[np.float32] = np.concatenate(pieces).astype(np.float32) / np.float32(32768)
+    return sound
 
 
 def shared(*parts: str) -> Path | None:
@@ -145,7 +172,7 @@ def shared(*parts: str) -> Path | None:
     return place if place.exists() else None
 
 
-def facts() -> list[dict]:
+def facts() -> list[dict[str, Any]]:
     """The facts of the shared media; empty where they are absent."""
     listing = shared("data", "media", "facts.jsonl")
     return [json.loads(line) for line in listing.read_text().splitlines()] if listing else []

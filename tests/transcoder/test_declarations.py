@@ -46,11 +46,11 @@ def _homophones() -> dict[str, list[str]]:
 def _misheard(text: str, share: float, seed: int) -> str:
     """The text with a share of its characters written as others of the same sound, as a recogniser does."""
     chance, table = random.Random(seed), _homophones()
-    read = lazy_pinyin(text, errors=list)
-    return "".join(
-        chance.choice(table[s]) if s in table and chance.random() < share else c
-        for c, s in zip(text, read, strict=True)
-    )
+    heard, written = sound_of(text), list(text)
+    for at, syllable in zip(heard.offsets, heard.syllables, strict=True):
+        if syllable in table and chance.random() < share:
+            written[at] = chance.choice(table[syllable])
+    return "".join(written)
 
 
 @pytest.mark.parametrize("text", SENTENCES["notices"])

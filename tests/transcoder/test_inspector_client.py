@@ -9,13 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from transcoder_media_maker import Movie, make
 
+from tests.transcoder.media_maker import Movie, make
 from transcoder.child import inspector_command
 from transcoder.client import Inspector, time_limit_s
 from transcoder.engine import inspect
 from transcoder.errors import BadRules, InspectorFailed
-from transcoder.report import Depth, Verdict
+from transcoder.report import Depth, Report, Verdict
 from transcoder.request import InspectItem, InspectRequest
 
 # A stand-in inspector that misbehaves for files of certain names, and else does the real thing.
@@ -50,7 +50,7 @@ def _request(path: Path, *names: str, depth: Depth = Depth.STANDARD) -> InspectR
     return InspectRequest(items, depth=depth, one_shift=False)
 
 
-def _limits(report, index: int) -> list[str]:
+def _limits(report: Report, index: int) -> list[str]:
     return [str(f.evidence["limit"]) for f in report.recordings[index].findings if f.code == "file.limits"]
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from transcoder_media_maker import Movie, decode_sound, make, shared
+from numpy.typing import NDArray
 
+from tests.transcoder.media_maker import Movie, Sound, decode_sound, make, shared
 from transcoder.client import Inspector
 from transcoder.engine import Ears, inspect
 from transcoder.report import Notice, RunReport
@@ -28,23 +29,23 @@ def ears() -> Ears:
     return Ears()
 
 
-def _clip(name: str) -> np.ndarray:
+def _clip(name: str) -> NDArray[np.float32]:
     assert CLIPS is not None
     return decode_sound(CLIPS / f"{name}.flac")
 
 
-def _hiss(seconds: float, level: float = 0.002) -> np.ndarray:
+def _hiss(seconds: float, level: float = 0.002) -> NDArray[np.float32]:
     return (np.random.default_rng(3).standard_normal(int(seconds * RATE_HZ)) * level).astype(np.float32)
 
 
-def _run(path: Path, audio: np.ndarray, model: Path, ears: Ears, join: JoinRules | None = None) -> RunReport:
+def _run(path: Path, audio: Sound, model: Path, ears: Ears, join: JoinRules | None = None) -> RunReport:
     seconds = len(audio) / RATE_HZ
     make(path, Movie(seconds=seconds, fps=5, audio=audio))
     request = InspectRequest((InspectItem(path),), join=join or JoinRules(), speech_model=model)
     return inspect(request, ears=ears).runs[0]
 
 
-def _silence(seconds: float) -> np.ndarray:
+def _silence(seconds: float) -> NDArray[np.float32]:
     return np.zeros(int(seconds * RATE_HZ), np.float32)
 
 

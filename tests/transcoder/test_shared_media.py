@@ -6,10 +6,11 @@ of what is broken it is only asked not to claim more, and the few named below ar
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from transcoder_media_maker import facts, shared
 
+from tests.transcoder.media_maker import facts, shared
 from transcoder.engine import inspect
 from transcoder.report import Depth, Report, Verdict
 from transcoder.request import InspectItem, InspectRequest
@@ -44,13 +45,13 @@ def _report(name: str, depth: Depth) -> Report:
     return inspect(InspectRequest((InspectItem(path),), depth=depth))
 
 
-def _ids(fact: dict) -> str:
-    return fact["file"]
+def _ids(fact: dict[str, Any]) -> str:
+    return str(fact["file"])
 
 
 @pytest.mark.parametrize("depth", [Depth.FAST, Depth.STANDARD])
 @pytest.mark.parametrize("fact", FACTS, ids=_ids)
-def test_every_file_gives_a_report_that_fits_what_is_known(fact: dict, depth: Depth) -> None:
+def test_every_file_gives_a_report_that_fits_what_is_known(fact: dict[str, Any], depth: Depth) -> None:
     name = fact["file"]
     recording = _report(name, depth).recordings[0]
     codes = {f.code for f in recording.findings}
@@ -69,7 +70,7 @@ def test_every_file_gives_a_report_that_fits_what_is_known(fact: dict, depth: De
     _check_length(fact, recording.duration_s)
 
 
-def _check_length(fact: dict, duration_s: float | None) -> None:
+def _check_length(fact: dict[str, Any], duration_s: float | None) -> None:
     if fact["duration_s"] is None:
         assert duration_s is None, "a raw stream or a photograph has no length of its own"
         return

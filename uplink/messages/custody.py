@@ -216,16 +216,24 @@ class Tagged(Revised):
     by: Short  # what the tag rests on: name, registry, declaration, command, none
     officer: Short | None = None
     cases: Annotated[list[Short], Field(max_length=64)] = []
+    command: Hex128 | None = None
+    persons: Annotated[list[Short], Field(max_length=8)] = []  # who signed, where two were needed
+    carried_by: Short | None = None
 
 
 class Held(Revised):
     hold: Short
     reason: Text = ""
+    command: Hex128 | None = None
 
 
 class Released(Revised):
+    """`persons`: who signed the command; `carried_by`: who brought it to the dock, if somebody did."""
+
     hold: Short
     command: Hex128
+    persons: Annotated[list[Short], Field(max_length=8)] = []
+    carried_by: Short | None = None
 
 
 class ReceiptTaken(Wire):
@@ -245,9 +253,13 @@ class Cleared(Wire):
 
 
 class Commanded(Wire):
+    """`config`, `resend`, `rescan`: what was asked, and the settings' digest after it."""
+
     command: Hex128
     verb: Short
     outcome: Short
+    args: dict[str, Any] = {}
+    settings: Sha256 | None = None
 
 
 class RefusedByPlatform(Wire):
