@@ -75,7 +75,7 @@ def _receipted(tools: Tools, tx: Transaction, named: Sequence[str]) -> tuple[lis
             (receipt,),
         )
         if row is not None:
-            found[row["recording"]] = (tools.settings.vault / row["vault"]).is_file()
+            found[row["recording"]] = (tools.settings.vault_folder / row["vault"]).is_file()
     return [name for name, here in found.items() if here], [n for n, here in found.items() if not here]
 
 
