@@ -194,8 +194,19 @@ def write_file(path: Path, command: Envelope, *, new: bool) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def void(folder: Folder, aims: list[Aim]) -> None:
-    """Void the receipts of recordings here too, so that their bytes are asked for and receipted anew."""
+def void(folder: Folder, aims: list[Aim], answer: Answer) -> None:
+    """Void here too what the dock holds for void, so that the bytes are taken and receipted anew.
+
+    That is what it said it voided, or all, where it says that none of these receipts is in force there.
+    What it has cleared itself stays: the bytes here may be the only ones.
+    """
+    if answer.outcome == "done":
+        voided = set(answer.data.get("recordings", ()))
+    elif answer.data.get("code") == "unknown":
+        voided = {aim.recording for aim in aims}
+    else:
+        return
+    aims = [aim for aim in aims if aim.recording in voided]
     connection = database.open_for_writing(folder)
     try:
         with database.writing(connection):

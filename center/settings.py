@@ -132,6 +132,10 @@ class Folder:
     def store(self) -> Path:
         return self.root / "store"
 
+    def blob(self, sha256: str) -> Path:
+        """Return where the store keeps these bytes."""
+        return self.store / sha256[:2] / sha256[2:4] / sha256
+
     @property
     def incoming(self) -> Path:
         return self.root / "incoming"

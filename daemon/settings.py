@@ -56,11 +56,26 @@ class DockSettings(_Section):
 
 
 class SlotSettings(_Section):
-    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH."""
+    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH, or a directory.
+
+    A directory (a PTP, MTP or network mount) is complete when two looks `settle_s` seconds apart agree.
+    """
 
     number: Annotated[int, Field(ge=1, le=999)]
-    ports: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    ports: list[Annotated[str, Field(min_length=1)]] = []
+    directory: Path | None = None
+    settle_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
     label: str = ""
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> SlotSettings:
+        if bool(self.ports) == (self.directory is not None):
+            raise ValueError(
+                f"slot {self.number} needs `ports` (`bodydock slots learn`) or a `directory`, and not both"
+            )
+        if self.directory is not None and not self.directory.is_absolute():
+            raise ValueError(f"slot {self.number}: directory {str(self.directory)!r} must begin with /")
+        return self
 
 
 class BrokerSettings(_Section):
@@ -176,6 +191,27 @@ class InspectionSettings(_Section):
     speech_model: Path | None = None
 
 
+class VaultSettings(_Section):
+    """What the vault keeps, and for how long (daemon/retention.py, daemon/read_back.py).
+
+    `reserve_bytes`: no pull goes below it, and as much again is preallocated for the store.
+    `high_water`: the share of the disk above which clearable local copies go.
+    """
+
+    reserve_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    high_water: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
+    keep_after_receipt_days: Annotated[float, Field(ge=0.0)] = 7.0
+    read_back_days: Annotated[float, Field(gt=0.0)] = 7.0
+    read_back_bytes_per_second: Annotated[int, Field(ge=1024 * 1024)] = 32 * 1024 * 1024
+
+
+class AlarmSettings(_Section):
+    """When waiting becomes an alarm."""
+
+    undelivered_hours: Annotated[float, Field(gt=0.0)] = 24.0
+    no_broker_minutes: Annotated[float, Field(gt=0.0)] = 15.0
+
+
 class ControlSettings(_Section):
     socket: Path = DEFAULT_SOCKET
 
@@ -191,6 +227,8 @@ class Settings(_Section):
     people: dict[str, Person] = {}  # Unix user: person, for acts at the dock
     tagging: TaggingSettings = TaggingSettings()
     inspection: InspectionSettings = InspectionSettings()
+    vault: VaultSettings = VaultSettings()
+    alarms: AlarmSettings = AlarmSettings()
     control: ControlSettings = ControlSettings()
     profiles: list[Path] = []
     sha256: str = ""
@@ -203,6 +241,9 @@ class Settings(_Section):
         ports = [port for slot in self.slots for port in slot.ports]
         if len(set(ports)) != len(ports):
             raise ValueError(f"slots: port {_twice(ports)} is given twice; a port leads to one slot")
+        folders = [slot.directory for slot in self.slots if slot.directory is not None]
+        if len(set(folders)) != len(folders):
+            raise ValueError(f"slots: directory {_twice(folders)} is given twice; it is one slot's")
         if (self.platform is None) != (self.broker is None):
             there, missing = ("platform", "broker") if self.platform else ("broker", "platform")
             raise ValueError(
@@ -219,8 +260,12 @@ class Settings(_Section):
         return self.dock.state / "store.db"
 
     @property
-    def vault(self) -> Path:
+    def vault_folder(self) -> Path:
         return self.dock.state / "vault"
+
+    @property
+    def reserve_file(self) -> Path:
+        return self.dock.state / "reserve"
 
     @property
     def key_file(self) -> Path:
@@ -241,7 +286,16 @@ class Settings(_Section):
         return BrokerAddress(self.broker.host, self.broker.port, None if tls else user, tls)
 
     def dock_slots(self) -> list[Slot]:
-        return [Slot(number=s.number, ports=tuple(s.ports), label=s.label) for s in self.slots]
+        return [
+            Slot(
+                number=s.number,
+                ports=tuple(s.ports),
+                label=s.label,
+                directory=s.directory,
+                settle_s=s.settle_s,
+            )
+            for s in self.slots
+        ]
 
 
 def load_settings(path: Path) -> Settings:
@@ -292,5 +346,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "platform": PlatformSettings,
     "uplink": UplinkSettings,
     "inspection": InspectionSettings,
+    "vault": VaultSettings,
+    "alarms": AlarmSettings,
     "control": ControlSettings,
 }

@@ -306,6 +306,30 @@ def show(recording: str, verify: bool, root: Path, as_json: bool) -> None:
 
 
 @center_group.command()
+@click.argument("dock", required=False)
+@click.option("--deep", is_flag=True, help="Read every stored file from the medium and hash it anew.")
+@folder_option
+@json_option
+def reconcile(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
+    """Look for what is stored of DOCK (else of all docks), and tell them, signed.
+
+    The running center does this daily by itself.  Exit status 1: something is lost, and will come again.
+    """
+    from dataclasses import asdict
+
+    from center import reconciler
+
+    with told():
+        found = reconciler.ask(folder_of(root), dock, deep)
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        center_tables.print_surveys(found)
+    if any(one.lost for one in found):
+        raise click.exceptions.Exit(1)
+
+
+@center_group.command()
 @folder_option
 @json_option
 def counters(root: Path, as_json: bool) -> None:

@@ -102,7 +102,7 @@ def _request(
         raise click.ClickException("--sha256 is for one file")
     names = [name for _, name, _ in found]
     try:
-        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise(None, names)
+        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise([], names)
     except LookupError:
         known = ", ".join(sorted(profile.name for profile in profiles.profiles))
         raise click.ClickException(f"no profile is called {profile_name!r}; there are: {known}") from None
