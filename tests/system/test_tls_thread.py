@@ -147,13 +147,14 @@ def _pages(topic: Topic) -> tuple[bytes, ...]:
 @pytest.mark.parametrize("topic", CONTRACT.topics, ids=lambda topic: topic.name)
 def test_nonsense_on_every_topic_is_a_counted_refusal(made: Office, topic: Topic) -> None:
     """Each message is counted by whoever reads the topic, and nothing else comes of it."""
+    (known,) = made.office.recordings()
     name = topic.example(
         site=SITE,
         dock=DOCK,
         slot="1",
-        recording="a" * 26,
+        recording=known["recording"],
         digest="0" * 64,
-        file_id="0" * 32,
+        file_id=made.observer.file_ids()[0],
         offset="0",
         verb="tag",
         kind="officers",

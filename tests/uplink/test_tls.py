@@ -16,7 +16,7 @@ import pytest
 from tests.rig.tls_broker import Certificates, ShippedBroker, broker, dated, self_signed
 from tests.rig.until import until
 from uplink import tls
-from uplink.backoff import Backoff
+from uplink.backoff import CAP_S, Backoff
 from uplink.broker import BrokerAddress
 from uplink.connection import Connection
 from uplink.errors import BadKey, NotLoopback, TlsUnusable
@@ -57,6 +57,8 @@ def refused(port: int, files: TlsFiles | None, host: str = "127.0.0.1") -> tuple
     """Return alarm and trouble of an attempt: without a connection, and not tried again at once."""
     with connection(port, files, host) as made:
         until(lambda: made.alarm is not None, f"an alarm: {made.trouble}")
+        if made.alarm in (tls.UNTRUSTED, tls.REFUSED, tls.FILES):
+            until(lambda: made._backoff._next_s == CAP_S, "the next attempt is not soon")
         assert made._attempts == 1, "the first attempt tells"
         assert not made.connected
         return str(made.alarm), str(made.trouble)
