@@ -1,4 +1,8 @@
-"""Private key files: never over one that is there, durable, for their owner only (mode 0600)."""
+"""Private key files: never over one that is there, durable, for their owner only (mode 0600).
+
+Root makes them for whoever owns the folder: `bodydock identity` typed by an administrator makes the key that
+the service, another user, has to read.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,9 @@ def keep(path: Path, pem: bytes) -> bool:
     try:
         with os.fdopen(fd, "wb") as f:
             f.write(pem)
+            if os.geteuid() == 0:
+                owner = path.parent.stat()
+                os.fchown(f.fileno(), owner.st_uid, owner.st_gid)
             f.flush()
             os.fsync(f.fileno())
         os.link(temporary, path)  # never over a key that is there

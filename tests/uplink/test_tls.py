@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -322,3 +323,12 @@ def test_a_request_proves_its_key(tmp_path: Path) -> None:
     (tmp_path / "tls.pem").chmod(0o640)
     with pytest.raises(BadKey, match="chmod 600"):
         load_or_make(tmp_path / "tls.pem")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_key_that_root_makes_belongs_to_whom_the_folder_does(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12346)
+    load_or_make(tmp_path / "tls.pem")
+    found = (tmp_path / "tls.pem").stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (12345, 12346, 0o600)
+    assert [path.name for path in tmp_path.iterdir()] == ["tls.pem"]
