@@ -16,10 +16,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from daemon.errors import BadSettings
 from dock.slots import Slot
+from uplink.broker import BrokerAddress, is_loopback
 from uplink.errors import BadKey
 from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages.base import LOCAL, Name, PublicKey
 from uplink.messages.command import Hours
+from uplink.tls import TlsFiles
 
 Person = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -77,10 +79,33 @@ class SlotSettings(_Section):
 
 
 class BrokerSettings(_Section):
-    """The MQTT broker.  Plain MQTT is for literal loopback addresses only."""
+    """The MQTT broker.  Plain MQTT is for literal loopback addresses only, all else is TLS.
+
+    PEM files: `ca` the broker's CA, `certificate` this dock's (`center docks add --issue` made it), `key` its
+    private key; left out, the one that `bodydock identity` made in the state folder.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> BrokerSettings:
+        if (self.ca is None) != (self.certificate is None):
+            missing = "ca" if self.ca is None else "certificate"
+            raise ValueError(
+                f"{missing} is missing: TLS needs both, the broker's CA and this dock's certificate"
+            )
+        if self.ca is None and self.key is not None:
+            raise ValueError("key without ca and certificate: TLS needs all three")
+        if self.ca is None and not is_loopback(self.host):
+            raise ValueError(
+                f"host = {self.host!r}: plain MQTT is only for a literal loopback address (127.0.0.1, ::1); "
+                "elsewhere give ca and certificate (docs/brokers.md)"
+            )
+        return self
 
 
 class PlatformSettings(_Section):
@@ -245,6 +270,20 @@ class Settings(_Section):
     @property
     def key_file(self) -> Path:
         return self.dock.state / "keys" / "dock.pem"
+
+    @property
+    def tls_key_file(self) -> Path:
+        given = self.broker.key if self.broker else None
+        return given or self.dock.state / "keys" / "tls.pem"
+
+    def broker_address(self) -> BrokerAddress:
+        """Return where the broker is, and how it is reached.  Only where there is a platform."""
+        assert self.broker is not None
+        tls = None
+        if self.broker.ca is not None and self.broker.certificate is not None:
+            tls = TlsFiles(self.broker.ca, self.broker.certificate, self.tls_key_file)
+        user = f"{self.dock.site}/{self.dock.id}"
+        return BrokerAddress(self.broker.host, self.broker.port, None if tls else user, tls)
 
     def dock_slots(self) -> list[Slot]:
         return [
