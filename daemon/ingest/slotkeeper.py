@@ -134,7 +134,6 @@ class SlotKeeper:
             while not self._stop.is_set():
                 self._turn(watch.changes(timeout_s))
                 timeout_s = _POLL_S
-                self._look_again()
         self._join()
 
     def _turn(self, changes: Sequence[DeviceChange]) -> None:
@@ -148,6 +147,7 @@ class SlotKeeper:
                 self._take(change)
             except Exception:  # noqa: BLE001 - one device costs its own turn, never the others
                 _LOG.exception("%s was not taken in", change)
+        self._look_again()
         self._alive()
         if self._to_close:
             try:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from daemon.acts.act import ActRefused
+from daemon.acts.act import Act, ActRefused
+from daemon.acts.dispatch import arguments, do
 from daemon.acts.handlers import handlers
 from daemon.acts.people import actor_of
 from daemon.control import Asker, ControlServer, ask
@@ -19,6 +20,7 @@ from daemon.errors import NoSuchThing
 from daemon.revisions import holds_of, revise
 from daemon.status import show_json
 from tests.rig.acts_bench import Desk, make_desk
+from uplink.messages import MACHINE
 from uplink.messages.registry import CaseRegistry, CaseRow
 
 ROOT, NOBODY = Asker(1, 0), Asker(1, 65534)
@@ -161,3 +163,27 @@ def test_holds_outlast_a_new_enrolment(desk: Desk) -> None:
         revise(tx, moved, desk.recording, desk.tag(), "", None)
     manifest = desk.manifest()
     assert (manifest.platform, manifest.revision, [h.hold for h in manifest.holds]) == ("other", 1, [hold])
+
+
+@pytest.mark.parametrize(
+    ("persons", "command"), [((), "c" * 32), (("王伟",), "c" * 32), (("王伟", "李娜"), None)]
+)
+def test_a_release_asks_for_two_persons_whoever_calls_it(
+    desk: Desk, persons: tuple[str, ...], command: str | None
+) -> None:
+    hold = call(desk, "hold", reason="一")["hold"]
+    args = arguments("release", {"recording": desk.recording, "hold": hold})
+    act = Act("release", args, MACHINE, command=command, base=desk.row()["manifest"], persons=persons)
+    with pytest.raises(ActRefused) as refused:
+        do(desk.tools, act)
+    assert refused.value.code == "weakening"
+    assert len(holds_of(desk.row())) == 1
+
+
+def test_what_would_not_fit_into_a_manifest_is_refused_to_people(desk: Desk) -> None:
+    with pytest.raises(ActRefused) as refused:
+        for _ in range(64):
+            call(desk, "hold", reason="字" * 2000)
+    assert refused.value.code == "limits"
+    call(desk, "tag", stage="review")
+    assert len(desk.manifest().to_bytes()) < 64 * 1024

@@ -13,8 +13,10 @@ from daemon.acts.act import ActRefused
 from daemon.acts.commands import Commands
 from daemon.limits import Limits, kept_amendments, limits_of
 from daemon.store import Store
+from tests.daemon.making import Platform, desk_of, take_in
 from tests.rig.acts_bench import Desk, make_desk
 from uplink import envelope
+from uplink.desk import Taken
 from uplink.ids import draw_id
 from uplink.keys import KeyRing, Role, SigningKey
 from uplink.messages import Answer, Command
@@ -257,3 +259,60 @@ def _raising(real: Any, outcome: str) -> Any:
         return made
 
     return signed
+
+
+def test_a_resend_voids_what_was_receipted_and_the_next_attempt_starts(desk: Desk) -> None:
+    platform = Platform(desk.dock)
+    at_desk = desk_of(desk.dock, platform)
+    first = draw_id()
+    raw = platform.receipt(desk.recording, 1, receipt=first)
+    assert at_desk.take_receipt(desk.recording, raw) is Taken.TAKEN
+    assert desk.row()["state"] == "delivered"
+    assert answered(desk, "resend", order(desk, "resend", OPERATE, receipts=[draw_id()])).data == {
+        "code": "unknown"
+    }
+    done = answered(desk, "resend", order(desk, "resend", OPERATE, receipts=[first, draw_id()]))
+    assert done.data["recordings"] == [desk.recording]
+    row = desk.row()
+    assert (row["state"], row["attempt"], row["delivered_revision"], row["durable_bytes"]) == (
+        "stored",
+        2,
+        0,
+        0,
+    )
+    assert [m.revision for m in at_desk.waiting_manifests(9)] == [1]
+    file = at_desk.next_file(frozenset())
+    assert file is not None
+    assert file.attempt == 2
+    assert desk.last()[2]["verb"] == "resend"
+
+    # The voided one counts no more, whoever brings it; a new one does.
+    assert at_desk.take_receipt(desk.recording, raw) is Taken.IGNORED
+    assert desk.row()["state"] != "delivered"
+    again = answered(desk, "resend", order(desk, "resend", OPERATE, receipts=[first]))
+    assert again.data["code"] == "unknown"
+    assert at_desk.take_receipt(desk.recording, platform.receipt(desk.recording, 1)) is Taken.TAKEN
+    assert desk.row()["state"] == "delivered"
+
+
+def test_marked_first_is_obeyed_and_what_is_on_hold_goes_before_all(desk: Desk) -> None:
+    plain, marked = take_in(desk.dock, "b_0001.mp4", "c_0002.mp4", attachment="b")
+    with desk.dock.store.write() as tx:
+        tx.execute(
+            "UPDATE recordings SET revision = 1, stored_at = '2026-01-0' || (recording = ?)", (marked,)
+        )
+        tx.execute("UPDATE recordings SET marked = 1 WHERE recording = ?", (marked,))
+    at_desk = desk_of(desk.dock, Platform(desk.dock))
+
+    def order_of_sending() -> list[str]:
+        busy: list[str] = []
+        while (file := at_desk.next_file(frozenset(busy))) is not None:
+            busy.append(file.recording)
+        return busy
+
+    assert order_of_sending()[0] == marked
+    at_desk.marked_first = False
+    assert order_of_sending()[-1] == marked
+    with desk.dock.store.write() as tx:
+        tx.execute("UPDATE recordings SET holds = '[{}]' WHERE recording = ?", (plain,))
+    assert order_of_sending()[0] == plain

@@ -215,6 +215,22 @@ def test_a_card_that_cannot_be_mounted_is_shown_and_not_tried_again_b09(keeping:
     assert "technician" in (keeping.board.views()[0].error or "")
 
 
+def test_a_rescan_tries_again_what_had_ended_and_pulls_nothing_twice(keeping: Keeping) -> None:
+    bad, good = keeping.card("BAD", a=b"x"), keeping.card("GOOD", port=2, a=b"y")
+    keeping.mounts[bad.device.node] = [MountFailed("/dev/BAD", "exfat", "broken", "wait")]
+    keeping.plug(bad, good)
+    until(lambda: (keeping.phase(1), keeping.phase(2)) == ("error", "done"))
+    until(lambda: not any(puller.is_alive() for puller in keeping.keeper._pullers.values()))
+    keeping.keeper.rescan(2)
+    keeping.keeper._turn([])
+    until(lambda: keeping.phase(2) == "done")
+    assert keeping.phase(1) == "error", "another slot"
+    keeping.keeper.rescan(None)
+    keeping.keeper._turn([])
+    until(lambda: (keeping.phase(1), keeping.phase(2)) == ("done", "done"))
+    assert [event.data["already"] for event in events(keeping.dock, "stored")] == [False, False]
+
+
 @pytest.mark.parametrize("error", [CameraGone("the cable"), RuntimeError("a bug")])
 def test_what_fails_is_shown_tried_again_and_forgotten_when_it_works_b12(
     keeping: Keeping, error: Exception

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from sqlite_utils import Database, Migrations
 from daemon.errors import StoreBusy
 from daemon.store import Store, schema
 from daemon.store.database import from_text, to_text
+from uplink import envelope
+from uplink.keys import SigningKey
 
 
 @pytest.fixture
@@ -179,3 +182,37 @@ def test_times_sort_as_text_and_come_back() -> None:
     assert sorted(texts) == texts
     assert [from_text(text) for text in texts] == times
     assert (to_text(None), from_text(None)) == (None, None)
+
+
+def test_receipts_of_a_store_of_before_get_the_id_that_a_resend_names(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Migrations("bodydock.store")
+    before(name="first")(schema.first)
+    monkeypatch.setattr("daemon.store.database.migrations", before)
+    store = Store(path)
+    receipt = {
+        "platform": "pf", "store": "s", "dock": "d", "dock_key": "a" * 64, "recording": "a" * 26,
+        "sha256": "a" * 64, "size": 1, "revision": 1, "manifest": "a" * 64, "receipt": "c" * 32,
+        "received_at": "2026-01-01T00:00:00Z",
+        "stored": {"verified_by_reading": True, "copies": 1, "at": "2026-01-01T00:00:00Z"},
+    }  # fmt: skip
+    raw = envelope.seal("receipt", json.dumps(receipt).encode(), SigningKey.draw()).raw
+    with store.write() as tx:
+        tx.execute(
+            "INSERT INTO dockings (docking, slot, serial, serial_by, profile, attachment, attached_at, state)"
+            " VALUES ('k', 1, '', '', '', '', '', 'closed')"
+        )
+        tx.execute(
+            "INSERT INTO recordings (recording, docking, idx, serial, serial_by, path, kind, size, sha256,"
+            " zero_bytes, vault, stored_at, state)"
+            " VALUES ('r', 'k', 0, '', '', x'', '', 1, '', 0, '', '', 'delivered')"
+        )
+        tx.execute("INSERT INTO receipts VALUES ('x', 'pf', 'r', 1, 'm', ?, '', '', '', 0)", (raw,))
+    store.close()
+    monkeypatch.undo()
+    store = Store(path)
+    row = store.row("SELECT id, voided FROM receipts")
+    assert row is not None
+    assert tuple(row) == ("c" * 32, 0)
+    store.close()

@@ -116,6 +116,7 @@ def test_a_place_for_both_sides_makes_the_gap_what_it_is(dock: Dock) -> None:
     tag(dock, first, place="光明路12号")
     assert stage.step() is True
     assert verdicts(dock)[1] == "needs_review", "one side is not enough"
+    assert [m.revision for m, _ in manifests(dock, second)] == [1, 2], "nothing changed: no revision"
     tag(dock, second, place="光明路１２号")
     before = len(events(dock, "inspected"))
     assert stage.step() is True
