@@ -86,6 +86,12 @@ class KeyRecord:
         return True
 
 
+def _is_credential(path: Path) -> bool:
+    # systemd guards it by an access list, whose mask shows as the group's rights (systemd.exec, Credentials).
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.parent == Path(folder)
+
+
 class KeyRing:
     """The keys that count, by id and role.  Immutable."""
 
@@ -129,7 +135,7 @@ class SigningKey:
                 pem = f.read(64 * 1024)
         except OSError as e:
             raise BadKey(f"key file {path} cannot be read: {e.strerror}") from None
-        if mode & 0o077:
+        if mode & (0o007 if _is_credential(path) else 0o077):
             raise BadKey(f"key file {path} is open to others (mode {mode:04o}): chmod 600 {path}")
         try:
             private = serialization.load_pem_private_key(pem, password=None)

@@ -23,6 +23,7 @@ from daemon.camera_time import to_utc
 from daemon.ingest.ledger import FileTimes, Ledger, Volume
 from daemon.ingest.shelving import adopt_partial, keep
 from daemon.ingest.stay import attachment_of, docking_of
+from daemon.logfields import about
 from daemon.vault import Vault
 from dock.devices import BlockDevice
 from dock.docking import Docking, camera_of, new_docking_id
@@ -100,7 +101,10 @@ class DockingJob:
         with mounted(self._device, self._tools.mounts) as card:
             docking = self.take_in(MountedSource(card, self.recognise, said_gone=self._gone))
         closed = self._tools.ledger.close(docking.id, removed=False)
-        _LOG.info("slot %d: docking %s closed, %d files", self._slot.number, docking.id, closed.listed.count)
+        with about(docking=docking.id):
+            _LOG.info(
+                "slot %d: docking %s closed, %d files", self._slot.number, docking.id, closed.listed.count
+            )
         self._show("done", safe_to_take=True, file="", text=_SAFE)
         self._tools.stored()
 
@@ -112,7 +116,8 @@ class DockingJob:
         listing = source.walk()
         times = {file.index: self._times(file, listing.profile) for file in listing.files}
         docking = self._begin(listing, times)
-        self._pull_all(source, docking, listing, times)
+        with about(docking=docking.id):
+            self._pull_all(source, docking, listing, times)
         return docking
 
     def _was_done(self) -> bool:
@@ -123,7 +128,8 @@ class DockingJob:
         row = ledger.ended_docking(self._slot.number, self._attachment)
         if row is None:
             return False
-        _LOG.info("slot %d: docking %s was closed before", self._slot.number, row["docking"])
+        with about(docking=row["docking"]):
+            _LOG.info("slot %d: docking %s was closed before", self._slot.number, row["docking"])
         pulled = ledger.to_pull(row["docking"])
         self._show(
             "done",

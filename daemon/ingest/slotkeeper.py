@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from daemon.ingest.docking import DockingJob, Tools
 from daemon.ingest.stay import attachment_of
+from daemon.logfields import about
 from daemon.store import Store
 from dock.detect import DeviceChange, DeviceWatch, Gone, NoFilesystem
 from dock.devices import BlockDevice
@@ -55,10 +56,11 @@ class Puller(threading.Thread):
 
     def run(self) -> None:
         try:
-            while not self._stop_asked() and not self._left.is_set():
-                if self._attempt():
-                    return
-                self._wait(_RETRY_S)
+            with about(slot=self.slot.number):
+                while not self._stop_asked() and not self._left.is_set():
+                    if self._attempt():
+                        return
+                    self._wait(_RETRY_S)
         finally:
             self._release()
 
@@ -165,7 +167,8 @@ class SlotKeeper:
             _LOG.info("%s (%s) is in no slot", change.device.node, change.device.id_path)
             return
         if isinstance(change, NoFilesystem):
-            _LOG.warning("slot %d: %s has no file system", slot.number, change.device.node)
+            with about(slot=slot.number):
+                _LOG.warning("slot %d: %s has no file system", slot.number, change.device.node)
             self._unreadable[change.device.node] = slot
             self._tools.board.show(
                 slot.number, "no_file_system", part=change.device.node, text=_NO_FILE_SYSTEM
@@ -206,7 +209,8 @@ class SlotKeeper:
         for row in self._tools.ledger.open_dockings():
             if row["attachment"] not in there:
                 self._tools.ledger.close(row["docking"], removed=True)
-                _LOG.warning("slot %d: camera removed early, docking %s", row["slot"], row["docking"])
+                with about(slot=row["slot"], docking=row["docking"]):
+                    _LOG.warning("slot %d: camera removed early, docking %s", row["slot"], row["docking"])
                 self._tools.stored()
 
     def _join(self) -> None:

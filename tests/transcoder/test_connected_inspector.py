@@ -59,7 +59,9 @@ class Listener:
                 return
             with peer:
                 self.started.append(
-                    subprocess.Popen(self._command, stdin=peer, stdout=peer, env=environment, cwd="/")
+                    subprocess.Popen(
+                        self._command, stdin=peer.fileno(), stdout=peer.fileno(), env=environment, cwd="/"
+                    )
                 )
 
     def close(self) -> None:
