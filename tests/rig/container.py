@@ -222,7 +222,7 @@ def _build_wheel(into: Path) -> None:
 
 @contextlib.contextmanager
 def _layer_over(root: Path, folder: Path) -> Iterator[Path]:
-    """A writable layer over `root`, in memory: the kernel takes no overlay (a CI container's) as upper layer."""
+    """A writable layer over `root`, in memory: the kernel takes no overlay (a CI job) as upper layer."""
     memory, top = folder / "memory", folder / "top"
     memory.mkdir()
     top.mkdir()
