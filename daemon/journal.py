@@ -24,11 +24,12 @@ _SENT = frozenset(
 def set_up_logging(level: str) -> None:
     """Send the log of this process to where it belongs."""
     handler: logging.Handler
-    if stderr_is_journal():
+    in_journal = stderr_is_journal()
+    if in_journal:
         handler = journal.JournalHandler(sender_function=_send, SYSLOG_IDENTIFIER="bodydock")
     else:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter(_LINE))
+    handler.setFormatter(logging.Formatter("%(message)s" if in_journal else _LINE))
     handler.addFilter(add_fields)
     logging.basicConfig(level=level.upper(), handlers=[handler])
 

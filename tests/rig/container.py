@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.rig.until import until
+from transcoder.models import find_speech_model
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("BODYDOCK_TEST_CACHE", "/var/cache/bodydock-tests"))
@@ -132,6 +133,11 @@ class Container:
             raise ContainerError(f"{' '.join(command)}: exit {ran.returncode}: {ran.stdout}{ran.stderr}")
         return ran.stdout
 
+    def run_as(self, user: str, *command: str, check: bool = True) -> str:
+        """As `run`, as a user of the container (with a group of that name, as useradd makes it)."""
+        drop = ("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--reset-env")
+        return self.run(*drop, *command, check=check)
+
     def unit(self, name: str) -> dict[str, str]:
         """Return the properties of a unit."""
         lines = self.run("systemctl", "show", name).splitlines()
@@ -154,13 +160,11 @@ class Container:
         binds = [f"--bind-ro={sysconfig.get_path('purelib')}:/opt/site-packages", "--bind-ro=/run/udev"]
         if sys.base_prefix != "/usr":  # else the container has the same Python itself
             binds.append(f"--bind-ro={sys.base_prefix}:/opt/python")
-        command = [
-            "systemd-nspawn",
-            "--quiet",
-            f"--directory={top}",
-            f"--machine=bodydock-{secrets.token_hex(4)}",
-        ]
-        command += ["--register=no", "--keep-unit", "--console=pipe", "--capability=CAP_SYS_ADMIN", *binds]
+        if (model := find_speech_model()) is not None:
+            binds.append(f"--bind-ro={model}:{_HOME}/share/bodydock/models/whisper-base")
+        name = f"bodydock-{secrets.token_hex(4)}"
+        command = ["systemd-nspawn", "--quiet", f"--directory={top}", f"--machine={name}", "--register=no"]
+        command += ["--keep-unit", "--console=pipe", "--capability=CAP_SYS_ADMIN", *binds]
         with self._log.open("wb") as log:
             process = subprocess.Popen(
                 [*command, "--boot", "systemd.unit=multi-user.target"],

@@ -41,12 +41,12 @@ class InstalledDock:
         self.container.write(f"/etc/systemd/system/{unit}.d/test.conf", "\n".join(lines) + "\n")
         self.container.run("systemctl", "daemon-reload")
 
-    def start(self) -> None:
-        """Start it; returns when it has said that it is ready."""
+    def start(self, unit: str = UNIT) -> None:
+        """Start a service; returns when it has said that it is ready.  Raises ContainerError."""
         try:
-            self.container.run("systemctl", "start", UNIT)
+            self.container.run("systemctl", "start", unit)
         except ContainerError as error:
-            said = self.container.journal("--lines=60")
+            said = self.container.journal("--lines=20")
             raise ContainerError(f"{error}\n{said}") from None
 
     def stop(self) -> None:

@@ -23,6 +23,7 @@ from tests.rig.installed_dock import UNIT, InstalledDock
 from tests.rig.small_office import DOCK, SITE, SmallOffice
 from tests.rig.until import until
 from tests.rig.wire import WireObserver
+from transcoder.models import find_speech_model
 
 _MISSING = list(dict.fromkeys([*rig.missing_parts(faulty=True), *machine.missing_parts()]))
 pytestmark = [
@@ -38,6 +39,7 @@ GOOD, CRASHES, FINE = (
 )
 LARGE = "8888888_J0H42A_20261124100000_0004.mp4"
 LARGE_BYTES = 24_000_000
+NOTICE = Path(__file__).resolve().parents[1] / "data/speech/notice-02.flac"
 STOP_LIMIT_S = 45.0  # TimeoutStopSec
 
 # The installed inspector, but for one file that kills it.
@@ -83,7 +85,9 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     large.mkdir(parents=True)
     for place, name in enumerate((GOOD, CRASHES, FINE)):
         started_at = datetime(2026, 11, 24, 1, 30 + 10 * place, tzinfo=UTC)
-        make_recording(small / name, seconds=3, size=(320, 180), started_at=started_at)
+        make_recording(
+            small / name, seconds=20, size=(320, 180), notice=NOTICE, started_at=started_at, seed=place
+        )
     # Of a camera that writes as root, for itself: the dock is not root, and reads it all the same.
     (small / FINE).chmod(0o600)
     (large / LARGE).write_bytes(random.Random(1).randbytes(LARGE_BYTES))
@@ -95,7 +99,7 @@ def dock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstalledDock]:
     """The services installed, and started once."""
     folder = tmp_path_factory.mktemp("office")
     with rig.udevd(), machine.Container() as container:
-        office = SmallOffice(folder, [rig.port_path("1.1")], bytes_per_second=4 * 1024 * 1024, speech=False)
+        office = SmallOffice(folder, [rig.port_path("1.1")], bytes_per_second=4 * 1024 * 1024)
         with office:
             made = InstalledDock(container, office)
             made.set_up()
@@ -141,11 +145,9 @@ def test_systemd_has_nothing_to_say_about_what_is_installed(dock: InstalledDock)
 def test_operators_may_ask_and_nobody_else(dock: InstalledDock) -> None:
     dock.container.run("useradd", "--groups=bodydock-operators", "anna")
     dock.container.run("useradd", "otto")
-    asked = ("setpriv", "--init-groups", "--reset-env", "bodydock", "status", "--json")
-    status = dock.container.run(*asked[:1], "--reuid=anna", "--regid=anna", *asked[1:])
+    status = dock.container.run_as("anna", "bodydock", "status", "--json")
     assert json.loads(status)["running"] is True
-    refused = dock.container.run(*asked[:1], "--reuid=otto", "--regid=otto", *asked[1:], check=False)
-    assert refused == ""
+    assert dock.container.run_as("otto", "bodydock", "status", "--json", check=False) == ""
 
 
 def test_the_key_that_systemd_handed_over_is_the_docks(dock: InstalledDock) -> None:
@@ -187,6 +189,16 @@ def test_a_crashed_inspector_costs_one_file(dock: InstalledDock, docked: dict[st
     assert dock.container.run("systemctl", "--failed", "--no-legend") == ""
 
 
+@pytest.mark.speech
+@pytest.mark.skipif(find_speech_model() is None, reason="needs the speech model (bodydock models install)")
+def test_the_notice_is_heard_in_the_sandbox(docked: dict[str, Any]) -> None:
+    """What a sandbox may not take away: CTranslate2 compiles code, onnxruntime looks at the processor."""
+    report = docked["shown"][GOOD]["report"]
+    index = [r["id"] for r in report["recordings"]].index(docked["shown"][GOOD]["recording"])
+    (run,) = [run for run in report["runs"] if index in run["recordings"]]
+    assert run["notice"]["status"] == "confirmed"
+
+
 def test_the_inspector_sees_the_vault_and_may_do_nothing(dock: InstalledDock, docked: dict[str, Any]) -> None:
     """What the sandbox shows to whoever takes the inspector over: asked from inside, by the unit itself."""
     script = (
@@ -209,10 +221,8 @@ def test_the_inspector_sees_the_vault_and_may_do_nothing(dock: InstalledDock, do
     )
     dock.container.write("/opt/test/curious.py", script)
     dock.change(INSPECTOR, *_starting("/opt/test/curious.py"))
-    dock.container.run(
-        "setpriv", "--reuid=bodydock", "--regid=bodydock", "--init-groups", "/opt/bodydock/bin/python", "-c",
-        "import socket as s; c = s.socket(s.AF_UNIX); c.connect('/run/bodydock/inspect.sock'); c.recv(1)",
-    )  # fmt: skip
+    connect = "import socket as s; c = s.socket(1); c.connect('/run/bodydock/inspect.sock'); c.recv(1)"
+    dock.container.run_as("bodydock", "/opt/bodydock/bin/python", "-c", connect)
     dock.change(INSPECTOR, *_starting("/opt/test/crashing.py"))
     said = [line for line in dock.container.journal().splitlines() if line.startswith("FOUND")]
     assert said == ["FOUND ['reads', 'uid']"]
@@ -221,7 +231,7 @@ def test_the_inspector_sees_the_vault_and_may_do_nothing(dock: InstalledDock, do
 def test_journal_entries_say_what_they_are_about(dock: InstalledDock, docked: dict[str, Any]) -> None:
     docking = docked["docking"]
     about = dock.journal(f"DOCKING={docking}", "SLOT=1")
-    assert any("closed" in entry["MESSAGE"] for entry in about)
+    assert f"slot 1: docking {docking} closed, 3 files" in [entry["MESSAGE"] for entry in about]
     assert {entry["_SYSTEMD_UNIT"] for entry in about} == {UNIT}
     recording = docked["recordings"][GOOD]["recording"]
     until(lambda: dock.journal(f"RECORDING={recording}"), "something is logged about the recording")
@@ -287,6 +297,18 @@ def test_a_stop_during_upload_ends_in_time_and_goes_on_later_f05(dock: Installed
         until(lambda: dock.recordings().get(LARGE, {}).get("state") == "delivered", "it arrives", 40)
     received = [item["sha256"] for item in dock.office.ask_center("list")]
     assert dock.recordings()[LARGE]["sha256"] in received
+
+
+def test_the_center_is_a_service_too(dock: InstalledDock) -> None:
+    port = str(dock.office.broker.port)
+    user, unit = "bodydock-center", "bodydock-center.service"
+    dock.container.run_as(user, "bodydock", "center", "init", "--id", "pf-box", "--broker-port", port)
+    dock.container.run_as(user, "bodydock", "center", "keys")  # makes them
+    dock.start(unit)  # returns when it has said that it is ready
+    assert dock.container.unit(unit)["ActiveState"] == "active"
+    until(lambda: "connected" in dock.container.journal(f"--unit={unit}").splitlines(), "it receives")
+    dock.container.run("systemctl", "stop", unit)
+    assert dock.container.unit(unit)["Result"] == "success"
 
 
 def _timed(act: Callable[[], object]) -> float:
