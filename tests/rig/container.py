@@ -205,10 +205,15 @@ class Container:
         pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--root-user-action=ignore")
         self.run(f"{_HOME}/bin/python", *pip, f"/opt/{wheel}")
         self.run("ln", "-s", f"{_HOME}/bin/bodydock", "/usr/local/bin/bodydock")
-        self.run("cp", "-r", f"{_HOME}/share/bodydock/etc/.", "/etc/")
-        self.run("systemd-sysusers")
-        self.run("systemd-tmpfiles", "--create")
-        self.run("systemctl", "daemon-reload")
+        for command in documented("Services"):
+            self.run("sh", "-c", command.replace("sudo ", ""))
+
+
+def documented(heading: str) -> list[str]:
+    """Return the commands of docs/install.md under a heading."""
+    text = (ROOT / "docs/install.md").read_text()
+    section = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return section.split("```sh\n", 1)[1].split("```", 1)[0].splitlines()
 
 
 def _build_wheel(into: Path) -> None:

@@ -179,12 +179,14 @@ def test_a_card_mounted_by_the_unit_is_read_by_the_unit_f02_f09(
 
 
 def test_a_crashed_inspector_costs_one_file(dock: InstalledDock, docked: dict[str, Any]) -> None:
-    limits = {}
+    limits, lengths = {}, {}
     for name, shown in docked["shown"].items():
         index = [r["id"] for r in shown["report"]["recordings"]].index(shown["recording"])
         findings = shown["report"]["recordings"][index]["findings"]
         limits[name] = [f["evidence"]["limit"] for f in findings if f["code"] == "file.limits"]
+        lengths[name] = shown["report"]["recordings"][index]["duration_s"]
     assert limits == {GOOD: [], CRASHES: ["crash"], FINE: []}
+    assert lengths[GOOD] and lengths[FINE] and not lengths[CRASHES]  # the others were really read
     assert dock.container.unit(UNIT)["NRestarts"] == "0"
     assert dock.container.run("systemctl", "--failed", "--no-legend") == ""
 
