@@ -38,6 +38,7 @@ GOOD, CRASHES, FINE = (
     "8888888_J0H42A_20261124095000_0003.mp4",
 )
 LARGE = "8888888_J0H42A_20261124100000_0004.mp4"
+OTHER = "8888888_J0H42A_20261124110000_0005.mp4"
 LARGE_BYTES = 24_000_000
 NOTICE = Path(__file__).resolve().parents[1] / "data/speech/notice-02.flac"
 STOP_LIMIT_S = 45.0  # TimeoutStopSec
@@ -53,6 +54,14 @@ def inspect(request, progress=None, ears=None):
             os.kill(os.getpid(), 11)
     return real(request, progress, ears)
 engine.inspect = inspect
+from transcoder.inspector import main
+sys.exit(main())
+"""
+# The installed inspector, but stuck in a library that does not let Python run.
+STUCK = """
+import ctypes, sys
+import transcoder.engine as engine
+engine.inspect = lambda *_: ctypes.PyDLL(None).sleep(3600)
 from transcoder.inspector import main
 sys.exit(main())
 """
@@ -78,7 +87,7 @@ main()
 
 @pytest.fixture(scope="module")
 def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Card images: `small` with three recordings, `large` with one."""
+    """Card images: `small` with three recordings, `large` with one, `other` with what is none."""
     folder = tmp_path_factory.mktemp("cards")
     small, large = folder / "small/DCIM", folder / "large/DCIM"
     small.mkdir(parents=True)
@@ -90,8 +99,13 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         )
     # Of a camera that writes as root, for itself: the dock is not root, and reads it all the same.
     (small / FINE).chmod(0o600)
+    other = folder / "other/DCIM"
+    other.mkdir(parents=True)
+    (other / OTHER).write_bytes(b"this is no recording\n" * 5000)
     (large / LARGE).write_bytes(random.Random(1).randbytes(LARGE_BYTES))
-    return {kind: rig.make_card(folder / f"{kind}.img", folder / kind) for kind in ("small", "large")}
+    return {
+        kind: rig.make_card(folder / f"{kind}.img", folder / kind) for kind in ("small", "large", "other")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +118,7 @@ def dock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstalledDock]:
             made = InstalledDock(container, office)
             made.set_up()
             container.write("/opt/test/crashing.py", CRASHING)
+            container.write("/opt/test/stuck.py", STUCK)
             container.write("/opt/test/hanging.py", HANGING)
             made.change(INSPECTOR, *_starting("/opt/test/crashing.py"))
             made.start()
@@ -299,6 +314,26 @@ def test_a_stop_during_upload_ends_in_time_and_goes_on_later_f05(dock: Installed
         until(lambda: dock.recordings().get(LARGE, {}).get("state") == "delivered", "it arrives", 40)
     received = [item["sha256"] for item in dock.office.ask_center("list")]
     assert dock.recordings()[LARGE]["sha256"] in received
+
+
+def test_a_stop_waits_for_no_inspection(dock: InstalledDock, cards: dict[str, Path]) -> None:
+    def inspectors() -> str:
+        return dock.container.run("systemctl", "list-units", "--no-legend", "bodydock-inspect@*.service")
+
+    dock.stop()
+    dock.change(INSPECTOR, *_starting("/opt/test/stuck.py"))
+    dock.start()
+    with _camera(dock, cards["other"]) as camera:
+        camera.plug()
+        until(inspectors, "an inspection is under way", 30)
+        took_s = _timed(dock.stop)
+    assert dock.container.unit(UNIT)["Result"] == "success" and took_s < 15
+    until(lambda: not inspectors(), "the stuck inspector ends with its dock")
+    dock.change(INSPECTOR, *_starting("/opt/test/crashing.py"))
+    dock.start()
+    until(
+        lambda: dock.recordings().get(OTHER, {}).get("verdict") == "needs_review", "it is inspected now", 30
+    )
 
 
 def test_the_center_is_a_service_too(dock: InstalledDock) -> None:

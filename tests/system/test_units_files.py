@@ -8,6 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import pyudev
+
+from tests.rig import loop_camera as rig
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 SYSTEM = UNITS / "system"
@@ -80,3 +83,22 @@ def test_the_dock_cannot_be_left_writable_by_a_default() -> None:
     assert "DynamicUser" not in unit
     after = " ".join(re.findall(r"^After=(.*)$", unit, re.MULTILINE))
     assert "network-online.target" in after
+
+
+@pytest.mark.devices
+@pytest.mark.skipif(bool(rig.missing_parts()), reason="needs " + ", ".join(rig.missing_parts()))
+def test_udev_keeps_desktops_off_the_cameras(tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    image = rig.make_card(tmp_path / "card.img", tmp_path / "card")
+    rule = rig.RULES / f"61-bodydock-test-{tmp_path.parent.name}.rules"
+    with rig.udevd(), rig.LoopCamera(image, "BWC0042", "1.1") as camera:
+        rig.RULES.mkdir(parents=True, exist_ok=True)
+        shutil.copy(UNITS / "udev/rules.d/61-bodydock.rules", rule)
+        try:
+            camera.plug()
+            rig.settle()
+            device = pyudev.Devices.from_device_file(pyudev.Context(), camera.node)
+            assert dict(device.properties)["ID_BUS"] == "usb"
+            assert dict(device.properties)["UDISKS_IGNORE"] == "1"
+        finally:
+            rule.unlink()
