@@ -167,7 +167,7 @@ class Container:
         command += ["--keep-unit", "--console=pipe", "--capability=CAP_SYS_ADMIN", *binds]
         with self._log.open("wb") as log:
             process = subprocess.Popen(
-                [*command, "--boot", "systemd.unit=multi-user.target"],
+                [*_under_a_mounted_root(folder), *command, "--boot", "systemd.unit=multi-user.target"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -207,6 +207,17 @@ class Container:
         self.run("ln", "-s", f"{_HOME}/bin/bodydock", "/usr/local/bin/bodydock")
         for command in documented("Services"):
             self.run("sh", "-c", command.replace("sudo ", ""))
+
+
+def _under_a_mounted_root(folder: Path) -> tuple[str, ...]:
+    """Return how a command gets a `/` that is a mount, without which nspawn does not start (in a chroot)."""
+    mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    if "/" in mounts:
+        return ()
+    root = folder / "root"
+    root.mkdir()
+    enter = f'mount --rbind / {root} && exec chroot {root} "$@"'
+    return ("unshare", "--mount", "--propagation=private", "sh", "-c", enter, "sh")
 
 
 def documented(heading: str) -> list[str]:
