@@ -51,6 +51,8 @@ def missing_parts() -> list[str]:
     missing += [
         f"{tool} (apt install {package})" for tool, package in tools.items() if not shutil.which(tool)
     ]
+    if "/" not in (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()):
+        missing.append("a root that is a mount (systemd-nspawn does not start in a plain chroot)")
     if _suite() is None:
         missing.append("Debian (its version decides which root is made)")
     return missing
@@ -167,7 +169,7 @@ class Container:
         command += ["--keep-unit", "--console=pipe", "--capability=CAP_SYS_ADMIN", *binds]
         with self._log.open("wb") as log:
             process = subprocess.Popen(
-                [*_under_a_mounted_root(folder), *command, "--boot", "systemd.unit=multi-user.target"],
+                [*command, "--boot", "systemd.unit=multi-user.target"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -207,17 +209,6 @@ class Container:
         self.run("ln", "-s", f"{_HOME}/bin/bodydock", "/usr/local/bin/bodydock")
         for command in documented("Services"):
             self.run("sh", "-c", command.replace("sudo ", ""))
-
-
-def _under_a_mounted_root(folder: Path) -> tuple[str, ...]:
-    """Return how a command gets a `/` that is a mount, without which nspawn does not start (in a chroot)."""
-    mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    if "/" in mounts:
-        return ()
-    root = folder / "root"
-    root.mkdir()
-    enter = f'mount --rbind / {root} && exec chroot {root} "$@"'
-    return ("unshare", "--mount", "--propagation=private", "sh", "-c", enter, "sh")
 
 
 def documented(heading: str) -> list[str]:
