@@ -3,11 +3,13 @@
 - `n` has no gaps and `prev` is the digest of event n-1 of the same epoch.
 - Event 0 of the first epoch is `enrolled`; event 0 of a later one is `restarted` (or `enrolled` anew)
   with the parents `after` and `branch`: it joins if the platform's head is either.
-- A branch that was not sent yet is waited for a while (it is sent first); a parent that nobody holds
-  any more is recorded as *lost* and never waited for.
+- A branch that was not sent yet is waited for a while (it is sent first), counted from the last event of
+  it that came; a parent that nobody holds any more is recorded as *lost* and never waited for.
+- An id that is enrolled in place of a lost one names the old one's head: held is held, whosever it is.
 - An event whose parent is held but is not the head opens (or goes on with) a branch: kept, and
   receipts are held back until a `restarted` names it.
-- Where the `run` of that `restarted` had already signed on the main line, the dock is `cloned`.
+- Where the `run` of a `restarted` had already signed on the main line, the dock is `cloned`: a restored
+  dock is another run, so two of them go on side by side.
 - An event that comes too early is not kept: the dock sends again from the head (mqtt.md, Timers).
 - The same event again changes nothing.
 """
@@ -48,6 +50,9 @@ class Chain(Protocol):
     def head(self) -> ChainPoint | None: ...
 
     def find(self, digest: str) -> Held | None: ...
+
+    def elsewhere(self, digest: str) -> bool:
+        """Return whether it is an event of another dock."""
 
     def main_has_run(self, run: str) -> bool: ...
 
@@ -137,7 +142,13 @@ def _next_of_epoch(event: CustodyEvent, chain: Chain) -> Decision:
 
 def _first_of_epoch(event: CustodyEvent, named: Parents, chain: Chain, waited_s: float) -> Decision:
     head = chain.head()
-    lost = tuple(p for p in (named.after, named.branch) if p is not None and chain.find(p.head) is None)
+    lost = tuple(
+        p
+        for p in (named.after, named.branch)
+        if p is not None
+        and chain.find(p.head) is None
+        and not (event.kind == "enrolled" and chain.elsewhere(p.head))
+    )
     if head is None:
         return Decision(Outcome.JOINS, lost=lost)
     if head not in (named.after, named.branch):
@@ -145,7 +156,7 @@ def _first_of_epoch(event: CustodyEvent, named: Parents, chain: Chain, waited_s:
     if named.branch in lost and waited_s < BRANCH_WAIT_S:
         return Decision(Outcome.EARLY, "the branch it names has not come")
     merges = _side_named(named, chain)
-    cloned = merges is not None and chain.main_has_run(event.run)
+    cloned = event.kind == "restarted" and chain.main_has_run(event.run)
     return Decision(Outcome.JOINS, merges=merges, lost=lost, cloned=cloned)
 
 

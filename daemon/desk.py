@@ -16,12 +16,14 @@ from typing import cast
 
 from daemon.counters import Counters
 from daemon.custody import Custody
+from daemon.lineage.chain import NEVER, ChainLine
+from daemon.lineage.heads import Meaning
 from daemon.registries import keep_registry
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
 from daemon.vault import Vault, extension_of
 from uplink import delivery, envelope
-from uplink.desk import OutgoingEvent, OutgoingFile, OutgoingManifest, Taken
+from uplink.desk import HeadTaken, OutgoingEvent, OutgoingFile, OutgoingManifest, Taken
 from uplink.envelope import Envelope
 from uplink.errors import Refused
 from uplink.ids import file_id
@@ -32,7 +34,6 @@ from uplink.messages.custody import RefusedByPlatform
 _LOG = logging.getLogger(__name__)
 _FIRST_RETRY_S = 10.0
 _LAST_RETRY_S = 300.0
-NEVER = "9999"  # sorts after every time: waits for a person
 
 
 class StoreDesk:
@@ -57,7 +58,12 @@ class StoreDesk:
         self.marked_first = True
         identity = custody.identity
         self._platform = identity.platform
+        self._chain = ChainLine(store, custody)
         self._own = KeyRing([identity.key.record(Role.DOCK, identity.dock)])
+
+    @property
+    def silent(self) -> bool:
+        return self._chain.copied
 
     # What there is to send.
 
@@ -72,11 +78,12 @@ class StoreDesk:
         start = None
         if at is not None:
             start = self._store.row("SELECT place, n FROM events WHERE event = ?", (at.head,))
-        place, n = (start["place"], start["n"]) if start else (self._first_place(), -1)
+        place, n = (start["place"], start["n"]) if start else (-1, -1)
         rows = self._store.rows(
             "SELECT v.n, v.event, v.raw, e.epoch FROM events v JOIN epochs e USING (place)"
-            " WHERE e.platform = ? AND (v.place, v.n) > (?, ?) ORDER BY v.place, v.n LIMIT ?",
-            (self._platform, place, n, limit),
+            " WHERE e.platform = ? AND e.dock = ? AND (v.place, v.n) > (?, ?)"
+            " ORDER BY v.place, v.n LIMIT ?",
+            (self._platform, self._custody.identity.dock, place, n, limit),
         )
         return [
             OutgoingEvent(ChainPoint(epoch=r["epoch"], n=r["n"], head=r["event"]), r["raw"]) for r in rows
@@ -189,27 +196,25 @@ class StoreDesk:
         self._changed()
         return taken
 
-    def take_head(self, raw: bytes, live: bool) -> tuple[Taken, ChainPoint | None]:
+    def take_head(self, raw: bytes, live: bool) -> HeadTaken:
         try:
             _, head = delivery.check_head(raw, self._ring, self._platform, self._custody.identity.dock)
         except Refused as refused:
             self._counters.count(f"refused.head.{refused.code}")
-            return Taken.REFUSED, None
+            return HeadTaken(Taken.REFUSED)
         self._custody.clock.raise_floor(head.time)
         if not live:  # a ghost, perhaps: it starts nothing but sending
-            return Taken.TAKEN, head.at
+            return HeadTaken(Taken.TAKEN, *self._chain.sending(head.at))
         if head.lease < self._lease:
-            return Taken.IGNORED, None
+            return HeadTaken(Taken.IGNORED)
         if head.lease > self._lease:
             self._lease = head.lease
             self._send_all_again()
-        if (
-            head.at is not None
-            and self._store.value("SELECT 1 FROM events WHERE event = ?", (head.at.head,)) is None
-        ):
-            self._counters.count("head.foreign")
-            _LOG.error("the platform's head %s is no event of this dock's chain", head.at.head)
-        return Taken.TAKEN, head.at
+        what = self._chain.take(head.at)
+        if what is not Meaning.OURS:
+            self._counters.count(f"head.{what.value}")
+            self._changed()
+        return HeadTaken(Taken.TAKEN, *self._chain.sending(head.at))
 
     def take_registry(self, kind: str, raw: bytes) -> Taken:
         identity = self._custody.identity
@@ -248,10 +253,6 @@ class StoreDesk:
         self._counters.count(what)
 
     # Inside.
-
-    def _first_place(self) -> int:
-        place = self._store.value("SELECT min(place) FROM epochs WHERE platform = ?", (self._platform,))
-        return int(place) if place is not None else 0
 
     def _facts(self, recording: str) -> delivery.RecordingFacts | None:
         row = self._store.row("SELECT size, sha256 FROM recordings WHERE recording = ?", (recording,))

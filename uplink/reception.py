@@ -118,10 +118,10 @@ class Reception:
 
     def _take_head(self, message: Inbound, now: float) -> None:
         live = not message.retained
-        taken, at = self._desk.take_head(message.payload, live)
-        if taken is not Taken.TAKEN:
+        head = self._desk.take_head(message.payload, live)
+        if head.taken is not Taken.TAKEN:
             return
         self.head_known = True
-        self._events.head(at, now)
+        self._events.head(head.after, now, beside=head.beside)
         if live:
             self._courier.head_came(now)

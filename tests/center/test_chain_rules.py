@@ -21,12 +21,16 @@ class MemoryChain:
         self._held: dict[str, chain.Held] = {}
         self._parents: set[str] = set()
         self._runs: dict[str, Line] = {}
+        self.others: set[str] = set()
 
     def head(self) -> ChainPoint | None:
         return self._head
 
     def find(self, digest: str) -> chain.Held | None:
         return self._held.get(digest)
+
+    def elsewhere(self, digest: str) -> bool:
+        return digest in self.others
 
     def main_has_run(self, run: str) -> bool:
         return self._runs.get(run) is Line.MAIN
