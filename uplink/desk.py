@@ -94,8 +94,8 @@ class Desk(Protocol):
     def waiting_manifests(self, limit: int) -> list[OutgoingManifest]:
         """Return newest revisions without a receipt whose retry time has come, oldest first."""
 
-    def manifest(self, recording: str, revision: int) -> OutgoingManifest | None:
-        """Return one revision."""
+    def newest_manifest(self, recording: str) -> OutgoingManifest | None:
+        """Return the newest revision."""
 
     def report(self, digest: str) -> bytes | None:
         """Return the bytes of a report that travels beside its manifest."""

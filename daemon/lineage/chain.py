@@ -65,16 +65,17 @@ class ChainLine:
         match start(found):
             case From.HEAD:
                 return head, False
-            case From.SEEN if found.seen is not None:
-                return self._before(found.seen), True
+            case From.COMMON if found.common is not None:
+                return self._before(found.common), True
         return None, found.own is None and head is not None
 
     # Inside
 
     def _stand(self, head: ChainPoint | None) -> Stand:
         seen = self._seen()
+        common = self._common(seen)
         if head is None:
-            return Stand(None, NOTHING, seen)
+            return Stand(None, NOTHING, seen, common)
         identity = self._custody.identity
         own = self._store.row(
             "SELECT v.place, v.n FROM events v JOIN epochs e USING (place)"
@@ -82,12 +83,12 @@ class ChainLine:
             (head.head, identity.platform, identity.dock),
         )
         if own is not None:
-            return Stand((own["place"], own["n"]), None, seen)
+            return Stand((own["place"], own["n"]), None, seen, common)
         place = self._store.value(
             "SELECT max(place) FROM epochs WHERE after = ? AND platform = ? AND dock = ?",
             (head.head, identity.platform, identity.dock),
         )
-        return Stand(None, None if place is None else (int(place), -1), seen)
+        return Stand(None, None if place is None else (int(place), -1), seen, common)
 
     def _seen(self) -> Place | None:
         row = self._store.row(
@@ -95,6 +96,17 @@ class ChainLine:
             (self._custody.identity.platform,),
         )
         return None if row is None else (row["place"], row["n"])
+
+    def _common(self, seen: Place | None) -> Place | None:
+        identity = self._custody.identity
+        first = self._store.row(
+            "SELECT v.place, v.n FROM epochs e LEFT JOIN events v ON v.event = e.seen"
+            " WHERE e.restarted_in IS NOT NULL AND e.platform = ? AND e.dock = ? ORDER BY e.place LIMIT 1",
+            (identity.platform, identity.dock),
+        )
+        if first is None:
+            return seen
+        return None if first["place"] is None else (first["place"], first["n"])
 
     def _before(self, place: Place) -> ChainPoint | None:
         row = self._store.row(
@@ -126,6 +138,7 @@ class ChainLine:
         identity = self._custody.identity
         with self._store.write() as tx:
             end = chain_end(tx)
+            seen = tx.row("SELECT event FROM heads WHERE platform = ?", (identity.platform,))
             tx.insert(
                 "epochs",
                 {
@@ -136,6 +149,7 @@ class ChainLine:
                     "dock_key": identity.key.key_id,
                     "after": head.head,
                     "restarted_in": identity.run,
+                    "seen": None if seen is None else seen["event"],
                 },
             )
             self._custody.append(tx, "restarted", Restarted(after=head, branch=end.point()))

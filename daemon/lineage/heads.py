@@ -8,7 +8,8 @@
   way through the broker, and move it.
 - A retained head starts nothing but sending.
 - Beside the platform's head (a branch it has to be told of) what is sent starts *with* the last head that was
-  ours, so that there is always something that the platform answers.
+  ours, so that there is always something that the platform answers.  In a chain that was restored before,
+  that is the one from before the first restore: whatever life a foreign head is of, it came after that.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ class Stand:
     """Where a head stands.  `own`: the place of this very event in our chain.
 
     `after`: the place before the epoch whose `restarted` names it.  Both None: it is foreign.
-    `seen`: the newest head that was ours, of this platform.
+    `seen`: the newest head that was ours, of this platform; `common`: as it was before the first restore.
     """
 
     own: Place | None
     after: Place | None
     seen: Place | None
+    common: Place | None = None
 
     @property
     def place(self) -> Place | None:
@@ -53,7 +55,7 @@ class From(Enum):
     """Where sending starts."""
 
     HEAD = "head"  # after the head
-    SEEN = "seen"  # with the last head that was ours: the head is on another line
+    COMMON = "common"  # with the last head that is surely common: the head is on another line
     FIRST = "first"  # with the first event: what the platform still has is not known
 
 
@@ -76,7 +78,7 @@ def start(stand: Stand) -> From:
         return From.HEAD
     if stand.after is not None and stand.seen is not None and stand.after < stand.seen:
         return From.FIRST
-    return From.SEEN if stand.seen is not None else From.FIRST
+    return From.COMMON if stand.common is not None else From.FIRST
 
 
 class Suspicion:

@@ -221,11 +221,13 @@ def second(db: Database) -> None:
 
 
 _RESTORED = (
-    # whose epoch it is; `after`: the head that its `restarted` goes on from, `restarted_in`: by which run
+    # whose epoch it is; of one that a restore began: `after`: the head that it goes on from,
+    # `restarted_in`: by which run, `seen`: the newest head that was ours by then
     "ALTER TABLE epochs ADD COLUMN dock TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE epochs ADD COLUMN dock_key TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE epochs ADD COLUMN after TEXT",
     "ALTER TABLE epochs ADD COLUMN restarted_in TEXT",
+    "ALTER TABLE epochs ADD COLUMN seen TEXT",
     # the newest head of each platform that was an event of this chain
     "CREATE TABLE heads (platform TEXT PRIMARY KEY, event TEXT NOT NULL REFERENCES events (event)) STRICT",
     """CREATE TABLE sidelined (          -- revisions that this dock signed and its line does not follow from

@@ -106,9 +106,9 @@ class MemoryDesk:
         taken, self.due = self.due[:limit], self.due[limit:]
         return taken
 
-    def manifest(self, recording: str, revision: int) -> OutgoingManifest | None:
+    def newest_manifest(self, recording: str) -> OutgoingManifest | None:
         known = self.revisions.get(recording, [])
-        return known[revision - 1] if 0 < revision <= len(known) else None
+        return known[-1] if known else None
 
     def report(self, digest: str) -> bytes | None:
         return self.reports.get(digest)

@@ -210,6 +210,13 @@ class Released(Revised):
     carried_by: Short | None = None
 
 
+class Merged(Revised):
+    """A line that parted became one: a revision on top of `history`, united with what `own` says."""
+
+    history: Digest
+    own: Digest
+
+
 class ReceiptTaken(Wire):
     recording: RecordingId
     revision: Positive
@@ -247,6 +254,7 @@ class RefusedByPlatform(Wire):
 DATA: dict[str, type[Wire]] = {
     "enrolled": Enrolled,
     "restarted": Restarted,
+    "merged": Merged,
     "attached": Attached,
     "listed": Listed,
     "stored": Stored,
