@@ -8,8 +8,9 @@
 - An id that is enrolled in place of a lost one names the old one's head: held is held, whosever it is.
 - An event whose parent is held but is not the head opens (or goes on with) a branch: kept, and
   receipts are held back until a `restarted` names it.
-- Where the `run` of a `restarted` had already signed on the main line, the dock is `cloned`: a restored
-  dock is another run, so two of them go on side by side.
+- Where the `run` of a `restarted` that goes on from a head which is not its own branch had already signed
+  on the main line, the dock is `cloned`: a restored dock is another run, so two go on side by side.  (Sent
+  again to a platform that forgot, a `restarted` follows on its own branch: that is no clone.)
 - An event that comes too early is not kept: the dock sends again from the head (mqtt.md, Timers).
 - The same event again changes nothing.
 """
@@ -156,7 +157,8 @@ def _first_of_epoch(event: CustodyEvent, named: Parents, chain: Chain, waited_s:
     if named.branch in lost and waited_s < BRANCH_WAIT_S:
         return Decision(Outcome.EARLY, "the branch it names has not come")
     merges = _side_named(named, chain)
-    cloned = event.kind == "restarted" and chain.main_has_run(event.run)
+    beside = event.kind == "restarted" and head == named.after != named.branch
+    cloned = beside and chain.main_has_run(event.run)
     return Decision(Outcome.JOINS, merges=merges, lost=lost, cloned=cloned)
 
 

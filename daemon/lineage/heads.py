@@ -76,7 +76,8 @@ def start(stand: Stand) -> From:
     """Return where sending starts with this head, live or retained."""
     if stand.own is not None:
         return From.HEAD
-    if stand.after is not None and stand.seen is not None and stand.after < stand.seen:
+    forgot = stand.after is not None and stand.seen is not None and stand.after < stand.seen
+    if stand.after == NOTHING or forgot:
         return From.FIRST
     return From.COMMON if stand.common is not None else From.FIRST
 

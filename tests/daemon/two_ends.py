@@ -46,6 +46,7 @@ class TwoEnds:
         self.key = SigningKey.draw()
         self.now_s = 0.0
         self.made = 0
+        self._beside = False
         self.bench = Bench(folder / "platform")
         self.bench.start()
         self.dock = self._open(folder / "dock")
@@ -129,7 +130,9 @@ class TwoEnds:
         head = self.bench.office.head(self._record())
         taken = self.desk.take_head(head.payload, live=True)
         if not self.desk.silent:
-            for event in self.desk.events_after(taken.after, 10_000):
+            # Beside the head: after silence from the first event (uplink.eventflow).
+            again, self._beside = taken.beside and self._beside, taken.beside
+            for event in self.desk.events_after(None if again else taken.after, 10_000):
                 self.bench.hear(f"bodydock/1/{topics.site}/{topics.dock}/up/events", event.raw)
             self._manifests()
             self._files()
