@@ -178,7 +178,7 @@ def _chain(connection: sqlite3.Connection, held: Recording) -> list[dict[str, An
 
 
 def _file(folder: Folder, held: Recording, verify: bool) -> dict[str, Any]:
-    path = folder.store / held.sha256[:2] / held.sha256[2:4] / held.sha256
+    path = folder.blob(held.sha256)
     there = path.exists()
     shown: dict[str, Any] = {"path": str(path) if there else None, "stored": held.stored_at is not None}
     if verify:

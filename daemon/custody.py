@@ -139,9 +139,11 @@ def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> boo
         )
         custody.append(tx, "enrolled", enrolled)
         # For the new platform nothing was ever said: each recording starts again at revision 1.
+        tx.execute("DELETE FROM reconciled")
         tx.execute(
             "UPDATE recordings SET revision = 0, manifest = NULL, state = 'stored', attempt = 1,"
-            " failures = 0, failure = NULL, retry_at = '', delivered_revision = 0, durable_bytes = 0"
+            " failures = 0, failure = NULL, retry_at = '', delivered_revision = 0, durable_bytes = 0,"
+            " forgotten_at = ''"
         )
         # One that we come back to holds the old revisions: what it has of them, its conflicts tell.
         sideline(tx, "platform = ?", (identity.platform,))

@@ -20,6 +20,7 @@ from daemon.lineage.chain import NEVER, ChainLine
 from daemon.lineage.heads import Meaning
 from daemon.lineage.history import Current, History
 from daemon.lineage.line import Answer
+from daemon.reconciling import forgotten, reconcile
 from daemon.registries import keep_registry
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
@@ -124,6 +125,7 @@ class StoreDesk:
         with self._store.write() as tx:
             rows = tx.rows(
                 "SELECT * FROM recordings WHERE state IN ('stored', 'sending') AND revision > 0"
+                " AND cleared_at IS NULL AND damaged IS NULL"
                 " AND retry_at <= ? ORDER BY holds = '[]', marked AND ? DESC, stored_at LIMIT ?",
                 (now, self.marked_first, len(busy) + 1),
             )
@@ -173,9 +175,10 @@ class StoreDesk:
                     NEVER,
                 ),
             )
-            if new_attempt:  # another file_id: nothing of it has gone out
+            if new_attempt:  # another file_id: nothing of it has gone out; our own copy is read back next
                 tx.execute(
-                    "UPDATE recordings SET durable_bytes = 0, sent_bytes = 0 WHERE recording = ?",
+                    "UPDATE recordings SET durable_bytes = 0, sent_bytes = 0, checked_at = ''"
+                    " WHERE recording = ?",
                     (recording,),
                 )
         self._changed()
@@ -239,20 +242,18 @@ class StoreDesk:
 
     def take_reconciliation(self, raw: bytes) -> Taken:
         try:
-            _, page = delivery.check_reconciliation(
+            signed, page = delivery.check_reconciliation(
                 raw, self._ring, self._platform, self._custody.identity.dock
             )
         except Refused as refused:
             self._counters.count(f"refused.reconciliation.{refused.code}")
             return Taken.REFUSED
-        with self._store.write() as tx:
-            for kept in page.recordings:
-                tx.execute(
-                    "INSERT INTO reconciled (recording, at) SELECT recording, ? FROM recordings"
-                    " WHERE recording = ? AND sha256 = ?"
-                    " ON CONFLICT (recording) DO UPDATE SET at = max(at, excluded.at)",
-                    (to_text(page.time), kept.recording, kept.sha256),
-                )
+        self._custody.clock.raise_floor(page.time)
+        lost = reconcile(self._store, self._platform, signed, page)
+        if lost:
+            self._counters.count("platform.forgot")
+            _LOG.error("the platform does not hold %s (and %d more)", lost[0], len(lost) - 1)
+        self._changed()
         return Taken.TAKEN
 
     def count(self, what: str) -> None:
@@ -282,6 +283,9 @@ class StoreDesk:
     def _keep_receipt(self, signed: Envelope, receipt: Receipt) -> Taken:
         now = to_text(self._custody.clock.now())
         with self._store.write() as tx:
+            if forgotten(tx, receipt):
+                self._counters.count("ignored.receipt.forgotten")
+                return Taken.IGNORED
             known = tx.row("SELECT voided FROM receipts WHERE receipt = ?", (signed.digest,))
             if known is not None and known["voided"]:
                 self._counters.count("ignored.receipt.voided")

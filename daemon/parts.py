@@ -11,6 +11,7 @@ from daemon.custody import Custody, enrol
 from daemon.identity import load_identity
 from daemon.ingest.ledger import Ledger
 from daemon.ingest.recover import recover_orphans, tidy_partials
+from daemon.reserve import Reserve
 from daemon.settings import Settings
 from daemon.store import Store
 from daemon.store.database import from_text
@@ -31,6 +32,7 @@ class Parts:
     ledger: Ledger
     profiles: Profiles
     counters: Counters
+    reserve: Reserve
 
 
 def open_parts(settings: Settings) -> Parts:
@@ -39,15 +41,18 @@ def open_parts(settings: Settings) -> Parts:
     Raises StoreBusy, WrongKey, uplink.BadKey, dock.ProfileError, OSError.
     """
     profiles = load_profiles(settings.profiles)
+    reserve = Reserve(settings.reserve_file, settings.vault.reserve_bytes)
+    reserve.release_if_tight()
     store = Store(settings.store_file)
+    store.when_full(reserve.release)
     last = store.value("SELECT max(made_at) FROM events")
     custody = Custody(load_identity(settings), DockClock(floor=from_text(last)))
     if enrol(store, custody, settings.platform.records() if settings.platform else []):
         _LOG.info("enrolled with platform %s", settings.platform_id)
-    vault, ledger = Vault(settings.vault), Ledger(store, custody)
+    vault, ledger = Vault(settings.vault_folder), Ledger(store, custody)
     vault.prepare()
     unknown = recover_orphans(store, ledger, vault, profiles) + tidy_partials(store, vault)
     counters = Counters(store)
     for _ in range(unknown):
         counters.count("vault.unknown_file")
-    return Parts(settings, store, custody, vault, ledger, profiles, counters)
+    return Parts(settings, store, custody, vault, ledger, profiles, counters, reserve)

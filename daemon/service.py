@@ -1,7 +1,8 @@
 """The service: puts the parts together, starts the threads, tells systemd, stops in order.
 
-Threads: the slot keeper and one puller for each occupied slot, two workers (`pipeline`: what sending
-waits for; `thorough`: the standard inspection), the link to the platform, the control socket.
+Threads: the slot keeper and one puller for each occupied slot, three workers (`pipeline`: what sending
+waits for; `thorough`: the standard inspection; `vault`: room, read-back, alarms), the link to the platform,
+the control socket.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from daemon.control import Asker, ControlServer
 from daemon.dockings import dockings_json
 from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
-from daemon.ingest.docking import Tools
+from daemon.ingest.memory import Memory
 from daemon.ingest.slotkeeper import SlotKeeper
+from daemon.ingest.tools import Tools
+from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
 from daemon.settings import Settings
 from daemon.stages.first import FirstStage
@@ -49,6 +52,7 @@ _PING_S = 2.0
 _PIPELINE_LIMIT_S = 120.0
 _THOROUGH_LIMIT_S = 120.0  # beside inspections, which feed it themselves
 _SLOTS_LIMIT_S = 90.0
+_VAULT_LIMIT_S = 120.0
 _STOP_S = 25.0
 
 
@@ -69,8 +73,10 @@ class Service:
         self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake, take)
         self._board = SlotBoard([(s.number, s.label) for s in settings.slots], self._slot_changed)
         self._pipeline, self._deep = self._workers()
+        self._keeping = Keeping(parts, self._board, self._stop, self._beats.register("vault", _VAULT_LIMIT_S))
         tools = Tools(
             ledger=parts.ledger,
+            memory=Memory(parts.store, parts.vault),
             vault=parts.vault,
             board=self._board,
             profiles=parts.profiles,
@@ -78,6 +84,8 @@ class Service:
             zone=ZoneInfo(settings.dock.time_zone),
             now=custody.clock.now,
             stored=self.wake,
+            reserve_bytes=settings.vault.reserve_bytes,
+            room=self._keeping.waiting,
         )
         self._slots = keeper = SlotKeeper(
             parts.store,
@@ -92,6 +100,7 @@ class Service:
         """Something was committed: whoever may have work looks."""
         self._pipeline.wake()
         self._deep.wake()
+        self._keeping.wake()
         self._uplink.wake()
 
     @contextmanager
@@ -105,7 +114,13 @@ class Service:
             stack.callback(self._close_inspectors)
             stack.callback(control.close)
             control.start()
-            threads = [self._keeper, self._pipeline, self._deep, *self._uplink.threads()]
+            threads = [
+                self._keeper,
+                self._pipeline,
+                self._deep,
+                self._keeping.worker,
+                *self._uplink.threads(),
+            ]
             for thread in threads:
                 thread.start()
             stack.callback(self._join, threads)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 _EXTENSION = re.compile(rb"\.([A-Za-z0-9]{1,8})$")
@@ -20,11 +22,15 @@ def extension_of(path: bytes) -> str:
 
 
 class Vault:
-    """The folder of the vault."""
+    """The folder of the vault.
+
+    `settling` is held by whoever changes what lies under a recording's lasting name together with its row.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.incoming = folder / "incoming"
+        self.settling = threading.Lock()
 
     def prepare(self) -> None:
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -32,6 +38,12 @@ class Vault:
     def relative(self, recording: str, card_path: bytes) -> str:
         """Return where a recording lies, below the vault's folder."""
         return str(PurePosixPath(recording[:2]) / f"{recording}.{extension_of(card_path)}")
+
+    def files(self) -> Iterator[Path]:
+        """Yield everything under a recording's lasting name."""
+        for path in sorted(self.folder.glob("??/*")):
+            if path.is_file():
+                yield path
 
     def path(self, relative: str) -> Path:
         return self.folder / relative

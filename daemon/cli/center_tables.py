@@ -130,3 +130,8 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     if not console.is_terminal:
         console.width = 160  # ids whole, for who reads a pipe
     console.print(table)
+
+
+def print_surveys(found: Sequence[Any]) -> None:
+    """Print what `center reconcile` found."""
+    _table(("dock", "held", "lost"), [(one.dock, str(one.held), str(one.lost)) for one in found])

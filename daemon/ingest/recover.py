@@ -68,8 +68,8 @@ FROM files f JOIN dockings d USING (docking) WHERE f.docking = ? AND f.idx = ?
 
 def _orphans(store: Store, vault: Vault) -> Iterator[Path]:
     known = {row["vault"] for row in store.rows("SELECT vault FROM recordings")}
-    for path in sorted(vault.folder.glob("??/*")):
-        if path.is_file() and str(path.relative_to(vault.folder)) not in known:
+    for path in vault.files():
+        if str(path.relative_to(vault.folder)) not in known:
             yield path
 
 

@@ -220,6 +220,84 @@ def second(db: Database) -> None:
         db.execute("UPDATE receipts SET id = ? WHERE receipt = ?", (found, row[0]))
 
 
+_VAULT = (
+    # set in the transaction of its `cleared` event; the bytes go after it (daemon/room.py)
+    "ALTER TABLE recordings ADD COLUMN cleared_at TEXT",
+    # when the bytes were last read back from the medium and were right; '': not yet
+    "ALTER TABLE recordings ADD COLUMN checked_at TEXT NOT NULL DEFAULT ''",
+    # what reading back found wrong; the bytes are not sent, and taken from the camera again
+    "ALTER TABLE recordings ADD COLUMN damaged TEXT",
+    # the platform's time of a reconciliation that does not list it: receipts up to then do not count
+    "ALTER TABLE recordings ADD COLUMN forgotten_at TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX recordings_by_check ON recordings (checked_at) WHERE cleared_at IS NULL",
+    "CREATE INDEX recordings_to_clear ON recordings (stored_at) WHERE state = 'delivered'"
+    " AND cleared_at IS NULL",
+    "CREATE INDEX recordings_damaged ON recordings (recording) WHERE damaged IS NOT NULL",
+    # reconciliation pages that ended a delivery, as they came
+    "CREATE TABLE omissions (page TEXT PRIMARY KEY, at TEXT NOT NULL, raw BLOB NOT NULL) STRICT",
+    """CREATE TABLE alarms (
+        alarm TEXT NOT NULL,          -- as in docs/alarms.md
+        subject TEXT NOT NULL,        -- slot, recording …; '': the dock itself
+        since TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        text TEXT NOT NULL,           -- JSON: zh, en
+        cleared_at TEXT,
+        PRIMARY KEY (alarm, subject, since)
+    ) STRICT""",
+    "CREATE INDEX alarms_standing ON alarms (alarm) WHERE cleared_at IS NULL",
+)
+
+
+@migrations()
+def vault(db: Database) -> None:
+    """Clearing, reading back, a platform that forgot; alarms."""
+    for statement in _VAULT:
+        db.execute(statement)
+
+
+_DOCK_SECOND = """
+ALTER TABLE dockings ADD COLUMN stay TEXT NOT NULL DEFAULT '';
+UPDATE dockings SET stay = docking;
+CREATE INDEX dockings_by_camera ON dockings (serial, attached_at);
+ALTER TABLE files ADD COLUMN volume INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE files ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE volumes (
+    docking TEXT NOT NULL REFERENCES dockings (docking),
+    volume INTEGER NOT NULL,
+    attachment TEXT NOT NULL,         -- boot id and disk sequence: the same medium after a restart
+    name TEXT NOT NULL DEFAULT '',
+    file_system TEXT NOT NULL,
+    label TEXT NOT NULL DEFAULT '',
+    note TEXT NOT NULL DEFAULT '',    -- empty, no_file_system, unreadable
+    listing TEXT,
+    PRIMARY KEY (docking, volume)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX volumes_by_attachment ON volumes (attachment);
+INSERT INTO volumes (docking, volume, attachment, file_system, label, listing)
+    SELECT docking, 0, attachment, coalesce(file_system, ''), coalesce(volume, ''), listing FROM dockings;
+
+CREATE TABLE samples (
+    recording TEXT PRIMARY KEY REFERENCES recordings (recording),
+    modified_ns INTEGER NOT NULL,     -- as the card's file system said
+    seed BLOB NOT NULL,
+    digest TEXT NOT NULL
+) STRICT;
+CREATE INDEX recordings_by_camera ON recordings (serial, path);
+"""
+
+
+@migrations()
+def dock_second(db: Database) -> None:
+    """A docking has volumes and belongs to a stay; recordings are remembered by samples.
+
+    `dockings.stay`: the docking that the stay began with.  `files.known`: 1 = by samples in the vault.
+    """
+    for statement in _DOCK_SECOND.split(";\n\n"):
+        for part in _statements(statement):
+            db.execute(part)
+
+
 _RESTORED = (
     # whose epoch it is; of one that a restore began: `after`: the head that it goes on from,
     # `restarted_in`: by which run, `seen`: the newest head that was ours by then

@@ -99,7 +99,7 @@ def check(killed: Killed) -> None:
     identity = load_identity(made)
     ring = KeyRing([identity.key.record(Role.DOCK, identity.dock)])
     store = Store(made.store_file)
-    check_vault(store, made.vault, killed.files)
+    check_vault(store, made.vault_folder, killed.files)
     events = check_chain(store, ring)
     check_dockings(store, events)
     check_revisions(store, ring, events)

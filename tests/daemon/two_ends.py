@@ -11,6 +11,7 @@ from pathlib import Path
 
 from center import enrolment
 from center.catalogue import recordings as received
+from center.survey import Survey, pages
 from daemon.clock import DockClock
 from daemon.counters import Counters
 from daemon.custody import Custody, enrol
@@ -140,16 +141,11 @@ class TwoEnds:
         return self._state() != before or not self._resting()
 
     def reconcile(self) -> None:
-        """What a reconciliation does that does not list a recording: its bytes go again."""
-        for recording in self.here():
-            held = received.find(self.bench.office.connection, NAME, recording)
-            if held is None or held.stored_at is None:
-                with self.dock.store.write() as tx:
-                    tx.execute(
-                        "UPDATE recordings SET state = 'stored', attempt = attempt + 1, delivered_revision = 0"
-                        " WHERE recording = ? AND state = 'delivered'",
-                        (recording,),
-                    )
+        """What the platform does daily: it says what its store was found to hold."""
+        survey = Survey(self.bench.folder, deep=False, going_on=lambda: True)
+        found = survey.look(self.bench.office.connection, self._record())
+        for page in pages(self.bench.keys, found):
+            self.desk.take_reconciliation(page)
 
     def _resting(self) -> bool:
         """Whether the dock has nothing that waits."""
