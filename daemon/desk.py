@@ -16,7 +16,8 @@ from datetime import timedelta
 
 from daemon.counters import Counters
 from daemon.custody import Custody
-from daemon.lineage.chain import NEVER, ChainLine
+from daemon.lineage.chain import NEVER as NEVER
+from daemon.lineage.chain import ChainLine
 from daemon.lineage.heads import Meaning
 from daemon.lineage.history import Current, History
 from daemon.lineage.line import Answer

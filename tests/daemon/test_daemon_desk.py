@@ -9,7 +9,8 @@ import pytest
 
 from daemon.clock import DockClock
 from daemon.custody import Custody, chain_end
-from daemon.desk import NEVER, StoreDesk
+from daemon.desk import StoreDesk
+from daemon.lineage.chain import NEVER
 from daemon.registries import versions
 from daemon.revisions import revise
 from daemon.stages.told import ToldStage

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from center import enrolment
+from center.catalogue import docks
 from center.catalogue import recordings as received
+from center.catalogue.docks import Dock as Record
 from center.survey import Survey, pages
 from daemon.clock import DockClock
 from daemon.counters import Counters
@@ -248,8 +250,8 @@ class TwoEnds:
             f"{r['kind']} {lines.get(r['event'])}" for r in rows if lines.get(r["event"]) in (None, "branch")
         ]
 
-    def _record(self) -> enrolment.docks.Dock:
-        found = enrolment.docks.find(self.bench.office.connection, NAME)
+    def _record(self) -> Record:
+        found = docks.find(self.bench.office.connection, NAME)
         assert found is not None
         return found
 
