@@ -16,8 +16,7 @@ from datetime import timedelta
 
 from daemon.counters import Counters
 from daemon.custody import Custody
-from daemon.lineage.chain import NEVER as NEVER
-from daemon.lineage.chain import ChainLine
+from daemon.lineage.chain import NEVER, ChainLine
 from daemon.lineage.heads import Meaning
 from daemon.lineage.history import Current, History
 from daemon.lineage.line import Answer
@@ -35,6 +34,8 @@ from uplink.ids import file_id
 from uplink.keys import KeyRing
 from uplink.messages import ChainPoint, Receipt, Refusal
 from uplink.messages.custody import RefusedByPlatform
+
+__all__ = ["NEVER", "StoreDesk"]
 
 _LOG = logging.getLogger(__name__)
 _FIRST_RETRY_S = 10.0
