@@ -222,10 +222,11 @@ class StoreDesk:
             self._lease = head.lease
             self._send_all_again()
         what = self._chain.take(head.at)
-        if what is not Meaning.OURS:
+        if what not in (Meaning.OURS, Meaning.UNSETTLED):
             self._counters.count(f"head.{what.value}")
             self._changed()
-        return HeadTaken(Taken.TAKEN, *self._chain.sending(head.at))
+        after, beside = self._chain.sending(head.at)
+        return HeadTaken(Taken.TAKEN, after, beside, what is Meaning.UNSETTLED)
 
     def take_registry(self, kind: str, raw: bytes) -> Taken:
         identity = self._custody.identity

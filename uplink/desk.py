@@ -67,12 +67,14 @@ class Taken(Enum):
 class HeadTaken:
     """What became of a head.  `after`: the events after this one are to be sent (None: from the first).
 
-    `beside`: the head is on another line, which what is sent will move only in the end.
+    `beside`: the head is on another line, which what is sent will move only in the end.  `again`: it has to
+    stand for a moment before anything follows from it: offer it again, unless another one comes.
     """
 
     taken: Taken
     after: ChainPoint | None = None
     beside: bool = False
+    again: bool = False
 
 
 class Desk(Protocol):

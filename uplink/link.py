@@ -225,6 +225,7 @@ class DockLink:
         if self._news or now >= self._look_at or (events_due_at is not None and now >= events_due_at):
             self._news = False
             self._look_at = now + LOOK_S
+            self._reception.look(now)
             # A manifest before the event that names it, or the platform asks for what is on its way.
             more = self._manifests.work(now)
             more = self._send_events(now) or more

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.two_ends import TwoEnds
+from uplink.desk import Taken
 
 
 @pytest.fixture
@@ -119,6 +120,91 @@ def test_both_restored_one_after_the_other(ends: TwoEnds) -> None:
     ends.restart()
     agree(ends)
     assert ends.facts(ends.newest_here(one)) == {("case", f"c{n}") for n in (1, 2, 3)}
+
+
+def test_killed_right_after_restarted_is_committed_it_is_committed_once(ends: TwoEnds) -> None:
+    one = ends.take_in("a.mp4")
+    agree(ends)
+    kept = ends.back_up("dock")
+    ends.put_in_case(one, "c1")
+    agree(ends)
+    ends.restore("dock", kept)
+    ends.put_in_case(one, "c2")
+    for _ in range(2):
+        ends.hear_head()
+    assert kinds(ends).count("restarted") == 1
+    ends.restart()  # nothing of it was sent
+    agree(ends)
+    assert kinds(ends).count("restarted") == 1
+    assert ends.facts(ends.newest_here(one)) == {("case", "c1"), ("case", "c2")}
+
+
+def test_a_retained_head_starts_nothing_but_sending(ends: TwoEnds) -> None:
+    ends.take_in("a.mp4")
+    agree(ends)
+    kept = ends.back_up("dock")
+    ends.take_in("b.mp4")
+    agree(ends)
+    ends.restore("dock", kept)
+    for _ in range(3):
+        taken = ends.hear_head(live=False)
+        assert taken.beside
+    assert "restarted" not in kinds(ends)
+    assert not ends.desk.silent
+    assert len(ends.desk.events_after(taken.after, 100)) == 1, "the last that is common: it wants an answer"
+
+
+def test_two_copies_stop_and_a_person_settles(ends: TwoEnds) -> None:
+    one = ends.take_in("a.mp4")
+    agree(ends)
+    copy = ends.copy()
+    ends.take_in("b.mp4")
+    agree(ends)
+    with ends.being(copy):
+        ends.take_in("c.mp4")
+        assert ends.sync(), "the copy goes on in an epoch of its own"
+        assert kinds(ends).count("restarted") == 1
+    ends.put_in_case(one, "c1")
+    for _ in range(6):
+        ends.sync(2)
+        with ends.being(copy):
+            ends.sync(2)
+    assert ends.cloned, "its run had signed on the main line before"
+    with ends.being(copy):
+        assert ends.desk.silent, "the second foreign head"
+        before = kinds(ends)
+        ends.take_in("d.mp4")
+        assert len(kinds(ends)) > len(before), "footage is taken in all the same"
+    waiting = ends.dock.store.value("SELECT count(*) FROM manifests WHERE receipted = 0")
+    assert waiting, "a clone is given no receipts"
+    ends.settle()
+    assert not ends.cloned
+    assert ends.sync()
+    agree(ends)
+    assert ends.unheld_events() == []
+
+
+def test_a_current_of_another_key_or_recording_is_no_history(ends: TwoEnds) -> None:
+    one, two = ends.take_in("a.mp4"), ends.take_in("b.mp4")
+    agree(ends)
+    forged = ends.refuse(one, current=ends.newest_raw(two))
+    assert ends.desk.take_receipt(one, forged) is Taken.TAKEN
+    assert "merged" not in kinds(ends)
+    row = ends.dock.store.row("SELECT refusal FROM manifests WHERE recording = ?", (one,))
+    assert row is not None
+    assert row["refusal"].startswith("conflict"), "a person is told"
+
+
+def test_a_dock_that_comes_back_to_a_platform_takes_up_its_line(ends: TwoEnds) -> None:
+    one = ends.take_in("a.mp4")
+    ends.put_in_case(one, "c1")
+    agree(ends)
+    ends.enrol_elsewhere()
+    ends.restart()  # the settings name the first platform again
+    ends.put_in_case_when_signed(one, "c2")
+    agree(ends)
+    assert ends.facts(ends.newest_here(one)) >= {("case", "c1"), ("case", "c2")}
+    assert [kind for kind in kinds(ends) if kind == "enrolled"] == ["enrolled"] * 3
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -6,13 +6,15 @@ Each end can be backed up and restored as an administrator does it: its folder, 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from center import enrolment
 from center.catalogue import docks
 from center.catalogue import recordings as received
 from center.catalogue.docks import Dock as Record
+from center.office import Subject
 from center.survey import Survey, pages
 from daemon.clock import DockClock
 from daemon.counters import Counters
@@ -31,11 +33,13 @@ from tests.center.scripted import PLATFORM
 from tests.daemon.conftest import Dock, listing
 from tests.daemon.making import arrived, line_of
 from uplink import envelope
+from uplink.desk import HeadTaken
 from uplink.ids import draw_id
 from uplink.keys import SigningKey
 from uplink.messages import Case, FileFin, FileInit, Manifest, Tag
 from uplink.messages.manifest import Hold
 
+Pair = tuple[Dock, StoreDesk]
 SITE, NAME = "site-1", "dock-1"
 ROUNDS = 60
 TICK_S = 3.0
@@ -117,7 +121,64 @@ class TwoEnds:
         self._stop("dock")
         self._start("dock")
 
+    def copy(self) -> Pair:
+        """A second dock from this one's folder, started."""
+        self._stop("dock")
+        shutil.copytree(self.folder / "dock", self.folder / "copy")
+        self._start("dock")
+        here = (self.dock, self.desk)
+        self.dock = self._open(self.folder / "copy")
+        self.desk = self._desk()
+        made, (self.dock, self.desk) = (self.dock, self.desk), here
+        return made
+
+    @contextmanager
+    def being(self, other: Pair) -> Iterator[None]:
+        """Within it, this is the other dock that speaks."""
+        here = (self.dock, self.desk)
+        self.dock, self.desk = other
+        try:
+            yield
+        finally:
+            self.dock, self.desk = here
+
+    def settle(self) -> None:
+        """A person decides."""
+        enrolment.settle(self.bench.folder, NAME)
+        self.bench.tick(TICK_S)
+
+    def enrol_elsewhere(self) -> None:
+        """Another platform in the settings, for one start; everything is signed for it."""
+        self._stop("dock")
+        moved = self._open(self.folder / "dock", platform="elsewhere")
+        line_of(moved).first.step()
+        moved.store.close()
+        self._start("dock")
+
+    def put_in_case_when_signed(self, recording: str, case: str) -> None:
+        line_of(self.dock).first.step()
+        self.put_in_case(recording, case)
+
     # The way between
+
+    def hear_head(self, *, live: bool = True) -> HeadTaken:
+        """Hear the platform's head, and say nothing."""
+        self.now_s += TICK_S
+        return self.desk.take_head(self.bench.office.head(self._record()).payload, live)
+
+    def newest_raw(self, recording: str) -> bytes:
+        raw = self.dock.store.value(
+            "SELECT raw FROM manifests WHERE recording = ? AND platform = ? ORDER BY revision DESC LIMIT 1",
+            (recording, PLATFORM),
+        )
+        return bytes(raw)
+
+    def refuse(self, recording: str, current: bytes) -> bytes:
+        """Return a conflict about the newest revision of `recording`, signed by the platform."""
+        row = self.dock.store.row("SELECT * FROM recordings WHERE recording = ?", (recording,))
+        assert row is not None
+        subject = Subject(recording, row["sha256"], row["size"], row["revision"], row["manifest"])
+        return self.bench.office.refusal(self._record(), subject, "conflict", "test", current).payload
 
     def sync(self, rounds: int = ROUNDS) -> bool:
         """Exchange until there is nothing more to say; False if it does not come to rest."""
@@ -153,7 +214,9 @@ class TwoEnds:
         """Whether the dock has nothing that waits."""
         if self.desk.silent:
             return True
-        waiting = self.dock.store.value("SELECT count(*) FROM manifests WHERE receipted = 0")
+        waiting = self.dock.store.value(
+            "SELECT count(*) FROM manifests WHERE receipted = 0 AND platform = ?", (PLATFORM,)
+        )
         newest = self.desk.newest_event()
         head = self._record().head
         return not waiting and newest is not None and head is not None and head.head == newest.head
@@ -214,7 +277,8 @@ class TwoEnds:
 
     def newest_here(self, recording: str) -> Manifest:
         raw = self.dock.store.value(
-            "SELECT raw FROM manifests WHERE recording = ? ORDER BY revision DESC LIMIT 1", (recording,)
+            "SELECT raw FROM manifests WHERE recording = ? AND platform = ? ORDER BY revision DESC LIMIT 1",
+            (recording, PLATFORM),
         )
         return Manifest.parse(envelope.peek(raw, "manifest"))
 
@@ -245,7 +309,10 @@ class TwoEnds:
             row["digest"]: row["line"]
             for row in self.bench.office.connection.execute("SELECT digest, line FROM events")
         }
-        rows = self.dock.store.rows("SELECT event, kind FROM events ORDER BY place, n")
+        rows = self.dock.store.rows(
+            "SELECT event, kind FROM events JOIN epochs USING (place) WHERE platform = ? ORDER BY place, n",
+            (PLATFORM,),
+        )
         return [
             f"{r['kind']} {lines.get(r['event'])}" for r in rows if lines.get(r["event"]) in (None, "branch")
         ]
@@ -278,9 +345,9 @@ class TwoEnds:
             self.bench.start()
             self.desk._lease = -1  # each start of a center has a higher one; here they share a millisecond
 
-    def _open(self, folder: Path) -> Dock:
+    def _open(self, folder: Path, platform: str = PLATFORM) -> Dock:
         folder.mkdir(exist_ok=True)
-        identity = DockIdentity(NAME, SITE, PLATFORM, self.key, None, draw_id())
+        identity = DockIdentity(NAME, SITE, platform, self.key, None, draw_id())
         store = Store(folder / "store.db")
         custody = Custody(identity, DockClock())
         enrol(store, custody, [])
