@@ -184,6 +184,42 @@ def test_a_run_that_signed_on_both_lines_is_a_clone(held: MemoryChain, dock: Scr
     assert held.take(copy.restarted(after=held.head(), branch=copy.head)).cloned
 
 
+def test_a_restarted_that_is_sent_again_to_a_platform_that_forgot_is_no_clone(
+    held: MemoryChain, dock: ScriptedDock
+) -> None:
+    held.take(dock.enrolled())
+    restored = dock.clone()
+    dock.event("attached")  # the platform had it, and was restored to before it
+    held.take(restored.event("listed"))
+    decision = held.take(restored.restarted(after=dock.head, branch=restored.head))
+    assert (decision.outcome, decision.cloned) == (Outcome.JOINS, False)
+
+
+def test_a_copy_that_brings_no_branch_is_a_clone_all_the_same(held: MemoryChain, dock: ScriptedDock) -> None:
+    held.take(dock.enrolled())
+    before = dock.head
+    restored = dock.clone()
+    held.take(restored.restarted(after=held.head(), branch=before))
+    held.take(restored.event("listed"))
+    assert held.take(dock.restarted(after=held.head(), branch=before)).cloned
+
+
+def test_a_new_id_names_the_head_of_a_lost_one_which_is_not_lost(
+    held: MemoryChain, dock: ScriptedDock
+) -> None:
+    old = ScriptedDock("dock-0")
+    old.enrolled()
+    assert old.head is not None
+    after = old.head.model_dump()
+    held.others = {old.head.head}
+    data = {"platform": dock.platform, "keys": [], "site": "s", "dock_key": "0" * 64, "public": "0" * 64}
+    enrolled = dock.event("enrolled", data | {"host": None, "after": after})
+    assert held.take(enrolled).lost == ()
+    held.others = set()
+    again = ScriptedDock("dock-2").event("enrolled", data | {"host": None, "after": after})
+    assert MemoryChain().take(again).lost == (old.head,)
+
+
 def test_restarted_beside_the_head_is_a_branch(held: MemoryChain, dock: ScriptedDock) -> None:
     held.take(dock.enrolled())
     old = held.head()

@@ -62,6 +62,10 @@ def test_a_restored_dock_that_worked_off_line_loses_nothing_of_either_life(ends:
     assert ends.facts(ends.newest_here(one)) == {("case", "c1"), ("case", "c2"), ("hold", held)}
     assert kinds(ends).count("restarted") == 1
     assert kinds(ends).count("merged") == 1
+    revisions = ends.dock.store.rows("SELECT revision FROM manifests WHERE recording = ?", (one,))
+    assert [row["revision"] for row in revisions] == [1, 3, 4], "2 is another one at the platform"
+    aside = ends.dock.store.rows("SELECT revision FROM sidelined WHERE recording = ?", (one,))
+    assert [row["revision"] for row in aside] == [2]
 
 
 def test_a_dock_restored_twice_converges(ends: TwoEnds) -> None:
@@ -118,6 +122,11 @@ def test_both_restored_one_after_the_other(ends: TwoEnds) -> None:
     assert ends.sync()
     assert ends.desk.silent, "the second foreign head in one run: a person looks"
     ends.restart()
+    first = ends.dock.store.value("SELECT max(n) FROM events WHERE place = 0")
+    after = ends.hear_head().after
+    assert after is not None
+    assert after.n < first, "what it sends starts before both restores"
+    assert ends.dock.store.value("SELECT epoch FROM epochs WHERE place = 0") == after.epoch
     agree(ends)
     assert ends.facts(ends.newest_here(one)) == {("case", f"c{n}") for n in (1, 2, 3)}
 
@@ -134,6 +143,9 @@ def test_killed_right_after_restarted_is_committed_it_is_committed_once(ends: Tw
         ends.hear_head()
     assert kinds(ends).count("restarted") == 1
     ends.restart()  # nothing of it was sent
+    for _ in range(3):
+        ends.hear_head()
+    assert kinds(ends).count("restarted") == 1, "it is known for the `after` of our own"
     agree(ends)
     assert kinds(ends).count("restarted") == 1
     assert ends.facts(ends.newest_here(one)) == {("case", "c1"), ("case", "c2")}
@@ -193,6 +205,26 @@ def test_a_current_of_another_key_or_recording_is_no_history(ends: TwoEnds) -> N
     row = ends.dock.store.row("SELECT refusal FROM manifests WHERE recording = ?", (one,))
     assert row is not None
     assert row["refusal"].startswith("conflict"), "a person is told"
+
+
+def test_a_receipt_for_an_overtaken_revision_counts_for_the_bytes_only(ends: TwoEnds) -> None:
+    one = ends.take_in("a.mp4")
+    agree(ends)
+    kept = ends.back_up("dock")
+    ends.put_in_case(one, "c1")
+    agree(ends)
+    ends.restore("dock", kept)
+    ends.put_in_case(one, "c2")
+    overtaken = ends.receipt(one)
+    agree(ends)
+    with ends.dock.store.write() as tx:  # as if the united one had no receipt yet
+        tx.execute("UPDATE manifests SET receipted = 0")
+        tx.execute("UPDATE recordings SET state = 'stored', delivered_revision = 1")
+    assert ends.desk.take_receipt(one, overtaken) is Taken.TAKEN
+    row = ends.dock.store.row("SELECT state, delivered_revision FROM recordings")
+    assert row is not None
+    assert tuple(row) == ("delivered", 1)
+    assert ends.dock.store.value("SELECT sum(receipted) FROM manifests") == 0
 
 
 def test_a_dock_that_comes_back_to_a_platform_takes_up_its_line(ends: TwoEnds) -> None:

@@ -173,6 +173,16 @@ class TwoEnds:
         )
         return bytes(raw)
 
+    def receipt(self, recording: str) -> bytes:
+        """Return a receipt for the newest revision of `recording`, signed by the platform."""
+        row = self.dock.store.row("SELECT * FROM recordings WHERE recording = ?", (recording,))
+        assert row is not None
+        subject = Subject(recording, row["sha256"], row["size"], row["revision"], row["manifest"])
+        now = self.bench.office.now()
+        return self.bench.office.sealed(
+            "receipt", self.bench.office.receipt(self._record(), subject, now, None)
+        )
+
     def refuse(self, recording: str, current: bytes) -> bytes:
         """Return a conflict about the newest revision of `recording`, signed by the platform."""
         row = self.dock.store.row("SELECT * FROM recordings WHERE recording = ?", (recording,))
