@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,10 @@ def media(tmp_path: Path) -> Callable[[str, int], Path]:
     return make
 
 
+def told(wire: WireObserver, phase: str) -> bool:
+    return any(phase.encode() in payload for _, payload in wire.messages("/up/slots/"))
+
+
 def test_a_dock_that_was_copied_says_how_it_is_and_sends_nothing_else(
     broker: Broker, desk: MemoryDesk, media: Callable[[str, int], Path]
 ) -> None:
@@ -111,7 +116,8 @@ def test_a_dock_that_was_copied_says_how_it_is_and_sends_nothing_else(
         for phase in ("empty", "done"):  # two turns of the link at least
             slot = {"slot": 1, "phase": phase, **telemetry()}
             running.link.publish_slot(SlotMessage.model_validate(slot, strict=False))
-            until(lambda: slot["phase"] in str(wire.messages("/up/slots/")), phase)  # noqa: B023
+            until(partial(told, wire, phase), phase)
+        until(lambda: wire.messages("/up/state"), "state")
         said = {topic.split("/up/")[1].split("/")[0] for topic, _ in wire.messages("/up/")}
     assert said == {"state", "slots"}
 
