@@ -64,7 +64,7 @@ def load_identity(settings: Settings) -> DockIdentity:
         settings.dock.site,
         settings.platform_id,
         key,
-        board_digest(),
+        board_digest(settings.dock.board_serial),
         draw_id(),
         _certificate_digest(settings),
     )
@@ -102,9 +102,9 @@ def tls_request(settings: Settings) -> bytes:
     return tlskey.request(key, f"{settings.dock.site}/{settings.dock.id}"[:64])
 
 
-def board_digest() -> str | None:
+def board_digest(serial_file: Path | None = None) -> str | None:
     """Return SHA-256 of the board's serial, or None where the board has none."""
-    for path in _BOARD_SERIALS:
+    for path in (serial_file,) if serial_file is not None else _BOARD_SERIALS:
         try:
             serial = path.read_bytes().strip(b"\0\n ")
         except OSError:

@@ -221,7 +221,7 @@ class Service:
 
 def commands_of(parts: Parts, tools: ActTools) -> Commands | None:
     """Return who takes the platform's commands; None where there is no platform."""
-    platform = parts.settings.platform
+    platform = parts.settings.platform if parts.copy_of is None else None
     return None if platform is None else Commands(tools, platform.ring(), parts.counters.count)
 
 

@@ -52,13 +52,17 @@ class _Section(BaseModel):
 
 
 class DockSettings(_Section):
-    """Who this dock is and where it keeps things."""
+    """Who this dock is and where it keeps things.
+
+    `board_serial`: a file with the serial of the board, where Linux does not have it in its usual places.
+    """
 
     id: Name
     site: Name
     state: Path = Path("/var/lib/bodydock")
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
     mounts: Path = Path("/run/bodydock/cards")
+    board_serial: Path | None = None
 
 
 class SlotSettings(_Section):

@@ -11,6 +11,7 @@ from typing import Any
 
 from daemon.board import SlotView
 from daemon.errors import NoSuchThing
+from daemon.lineage.told import restored_json
 from daemon.store import Row, Store
 from daemon.tagging import open_conflicts, place_of
 from dock.devices import best_reading
@@ -61,6 +62,7 @@ def dock_json(store: Store) -> dict[str, Any]:
         ),
         "waiting_inspection": store.value("SELECT count(*) FROM dockings WHERE judged = 0"),
         "chain": {"n": end["n"], "head": end["event"]} if end else None,
+        "restored": restored_json(store),
         "registries": {r["kind"]: r["version"] for r in store.rows("SELECT kind, version FROM registries")},
         "counters": {r["name"]: r["count"] for r in store.rows("SELECT * FROM counters ORDER BY name")},
     }

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from daemon.desk import StoreDesk
 from daemon.heartbeat import Heartbeats
 from daemon.limits import Limits, kept_amendments, limits_of
+from daemon.lineage.board import what_to_do
 from daemon.parts import Parts
 from daemon.telemetry import Telemetry
 from uplink.dockside import dock_connection
@@ -24,6 +25,11 @@ _LOG = logging.getLogger(__name__)
 _LINK_LIMIT_S = 90.0
 _HEALTH_S = 60.0
 _TURN_S = 1.0
+COPIED = (
+    "平台上有另一台设备在用本采集站的身份：照常采集，停止上传，请停用其中一台后重启另一台。"
+    " Somebody else goes on under this dock's name: footage is taken in, nothing is sent."
+    " Stop one of the two, then start the other again"
+)
 
 
 class Uplinking(Protocol):
@@ -41,7 +47,10 @@ class Uplinking(Protocol):
 
 
 class NoUplink:
-    """A dock without a platform: everything is taken in and signed, nothing is sent."""
+    """A dock without a platform, or a copy of a dock: everything is taken in and signed, nothing is sent."""
+
+    def __init__(self, why: str, *alarms: str) -> None:
+        self._told = {"connected": False, "why": why, "alarms": list(alarms)}
 
     def threads(self) -> list[threading.Thread]:
         return []
@@ -53,7 +62,7 @@ class NoUplink:
         pass
 
     def progress(self) -> dict[str, Any]:
-        return {"connected": False, "why": "no platform in the settings: nothing is sent"}
+        return dict(self._told)
 
     def apply(self, limits: Limits) -> None:
         pass
@@ -107,12 +116,17 @@ class PlatformUplink:
         report = self._link.report()
         expires_at = report.certificate_expires_at
         shown = dataclasses.asdict(report) | {
-            "alarms": sorted(report.alarms),
+            "alarms": sorted(report.alarms | self._of_the_chain()),
             "certificate_expires_at": expires_at.isoformat() if expires_at else None,
         }
-        if report.why is None and not self._allowed():
+        if self._desk.silent:
+            shown["why"] = COPIED
+        elif report.why is None and not self._allowed():
             shown["why"] = "outside the hours in which footage is sent"
         return shown | {"limits": dataclasses.asdict(self._limits)}
+
+    def _of_the_chain(self) -> frozenset[str]:
+        return frozenset({"copied"}) if self._desk.silent else frozenset()
 
     def apply(self, limits: Limits) -> None:
         """Obey other limits from now on."""
@@ -153,6 +167,8 @@ def make_uplink(
     on_command: OnCommand | None = None,
 ) -> Uplinking:
     """Return the uplink that the settings ask for.  Raises uplink.NotLoopback."""
+    if parts.copy_of is not None:
+        return NoUplink(what_to_do(parts.copy_of, parts.settings.key_file), "other_board")
     if parts.settings.platform is None:
-        return NoUplink()
+        return NoUplink("no platform in the settings: nothing is sent")
     return PlatformUplink(parts, telemetry, beats, stop, changed, on_command)

@@ -31,6 +31,13 @@ class HeldChain:
             return None
         return chain.Held(ChainPoint(epoch=row["epoch"], n=row["n"], head=digest), chain.Line(row["line"]))
 
+    def elsewhere(self, digest: str) -> bool:
+        row = self._connection.execute(
+            "SELECT 1 FROM events WHERE dock IN (SELECT dock FROM docks WHERE dock <> ?) AND digest = ?",
+            (self._dock.dock, digest),
+        ).fetchone()
+        return row is not None
+
     def main_has_run(self, run: str) -> bool:
         return self._any("SELECT 1 FROM events WHERE dock = ? AND run = ? AND line = 'main' LIMIT 1", run)
 
@@ -123,6 +130,24 @@ def settle(connection: sqlite3.Connection, dock: str) -> int:
 def open_branch_events(connection: sqlite3.Connection, dock: str) -> int:
     row = connection.execute(
         "SELECT count(*) FROM events WHERE dock = ? AND line = 'branch'", (dock,)
+    ).fetchone()
+    return int(row[0])
+
+
+def held_back(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the docks with an open branch, or `cloned`."""
+    rows = connection.execute(
+        "SELECT dock FROM events WHERE line = 'branch' UNION SELECT dock FROM docks WHERE cloned = 1"
+    )
+    return frozenset(row["dock"] for row in rows)
+
+
+def lost_parents(connection: sqlite3.Connection, dock: str) -> int:
+    """Return how many events a dock's epochs go on from that nobody holds any more."""
+    row = connection.execute(
+        "SELECT count(*) FROM parents p WHERE p.dock = ? AND p.lost = 1 AND NOT EXISTS"
+        " (SELECT 1 FROM events e WHERE e.dock = p.dock AND e.digest = p.parent)",
+        (dock,),
     ).fetchone()
     return int(row[0])
 

@@ -46,6 +46,8 @@ def status(settings_file: Path, as_json: bool) -> None:
         out.print(f"上传 uplink: {uplink_text(data['uplink'])}")
     for line in attention_lines(data["attention"]):
         out.print(line)
+    if data["restored"]["times"]:
+        out.print(restored_text(data["restored"]))
     if data["counters"]:
         counted = ", ".join(f"{name} {count}" for name, count in data["counters"].items())
         out.print(f"refused or ignored: {counted}")
@@ -72,6 +74,14 @@ def attention_lines(attention: dict[str, Any]) -> list[str]:
     if attention["on_hold"]:
         lines.append(f"保留中 on hold: {attention['on_hold']} recordings")
     return lines
+
+
+def restored_text(restored: dict[str, Any]) -> str:
+    """Return in words that the dock was restored from a backup."""
+    return (
+        f"曾从备份恢复 restored from a backup {restored['times']} ×, noticed {restored['last_at'][:19]} UTC;"
+        f" {restored['overtaken_recordings']} recordings have revisions that were overtaken"
+    )
 
 
 def uplink_text(uplink: dict[str, Any]) -> str:
