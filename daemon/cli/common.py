@@ -68,7 +68,7 @@ def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **a
             return ask(settings.control.socket, verb, **args)
         except NotRunning as down:
             click.echo(f"the daemon is not running ({down}); reading its store", err=True)
-            return from_store(_read_only(settings))
+            return from_store(open_read_only(settings))
 
 
 def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
@@ -85,7 +85,8 @@ def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
         click.echo(f"hold {done['hold']}", err=True)
 
 
-def _read_only(settings: Settings) -> Store:
+def open_read_only(settings: Settings) -> Store:
+    """Open the store for reading, with the daemon running or stopped.  Raises NotRunning: there is none."""
     if not settings.store_file.exists():
         raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")
     return Store(settings.store_file, read_only=True)

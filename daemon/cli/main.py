@@ -19,6 +19,8 @@ VERBS = {
     "tag": ("daemon.cli.tag", "tag"),
     "hold": ("daemon.cli.hold", "hold"),
     "release": ("daemon.cli.release", "release"),
+    "verify": ("daemon.cli.verify", "verify"),
+    "watch": ("daemon.cli.watch", "watch"),
     "inspect": ("daemon.cli.inspect", "inspect"),
     "identity": ("daemon.cli.identity", "identity"),
     "models": ("daemon.cli.models", "models"),
