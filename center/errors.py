@@ -11,6 +11,10 @@ class BadFolder(CenterError):
     """The center's folder or its settings cannot be used.  Needs a person."""
 
 
+class BadAuthority(CenterError):
+    """The certificate authority cannot do what was asked.  Needs a person."""
+
+
 class BadTable(CenterError):
     """A registry file does not hold: file, line and column are in the message.  Needs a person."""
 

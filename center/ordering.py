@@ -25,9 +25,10 @@ from center.catalogue import database, docks, recordings, voiding
 from center.catalogue.docks import Dock
 from center.errors import BadOrder, NotEnrolled, NotFound
 from center.office import utc_now
+from center.operating import at_broker
 from center.settings import Folder, Settings, load
 from uplink import commanding, envelope
-from uplink.connection import Acknowledged, BrokerAddress, Connected, Connection, Disconnected, Inbound
+from uplink.connection import Acknowledged, Connected, Connection, Disconnected, Inbound
 from uplink.envelope import Envelope
 from uplink.errors import Offline, Refused, TooLarge
 from uplink.ids import draw_id
@@ -193,8 +194,19 @@ def write_file(path: Path, command: Envelope, *, new: bool) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def void(folder: Folder, aims: list[Aim]) -> None:
-    """Void the receipts of recordings here too, so that their bytes are asked for and receipted anew."""
+def void(folder: Folder, aims: list[Aim], answer: Answer) -> None:
+    """Void here too what the dock holds for void, so that the bytes are taken and receipted anew.
+
+    That is what it said it voided, or all, where it says that none of these receipts is in force there.
+    What it has cleared itself stays: the bytes here may be the only ones.
+    """
+    if answer.outcome == "done":
+        voided = set(answer.data.get("recordings", ()))
+    elif answer.data.get("code") == "unknown":
+        voided = {aim.recording for aim in aims}
+    else:
+        return
+    aims = [aim for aim in aims if aim.recording in voided]
     connection = database.open_for_writing(folder)
     try:
         with database.writing(connection):
@@ -214,14 +226,7 @@ def send(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Answer:
     """Send a command again and again until the dock answers.  Raises BadOrder: no answer in `wait_s`."""
-    broker = settings.broker
-    connection = Connection(
-        BrokerAddress(broker.host, broker.port, broker.operator),
-        f"operator-{settings.id}-{draw_id()[:8]}",
-        subscriptions=(dock.topics.up(f"reply/{command.command}"),),
-    )
-    connection.start()
-    try:
+    with at_broker(settings, (dock.topics.up(f"reply/{command.command}"),)) as connection:
         waiting = _Waiting(connection, dock, command, raw)
         answer = waiting.until(monotonic() + wait_s, monotonic)
         if answer is None:
@@ -231,8 +236,6 @@ def send(
                 "same. See `bodydock center show`, then order it again"
             )
         return answer
-    finally:
-        connection.close()
 
 
 class _Waiting:

@@ -94,6 +94,7 @@ class Receipting:
     ) -> HeldReceipt:
         subject = Subject(held.recording, held.sha256, held.size_bytes, held.revision, held.manifest)
         supersedes = signed[-1].receipt if signed else None
+        supersedes = supersedes or voiding.newest(self._office.connection, dock.dock, held.recording)
         receipt = self._office.receipt(dock, subject, stored_at, supersedes)
         raw = self._office.sealed("receipt", receipt)
         kept = HeldReceipt(

@@ -22,7 +22,6 @@ from center.settings import Folder, Settings, load
 from center.verifier import Verifier
 from uplink.connection import (
     Acknowledged,
-    BrokerAddress,
     Connected,
     Connection,
     Disconnected,
@@ -44,7 +43,7 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
     """
     settings = load(folder)
     with _office(folder, settings) as (office, receiver, reconciler):
-        address = BrokerAddress(settings.broker.host, settings.broker.port, settings.broker.receiver)
+        address = settings.broker.receiver_address()
         connection = Connection(
             address,
             f"receiver-{settings.id}",

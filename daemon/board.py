@@ -27,11 +27,11 @@ _LEADING: tuple[Phase, ...] = (
     "checking",
     "listing",
     "attached",
-    "expected",
     "error",
     "no_file_system",
-    "wrong_mode",
     "done",
+    "wrong_mode",
+    "expected",
     "empty",
 )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.settings import Settings
+from uplink import tlskey
 from uplink.ids import draw_id
 from uplink.keys import SigningKey
 from uplink.messages import Identity
@@ -31,10 +33,15 @@ class DockIdentity:
     host: str | None
     run: str
 
-    def statement(self, time: Utc) -> Identity:
-        """Return what `bodydock identity` prints (signed by the same key)."""
+    def statement(self, time: Utc, tls_request: bytes | None = None) -> Identity:
+        """Return what `bodydock identity` prints (signed by the same key).  `tls_request`: DER."""
         return Identity(
-            dock=self.dock, site=self.site, public=self.key.public.hex(), host=self.host, time=time
+            dock=self.dock,
+            site=self.site,
+            public=self.key.public.hex(),
+            host=self.host,
+            time=time,
+            tls_request=None if tls_request is None else base64.b64encode(tls_request).decode("ascii"),
         )
 
 
@@ -45,6 +52,16 @@ def load_identity(settings: Settings) -> DockIdentity:
     return DockIdentity(
         settings.dock.id, settings.dock.site, settings.platform_id, key, board_digest(), draw_id()
     )
+
+
+def tls_request(settings: Settings) -> bytes:
+    """Return the request for the certificate that the broker is shown; its key is made where there is none.
+
+    Raises uplink.BadKey, OSError.
+    """
+    settings.tls_key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = tlskey.load_or_make(settings.tls_key_file)
+    return tlskey.request(key, f"{settings.dock.site}/{settings.dock.id}"[:64])
 
 
 def board_digest() -> str | None:

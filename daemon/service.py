@@ -27,8 +27,9 @@ from daemon.control import Asker, ControlServer
 from daemon.dockings import dockings_json
 from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
-from daemon.ingest.docking import Tools
+from daemon.ingest.memory import Memory
 from daemon.ingest.slotkeeper import SlotKeeper
+from daemon.ingest.tools import Tools
 from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
 from daemon.settings import Settings
@@ -75,6 +76,7 @@ class Service:
         self._keeping = Keeping(parts, self._board, self._stop, self._beats.register("vault", _VAULT_LIMIT_S))
         tools = Tools(
             ledger=parts.ledger,
+            memory=Memory(parts.store, parts.vault),
             vault=parts.vault,
             board=self._board,
             profiles=parts.profiles,

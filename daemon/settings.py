@@ -16,10 +16,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from daemon.errors import BadSettings
 from dock.slots import Slot
+from uplink.broker import BrokerAddress, is_loopback
 from uplink.errors import BadKey
 from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages.base import LOCAL, Name, PublicKey
 from uplink.messages.command import Hours
+from uplink.tls import TlsFiles
 
 Person = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -54,18 +56,56 @@ class DockSettings(_Section):
 
 
 class SlotSettings(_Section):
-    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH."""
+    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH, or a directory.
+
+    A directory (a PTP, MTP or network mount) is complete when two looks `settle_s` seconds apart agree.
+    """
 
     number: Annotated[int, Field(ge=1, le=999)]
-    ports: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    ports: list[Annotated[str, Field(min_length=1)]] = []
+    directory: Path | None = None
+    settle_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
     label: str = ""
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> SlotSettings:
+        if bool(self.ports) == (self.directory is not None):
+            raise ValueError(
+                f"slot {self.number} needs `ports` (`bodydock slots learn`) or a `directory`, and not both"
+            )
+        if self.directory is not None and not self.directory.is_absolute():
+            raise ValueError(f"slot {self.number}: directory {str(self.directory)!r} must begin with /")
+        return self
 
 
 class BrokerSettings(_Section):
-    """The MQTT broker.  Plain MQTT is for literal loopback addresses only."""
+    """The MQTT broker.  Plain MQTT is for literal loopback addresses only, all else is TLS.
+
+    PEM files: `ca` the broker's CA, `certificate` this dock's (`center docks add --issue` made it), `key` its
+    private key; left out, the one that `bodydock identity` made in the state folder.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> BrokerSettings:
+        if (self.ca is None) != (self.certificate is None):
+            missing = "ca" if self.ca is None else "certificate"
+            raise ValueError(
+                f"{missing} is missing: TLS needs both, the broker's CA and this dock's certificate"
+            )
+        if self.ca is None and self.key is not None:
+            raise ValueError("key without ca and certificate: TLS needs all three")
+        if self.ca is None and not is_loopback(self.host):
+            raise ValueError(
+                f"host = {self.host!r}: plain MQTT is only for a literal loopback address (127.0.0.1, ::1); "
+                "elsewhere give ca and certificate (docs/brokers.md)"
+            )
+        return self
 
 
 class PlatformSettings(_Section):
@@ -201,6 +241,9 @@ class Settings(_Section):
         ports = [port for slot in self.slots for port in slot.ports]
         if len(set(ports)) != len(ports):
             raise ValueError(f"slots: port {_twice(ports)} is given twice; a port leads to one slot")
+        folders = [slot.directory for slot in self.slots if slot.directory is not None]
+        if len(set(folders)) != len(folders):
+            raise ValueError(f"slots: directory {_twice(folders)} is given twice; it is one slot's")
         if (self.platform is None) != (self.broker is None):
             there, missing = ("platform", "broker") if self.platform else ("broker", "platform")
             raise ValueError(
@@ -228,8 +271,31 @@ class Settings(_Section):
     def key_file(self) -> Path:
         return self.dock.state / "keys" / "dock.pem"
 
+    @property
+    def tls_key_file(self) -> Path:
+        given = self.broker.key if self.broker else None
+        return given or self.dock.state / "keys" / "tls.pem"
+
+    def broker_address(self) -> BrokerAddress:
+        """Return where the broker is, and how it is reached.  Only where there is a platform."""
+        assert self.broker is not None
+        tls = None
+        if self.broker.ca is not None and self.broker.certificate is not None:
+            tls = TlsFiles(self.broker.ca, self.broker.certificate, self.tls_key_file)
+        user = f"{self.dock.site}/{self.dock.id}"
+        return BrokerAddress(self.broker.host, self.broker.port, None if tls else user, tls)
+
     def dock_slots(self) -> list[Slot]:
-        return [Slot(number=s.number, ports=tuple(s.ports), label=s.label) for s in self.slots]
+        return [
+            Slot(
+                number=s.number,
+                ports=tuple(s.ports),
+                label=s.label,
+                directory=s.directory,
+                settle_s=s.settle_s,
+            )
+            for s in self.slots
+        ]
 
 
 def load_settings(path: Path) -> Settings:

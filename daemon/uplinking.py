@@ -14,7 +14,6 @@ from daemon.heartbeat import Heartbeats
 from daemon.limits import Limits, kept_amendments, limits_of
 from daemon.parts import Parts
 from daemon.telemetry import Telemetry
-from uplink.broker import BrokerAddress
 from uplink.dockside import dock_connection
 from uplink.link import DockLink
 from uplink.messages import SlotMessage
@@ -73,21 +72,18 @@ class PlatformUplink:
         on_command: OnCommand | None = None,
     ) -> None:
         settings = parts.settings
-        assert settings.broker is not None  # the settings hold both or none
-        assert settings.platform is not None
+        assert settings.platform is not None  # the settings hold platform and broker, or none
         self._parts = parts
         self._telemetry = telemetry
         self._stop = stop
         self._beat = beats.register("uplink", _LINK_LIMIT_S)
         topics = DockTopics(settings.dock.site, settings.dock.id)
-        user = f"{settings.dock.site}/{settings.dock.id}"
-        address = BrokerAddress(settings.broker.host, settings.broker.port, user)
         self._zone = ZoneInfo(settings.dock.time_zone)
         self._desk = desk = StoreDesk(
             parts.store, parts.custody, parts.vault, settings.platform.ring(), parts.counters, changed
         )
         self._link = DockLink(
-            dock_connection(address, topics, telemetry.state),
+            dock_connection(settings.broker_address(), topics, telemetry.state),
             desk,
             topics,
             telemetry.state,
@@ -109,7 +105,11 @@ class PlatformUplink:
     def progress(self) -> dict[str, Any]:
         """Return the link's state as plain JSON values."""
         report = self._link.report()
-        shown = dataclasses.asdict(report) | {"alarms": sorted(report.alarms)}
+        expires_at = report.certificate_expires_at
+        shown = dataclasses.asdict(report) | {
+            "alarms": sorted(report.alarms),
+            "certificate_expires_at": expires_at.isoformat() if expires_at else None,
+        }
         if report.why is None and not self._allowed():
             shown["why"] = "outside the hours in which footage is sent"
         return shown | {"limits": dataclasses.asdict(self._limits)}
@@ -137,7 +137,9 @@ class PlatformUplink:
 
     def _publish_health(self) -> None:
         try:
-            self._link.publish_health(self._telemetry.health(self._parts.store, self._parts.vault.folder))
+            health = self._telemetry.health(self._parts.store, self._parts.vault.folder)
+            expires_at = self._link.report().certificate_expires_at
+            self._link.publish_health(health.model_copy(update={"certificate_expires_at": expires_at}))
         except Exception:  # noqa: BLE001 - health must not end by what it looks at
             _LOG.exception("health could not be told")
 

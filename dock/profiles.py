@@ -150,12 +150,13 @@ class Profiles:
         """Return the profile called `name`, or None: settings change, what was recorded stays."""
         return next((profile for profile in self.profiles if profile.name == name), None)
 
-    def recognise(self, device: BlockDevice | None, names: Sequence[str]) -> CameraProfile:
-        """Return the profile for a card that lists `names` (paths in their best reading).
+    def recognise(self, devices: Sequence[BlockDevice], names: Sequence[str]) -> CameraProfile:
+        """Return the profile for a camera that lists `names` (paths in their best reading).
 
-        `device` None: there are only files, no device (`bodydock inspect`).
+        A camera may have several devices, or none: only files (a watched directory, `bodydock inspect`).
         """
-        strengths = [profile.strength(device, names) for profile in self.profiles]
+        signs: Sequence[BlockDevice | None] = devices or [None]
+        strengths = [max(profile.strength(d, names) for d in signs) for profile in self.profiles]
         strongest = max(strengths)
         return self.profiles[strengths.index(strongest)] if strongest else self.generic
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from dock.errors import (
     CameraGone,
@@ -32,10 +32,10 @@ from dock.errors import (
 from dock.listing import CardFile
 from dock.reader import Readable
 from dock.source import CardSource
-from dock.vault_copy import VaultCopy, finish, open_copy
+from dock.vault_copy import finish, open_copy
 from dock.zeros import ZERO_BLOCK_BYTES, ZeroBlocks
 
-__all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "pull", "resume"]
+__all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "prove", "pull", "resume"]
 
 _BUFFER_BYTES = 1024 * 1024
 # How long a device whose reads fail is given to leave before the card is called unreadable.
@@ -98,10 +98,20 @@ def resume(
         return _copy(source, file, target, progress, cancel)
 
 
+def prove(
+    source: CardSource, file: CardFile, progress: Callable[[int], None], cancel: Callable[[], bool]
+) -> Pulled:
+    """Read the whole of `file` without copying it: for one that is probably in the vault already.
+
+    Raises as `pull`, but nothing about the vault.
+    """
+    return _copy(source, file, _NoCopy(), progress, cancel)
+
+
 def _copy(
     source: CardSource,
     file: CardFile,
-    target: VaultCopy,
+    target: Target,
     progress: Callable[[int], None],
     cancel: Callable[[], bool],
 ) -> Pulled:
@@ -129,10 +139,32 @@ def _copy(
     )
 
 
+class Target(Protocol):
+    """Where the bytes of a pass go."""
+
+    verified_bytes: int
+
+    def take(self, part: memoryview, at: int) -> None:
+        """Take the bytes at `at`, in ascending order without gaps."""
+
+    def complete(self, size_bytes: int) -> None:
+        """Make everything durable."""
+
+
+class _NoCopy:
+    """For a pass that only reads."""
+
+    verified_bytes = 0
+
+    def take(self, part: memoryview, at: int) -> None: ...
+
+    def complete(self, size_bytes: int) -> None: ...
+
+
 class _Copy:
     """The one pass over a file."""
 
-    def __init__(self, source: CardSource, file: CardFile, reader: Readable, target: VaultCopy) -> None:
+    def __init__(self, source: CardSource, file: CardFile, reader: Readable, target: Target) -> None:
         self._source = source
         self._file = file
         self._reader = reader

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from uplink.broker import (
@@ -47,6 +48,7 @@ from uplink.messages.telemetry import (
 from uplink.outbox import Outbox, Sent
 from uplink.pace import Pace
 from uplink.reception import OnCommand, Reception
+from uplink.tls import EXPIRING
 from uplink.topics import DockTopics
 
 log = logging.getLogger(__name__)
@@ -275,11 +277,15 @@ class DockLink:
         self._connection.wake()
 
     def _told(self) -> LinkReport:
+        expires_at = self._connection.certificate_expires_at
         alarms = {
+            "certificate_expiring": expires_at is not None and expires_at - EXPIRING < datetime.now(UTC),
             "taken_over": self._connection.taken_over,
             "not_authorised": self._not_authorised,
             "packet_too_large": self._outbox.too_large is not None,
         }
+        if self._connection.alarm is not None:
+            alarms[self._connection.alarm] = True
         file = self._courier.report()
         why = self._connection.trouble or (file.why if file is not None else None)
         return LinkReport(
@@ -288,6 +294,7 @@ class DockLink:
             file,
             frozenset(name for name, on in alarms.items() if on),
             self._connection.dropped,
+            expires_at,
         )
 
     def _part(self) -> None:

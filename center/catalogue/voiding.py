@@ -19,3 +19,13 @@ def void(connection: sqlite3.Connection, dock: str, recording: str, now: datetim
         "UPDATE recordings SET stored_at = NULL WHERE dock = ? AND recording = ?", (dock, recording)
     )
     return done.rowcount
+
+
+def newest(connection: sqlite3.Connection, dock: str, recording: str) -> str | None:
+    """Return the id of the last receipt that was voided for a recording."""
+    row = connection.execute(
+        "SELECT receipt FROM voided WHERE dock = ? AND recording = ?"
+        " ORDER BY voided_at DESC, rowid DESC LIMIT 1",
+        (dock, recording),
+    ).fetchone()
+    return None if row is None else str(row["receipt"])

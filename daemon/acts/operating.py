@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from daemon.acts.act import Act, ActRefused, Done
@@ -29,22 +30,20 @@ def rescan(tools: Tools, tx: Transaction, act: Act) -> Done:
 def resend(tools: Tools, tx: Transaction, act: Act) -> Done:
     """Void receipts: their recordings are not delivered any more, and their bytes go again.
 
-    A receipt that is void already, or not this dock's, changes nothing.  Raises ActRefused (`unknown`)
-    where none of them counts.
+    A receipt that is void already, or not this dock's, changes nothing; nor does one for bytes that the
+    dock has cleared: it stays the only word on where they are.  Raises ActRefused (`unknown`, `gone`)
+    where none is left.
     """
     named = cast(ResendArgs, act.args).receipts
-    found: dict[str, None] = {}
-    for receipt in dict.fromkeys(named):
-        row = tx.row("SELECT recording FROM receipts WHERE id = ? AND voided = 0", (receipt,))
-        if row is not None:
-            tx.execute("UPDATE receipts SET voided = 1 WHERE id = ?", (receipt,))
-            found[row["recording"]] = None
-    if not found:
+    found, gone = _receipted(tools, tx, named)
+    if not found and not gone:
         raise ActRefused("unknown", "没有可作废的回执。", "This dock holds none of these receipts in force.")
+    if not found:
+        raise ActRefused("gone", "本地已清除，无法重新上传。", "The dock has cleared these bytes: it cannot.")
     for recording in found:
         _send_again(tx, tools.custody.identity.platform, recording)
     _tell(tools, tx, act, {"recordings": len(found)})
-    facts = {"recordings": list(found)}
+    facts = {"recordings": found, "gone": gone}
     return Done("回执已作废，将重新上传。 Void: the bytes go again.", facts, tools.wake)
 
 
@@ -66,9 +65,23 @@ def config(tools: Tools, tx: Transaction, act: Act) -> Done:
     return Done("设置已生效。 In force.", {"settings": _settings(tools, tx)}, lambda: tools.apply(limits))
 
 
+def _receipted(tools: Tools, tx: Transaction, named: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the recordings that these receipts in force are for: those whose bytes are here, and others."""
+    found: dict[str, bool] = {}
+    for receipt in dict.fromkeys(named):
+        row = tx.row(
+            "SELECT r.recording, r.vault FROM receipts s JOIN recordings r USING (recording)"
+            " WHERE s.id = ? AND s.voided = 0",
+            (receipt,),
+        )
+        if row is not None:
+            found[row["recording"]] = (tools.settings.vault_folder / row["vault"]).is_file()
+    return [name for name, here in found.items() if here], [n for n, here in found.items() if not here]
+
+
 def _send_again(tx: Transaction, platform: str, recording: str) -> None:
     """Every revision waits for a receipt again; the bytes start under the next attempt."""
-    # Other receipts for this recording, for earlier revisions, spoke of the same bytes: those are void too.
+    # Receipts for its other revisions spoke of the same bytes: those are void too.
     tx.execute("UPDATE receipts SET voided = 1 WHERE recording = ?", (recording,))
     tx.execute(
         "UPDATE recordings SET state = 'stored', attempt = attempt + 1, failures = 0, failure = NULL,"

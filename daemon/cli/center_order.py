@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,13 +19,17 @@ from daemon.cli.tag_options import tag_arguments, tag_options
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _order_options(*, recording: bool = False) -> Callable[[F], F]:
+def _order_options(*, recording: bool = False, asks: bool = True) -> Callable[[F], F]:
+    """Add what orders share.  `recording`: they take one; `asks`: they say who asks what of whom."""
+
     def add(command: F) -> F:
-        # The folder option is center's own; it is added by the group's module at import.
-        options = [
+        asking = [
             click.option("--dock", help="The dock; the only one if there is one."),
             click.option("--by", "person", help="Who asks; your login if not given."),
             click.option("--reason", default="", help="理由 Why."),
+        ]
+        options = [
+            *(asking if asks else ()),
             click.option("--wait", "wait_s", default=20.0, show_default=True, help="Seconds for an answer."),
             click.option(
                 "--folder",
@@ -104,7 +109,11 @@ def order_hold(recording: str, **given: Any) -> None:
 @_order_options(recording=True)
 @_two_options
 def order_release(recording: str, hold: str | None, **given: Any) -> None:
-    """Write the command that ends a hold, signed by you (--key) and naming a second person (--with)."""
+    """Write the command that ends a hold, signed by you (--key) and naming a second person (--with).
+
+    \b
+    bodydock center order release k3jq --reason 结案 --key wang.pem --with 李娜 --out release.json
+    """
     _begin("release", recording, {"hold": hold}, given)
 
 
@@ -113,7 +122,7 @@ def order_release(recording: str, hold: str | None, **given: Any) -> None:
 @_order_options()
 def order_resend(recordings: tuple[str, ...], **given: Any) -> None:
     """Void the receipts of RECORDINGS (of one dock), here and there: their bytes come again."""
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
     with told():
@@ -128,10 +137,11 @@ def order_resend(recordings: tuple[str, ...], **given: Any) -> None:
         command = center.make(
             settings.id, aims[0].dock, _asked(center, "resend", {"receipts": receipts}, given)
         )
-        signed = center.signed(folder, command)
-        # First here: the dock asks at once, and must not be told that all is there.
-        center.void(folder, aims)
-    _send(center, settings, aims[0].dock, command, signed.raw, given)
+        answer = center.send(
+            settings, aims[0].dock, command, center.signed(folder, command).raw, given["wait_s"]
+        )
+        center.void(folder, aims, answer)
+    _print(aims[0].dock, answer, given)
 
 
 @order.command("config")
@@ -148,7 +158,7 @@ def order_config(
     **given: Any,
 ) -> None:
     """Amend how a dock sends: at once, and lastingly."""
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     args: dict[str, Any] = {"bytes_per_second": bytes_per_second, "marked_first": marked_first}
     args["hours"] = [] if always else list(hours) or None
@@ -189,19 +199,27 @@ def order_ping(**given: Any) -> None:
     "--key", "key_file", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Your key."
 )
 @click.option("--carry", is_flag=True, help="Do not send: FILE is carried to the dock (`bodydock release`).")
-@_order_options()
-def cosign(file: Path, key_file: Path, carry: bool, **given: Any) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask; without a terminal nobody is asked either.")
+@_order_options(asks=False)
+def cosign(file: Path, key_file: Path, carry: bool, yes: bool, **given: Any) -> None:
     """Add your signature, as the second person, to the command in FILE, and send it.
 
-    Read what FILE asks before you sign: it is shown first.
+    What FILE asks is shown first.  Both signatures are in FILE afterwards: should the dock not answer, the
+    same again sends it once more, and the dock does it once.
+
+    \b
+    bodydock center cosign release.json --key li.pem
+    bodydock center cosign release.json --key li.pem --carry
     """
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
     with told():
         signed, command = center.cosigned(folder, center.read_file(file), key_file)
         aim = center.dock_aim(folder, command.dock)
         click.echo(_in_words(command), err=True)
+        if not yes and sys.stdin.isatty():
+            click.confirm("签名 Sign this?", abort=True, err=True)
         center.write_file(file, signed, new=False)
     if carry:
         click.echo(f"signed by both: carry {file} to dock {command.dock}, `bodydock release FILE`", err=True)
@@ -218,7 +236,8 @@ def add_orders(group: click.Group) -> None:
 
 
 def _center(root: Path) -> tuple[Any, Any, Any]:
-    from daemon.cli.center import ordering, settings_of, told
+    from daemon.cli.center import ordering, settings_of
+    from daemon.cli.center_common import told
 
     with told():
         folder, settings = settings_of(root)
@@ -233,7 +252,7 @@ def _asked(
 
 
 def _for_recording(verb: str, start: str, args: dict[str, Any], given: dict[str, Any]) -> None:
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
     with told():
@@ -245,7 +264,7 @@ def _for_recording(verb: str, start: str, args: dict[str, Any], given: dict[str,
 
 
 def _for_dock(verb: str, args: dict[str, Any], given: dict[str, Any]) -> None:
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
     with told():
@@ -257,7 +276,7 @@ def _for_dock(verb: str, args: dict[str, Any], given: dict[str, Any]) -> None:
 
 def _begin(verb: str, start: str, args: dict[str, Any], given: dict[str, Any]) -> None:
     """Write a destroy command, signed by the first of two persons."""
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     missing = [name for name in ("key_file", "second", "out") if given[name] is None]
     if missing or not given["reason"].strip():
@@ -283,10 +302,14 @@ def _begin(verb: str, start: str, args: dict[str, Any], given: dict[str, Any]) -
 
 
 def _send(center: Any, settings: Any, dock: Any, command: Any, raw: bytes, given: dict[str, Any]) -> None:
-    from daemon.cli.center import told
+    from daemon.cli.center_common import told
 
     with told():
         answer = center.send(settings, dock, command, raw, given["wait_s"])
+    _print(dock, answer, given)
+
+
+def _print(dock: Any, answer: Any, given: dict[str, Any]) -> None:
     if given["as_json"]:
         print_json(answer.model_dump(mode="json"))
     else:

@@ -12,22 +12,24 @@ from daemon.cli.common import settings_option, told
 @click.command()
 @settings_option
 def identity(settings_file: Path) -> None:
-    """Make the dock's key where there is none; print its identity, signed by it.
+    """Make the dock's keys where there are none; print its identity, signed by it.
 
-    The signed identity goes to standard output (for `bodydock center docks add`), the fingerprint that
-    two persons compare to standard error.
+    It carries the request for the certificate that the broker wants to see.  The signed identity goes to
+    standard output (for `bodydock center docks add`), the fingerprint that two persons compare to standard
+    error.
     """
     from datetime import UTC, datetime
 
-    from daemon.identity import fingerprint, load_identity
+    from daemon.identity import fingerprint, load_identity, tls_request
     from daemon.settings import load_settings
     from uplink import envelope
 
     with told():
         try:
-            me = load_identity(load_settings(settings_file))
+            settings = load_settings(settings_file)
+            me, request = load_identity(settings), tls_request(settings)
         except OSError as error:
             raise click.ClickException(f"the dock's key cannot be kept: {error}") from None
-    signed = envelope.seal("identity", me.statement(datetime.now(UTC)).to_bytes(), me.key)
+    signed = envelope.seal("identity", me.statement(datetime.now(UTC), request).to_bytes(), me.key)
     click.echo(signed.raw.decode())
     click.echo(f"dock {me.dock}, site {me.site}\nfingerprint: {fingerprint(me.key.key_id)}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,19 +98,20 @@ def _request(
 
     profiles = load_profiles()
     found = list(_files(paths))
-    if not found:
-        raise click.ClickException(f"no files in {', '.join(str(path) for path in paths)}")
     if sha256 is not None and len(found) != 1:
         raise click.ClickException("--sha256 is for one file")
-    names = [name for _, name in found]
+    names = [name for _, name, _ in found]
     try:
-        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise(None, names)
+        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise([], names)
     except LookupError:
         known = ", ".join(sorted(profile.name for profile in profiles.profiles))
         raise click.ClickException(f"no profile is called {profile_name!r}; there are: {known}") from None
-    items = [_item(path, name, profile, sha256, zone) for path, name in found]
+    looked_at = [_item(path, name, named, profile, sha256, zone) for path, name, named in found]
+    items = tuple(item for item in looked_at if item is not None)
+    if not items:
+        raise click.ClickException(f"no recordings in {', '.join(str(path) for path in paths)}")
     return InspectRequest(
-        items=tuple(item for item in items if item is not None),
+        items=items,
         depth=Depth(depth),
         rules=rules,
         join=replace(join_rules(profile), place=place_known),  # type: ignore[arg-type]
@@ -127,25 +129,30 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _files(paths: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
-    """Yield each file with its name for people; links inside a directory are not followed."""
+def _files(paths: tuple[Path, ...]) -> Iterator[tuple[Path, str, bool]]:
+    """Yield each file, its name in its best reading, and whether it was named itself.
+
+    Links inside a directory are not followed.
+    """
+    from dock.devices import best_reading
+
     count = 0
     for path in paths:
         if not path.exists():
             raise click.ClickException(f"no such path: {path}")
         if not path.is_dir():
-            yield path, path.name
+            yield path, best_reading(os.fsencode(path.name)), True
             continue
         for file in sorted(path.rglob("*")):
             if file.is_file() and not file.is_symlink():
                 count += 1
                 if count > MAX_FILES:
                     raise click.ClickException(f"{path} holds more than {MAX_FILES} files: name fewer")
-                yield file, str(file.relative_to(path))
+                yield file, best_reading(os.fsencode(file.relative_to(path))), False
 
 
 def _item(
-    path: Path, name: str, profile: CameraProfile, sha256: str | None, dock_zone: ZoneInfo
+    path: Path, name: str, named: bool, profile: CameraProfile, sha256: str | None, dock_zone: ZoneInfo
 ) -> InspectItem | None:
     from datetime import UTC, datetime
 
@@ -153,15 +160,15 @@ def _item(
     from transcoder.request import InspectItem
 
     kind = profile.kind_of(name)
-    if kind is None or (kind == "attachment" and len(Path(name).parts) > 1):
-        return None  # left out, or a log beside the footage
+    if not named and kind in (None, "attachment"):
+        return None  # left out, or a log beside the footage; what is named itself is looked at
     facts = profile.facts(name)
     status = path.stat()
     zone = ZoneInfo(profile.time_zone) if profile.time_zone else dock_zone
     return InspectItem(
         path=path,
         name=name,
-        kind=None if kind == "attachment" else kind,
+        kind=kind if kind != "attachment" else None,
         sha256=sha256,
         size_bytes=status.st_size,
         named_at=to_utc(facts.named_at, zone),

@@ -1,299 +1,277 @@
-"""One docking, from a mounted card to `closed`: what the puller thread of a slot does.
+"""One stay of a camera, from its first volume to `closed`: what the puller thread of a slot does.
 
-- List, commit the listing, pull file by file; each file is committed by itself, so that a kill costs at
-  most the file that was on the way, and that one is resumed by its verified prefix.
-- The same stay after a restart of the daemon is the same docking (boot id and disk sequence say so).
-- A file that cannot be had is explained and costs only itself; one that changes is looked at once more at
-  the end.
-- A full disk is waited for, and said; a reserve stays free, or the store could commit nothing any more.  Who
-  waits asks for room (`daemon/room.py`), and goes on as soon as there is some.
+- What the camera shows when it settles is one docking; a volume that comes later during the same stay (a disk
+  that spins up, a second card) is a further docking that names the first, pulled by the same thread.
+- New before known, marked before unmarked, oldest first (ingest.order).  *Safe to take* is said as soon as
+  all is stored or explained, where what is known by samples counts; the proof goes on while the camera stays.
+- A volume that leaves while others stay costs only its own files.
+- What the camera took away unread the last time is told while it is copied.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from contextlib import ExitStack
 
-from daemon.board import SlotBoard
-from daemon.camera_time import to_utc
-from daemon.errors import StoreFull
-from daemon.ingest.ledger import FileTimes, Ledger, Volume
-from daemon.ingest.shelving import adopt_partial, keep
-from daemon.ingest.stay import attachment_of, docking_of
-from daemon.vault import Vault
-from daemon.waiting_room import WaitingRoom
-from dock.devices import BlockDevice
-from dock.docking import Docking, camera_of, new_docking_id
-from dock.errors import (
-    CameraGone,
-    ChangedWhileReading,
-    DiskFull,
-    PullCancelled,
-    Refused,
-    Unreadable,
-)
-from dock.listing import CardFile, Listing, Reason
-from dock.mount import mounted
-from dock.profiles import CameraProfile, Profiles
-from dock.pull import Pulled, pull, resume
-from dock.slots import Slot
-from dock.source import CardSource, MountedSource
+from daemon.ingest import wording
+from daemon.ingest.contents import Note
+from daemon.ingest.filing import Filer, Outcome
+from daemon.ingest.opening import OpenDocking, open_docking
+from daemon.ingest.order import Agenda, Item, Stage
+from daemon.ingest.progress import Progress
+from daemon.ingest.stay import Stay, docking_of
+from daemon.ingest.tools import Tools
+from daemon.ingest.volumes import Volume
+from daemon.store import Row
+from dock.devices import best_reading
+from dock.errors import CameraGone, PullCancelled
 from uplink.messages.telemetry import Phase
 
 _LOG = logging.getLogger(__name__)
-_ROOM_PAUSE_S = 2.0
-_LONGEST_ROOM_PAUSE_S = 60.0
-_ROOM_STEP_S = 0.1
-# What an event and a manifest can carry (as base64); FAT's longest path is far below.
-_MAX_PATH_BYTES = 6000
-# FAT keeps local time without a zone; others keep UTC (cameras.md, names and folders).
-_LOCAL_TIME_FS = frozenset({"vfat", "msdos"})
-_EXPLAINED = {
-    Unreadable: Reason.UNREADABLE,
-    Refused: Reason.NOT_REGULAR,
-    ChangedWhileReading: Reason.CHANGED,
-}
+_GATHER_STEP_S = 0.05
+# udev may be a moment behind sysfs.
+_UDEV_PATIENCE_S = 5.0
+_VOLUMES = 64  # that one docking lists; what is beyond is a further docking
 
 
-@dataclass(frozen=True)
-class Tools:
-    """What a puller works with."""
+class StayJob:
+    """The work of one stay.  `run` may be called again: after trouble, and when a volume came."""
 
-    ledger: Ledger
-    vault: Vault
-    board: SlotBoard
-    profiles: Profiles
-    mounts: Path
-    zone: ZoneInfo
-    now: Callable[[], datetime]
-    stored: Callable[[], None]  # wakes the next stage
-    reserve_bytes: int = 64 * 1024 * 1024
-    room: WaitingRoom = field(default_factory=WaitingRoom)
-
-
-class DockingJob:
-    """One docking.  `gone` and `stop` are asked often; both leave everything resumable."""
-
-    def __init__(
-        self,
-        tools: Tools,
-        slot: Slot,
-        device: BlockDevice,
-        gone: Callable[[], bool],
-        stop: Callable[[], bool],
-    ) -> None:
+    def __init__(self, tools: Tools, stay: Stay, stop: Callable[[], bool]) -> None:
         self._tools = tools
-        self._slot = slot
-        self._device = device
-        self._attachment = attachment_of(device)
-        self._gone = gone
+        self._stay = stay
         self._stop = stop
-        self._bytes_done = 0
-        self._files_done = 0
+        self._settled: set[str] = set()  # attachments whose docking is closed
+        self._first: str | None = None  # the docking that the stay began with
+        self._notes: list[set[Note]] = []
+        self._problems: list[str] = []
+        self._unreadable: set[str] = set()  # attachments of which nothing could be read
+        self._missing: dict[str, list[bytes]] = {}  # by docking: what left unread at the last stay
+        self._progress = Progress(tools.board, stay.slot.number, stay.key)
+        self._taken: set[str] = set()
+        self.unfinished = False  # something is open for which the camera has to stay
+        self._filer = Filer(
+            tools, self._progress.moved, self._say, self._gone, stop, lambda: bool(self._new_volumes())
+        )
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is a volume that no run has dealt with, or somebody wants one looked at again."""
+        volumes = self._stay.volumes()
+        return self._stay.asked_again or any(v.attachment not in self._settled for v in volumes)
 
     def run(self) -> None:
-        """Do the docking, to `closed`.  Raises MountFailed, CameraGone, PullCancelled, VaultFailed."""
-        if self._was_done():
+        """Settle everything that the camera shows.  Raises CameraGone, PullCancelled, VaultFailed."""
+        if self._stay.take_again():
+            self._settled -= self._unreadable
+            self._unreadable.clear()
+            self._notes.clear()
+            self._problems.clear()
+        self._taken = set(self._settled)
+        opened: list[OpenDocking] = []
+        agenda = Agenda()
+        with ExitStack() as mounts:
+            while True:
+                if volumes := self._gathered():
+                    self._open(volumes, opened, agenda, mounts)
+                self._close_finished(opened, agenda)
+                self._show_stage(agenda)
+                self.unfinished = agenda.keeps_camera
+                item = agenda.take()
+                if item is not None:
+                    self._deal(opened[item.docking], item, agenda)
+                elif not self._new_volumes():
+                    break
+        self._show_end()
+
+    def _gone(self, volume: Volume) -> bool:
+        return not self._stay.has(volume)
+
+    def _new_volumes(self) -> list[Volume]:
+        return [volume for volume in self._stay.volumes() if volume.attachment not in self._taken]
+
+    def _gathered(self) -> list[Volume]:
+        """Return the volumes that came since, waiting until no more come."""
+        while self._new_volumes() and self._stay.quiet_for_s() < self._tools.gather_s:
+            if self._stop():
+                raise PullCancelled("the dock is stopping")
+            self._stay.wait(_GATHER_STEP_S)
+        if self._stay.left:
+            raise CameraGone("the camera left")
+        return self._new_volumes()[:_VOLUMES]
+
+    # Opening
+
+    def _open(
+        self, volumes: Sequence[Volume], opened: list[OpenDocking], agenda: Agenda, mounts: ExitStack
+    ) -> None:
+        self.unfinished = True
+        self._taken |= {volume.attachment for volume in volumes}
+        open_ones = [volume for volume in volumes if not self._was_done(volume)]
+        if not open_ones:
             return
-        self._show("listing", text=_READING)
-        with mounted(self._device, self._tools.mounts) as card:
-            docking = self.take_in(MountedSource(card, self.recognise, said_gone=self._gone))
-        closed = self._tools.ledger.close(docking.id, removed=False)
-        _LOG.info("slot %d: docking %s closed, %d files", self._slot.number, docking.id, closed.listed.count)
-        self._show("done", safe_to_take=True, file="", text=_SAFE)
-        self._tools.stored()
+        if not agenda.keeps_camera:
+            self._progress.show("listing", text=wording.READING)
+        one = open_docking(self._tools, self._stay.slot, open_ones, self._first, self._gone)
+        mounts.push(one.stack)
+        self._first = self._first or one.docking.id
+        self._missing[one.docking.id] = [
+            missing.path for missing in self._tools.memory.missing(one.docking.camera.serial, one.docking.id)
+        ]
+        self._notes.append(one.contents.notes)
+        self._problems += one.problems
+        self._unreadable |= {v.attachment for v in one.contents.volumes if v.listing is None}
+        opened.append(one)
+        self._plan(one, len(opened) - 1, agenda)
 
-    def recognise(self, names: Sequence[str]) -> CameraProfile:
-        return self._tools.profiles.recognise(self._device, names)
-
-    def take_in(self, source: CardSource) -> Docking:
-        """List `source` and settle every file of it; the docking is left open.  Raises as `run`."""
-        listing = source.walk()
-        times = {file.index: self._times(file, listing.profile) for file in listing.files}
-        docking = self._begin(listing, times)
-        self._pull_all(source, docking, listing, times)
-        return docking
-
-    def _was_done(self) -> bool:
-        """Whether all of this stay was done before the daemon was restarted; shows it if so."""
-        if self._device.diskseq is None:
-            return False  # an old kernel: this may be another stay of the same camera
-        ledger = self._tools.ledger
-        row = ledger.ended_docking(self._slot.number, self._attachment)
-        if row is None:
-            return False
-        _LOG.info("slot %d: docking %s was closed before", self._slot.number, row["docking"])
-        pulled = ledger.to_pull(row["docking"])
-        self._show(
-            "done",
-            docking=docking_of(row, self._slot),
-            files_done=pulled.count,
-            files_total=pulled.count,
-            bytes_done=pulled.bytes,
-            bytes_total=pulled.bytes,
-            safe_to_take=True,
-            text=_SAFE,
-        )
-        return True
-
-    def _begin(self, listing: Listing, times: dict[int, FileTimes]) -> Docking:
-        tools, slot = self._tools, self._slot
-        camera = camera_of(self._device, listing)
-        row = tools.ledger.open_docking(slot.number, self._attachment)
-        docking = None if row is None else docking_of(row, slot)
-        if row is not None and docking is not None and not self._goes_on(row["listing"], docking, listing):
-            # Written to meanwhile, or read by another profile: another listing, another docking.
-            tools.ledger.close(docking.id, removed=True)
-            docking = None
-        if docking is None:
-            docking = Docking(new_docking_id(), slot, camera, tools.now())
-            volume = Volume(self._attachment, self._device.fs_type, self._device.fs_label)
-            tools.ledger.begin(docking, volume, listing, times)
-        self._show(
-            "pulling",
-            docking=docking,
-            files_total=len(listing.files),
-            bytes_total=sum(file.size_bytes for file in listing.files),
-            text=_PULLING,
-        )
-        return docking
-
-    def _goes_on(self, digest: str, docking: Docking, listing: Listing) -> bool:
-        if digest != listing.digest or docking.camera != camera_of(self._device, listing):
-            return False
-        # A profile that was changed meanwhile numbers other files.
-        return self._tools.ledger.listed_paths(docking.id) == {f.index: f.path for f in listing.files}
-
-    def _pull_all(
-        self, source: CardSource, docking: Docking, listing: Listing, times: dict[int, FileTimes]
-    ) -> None:
-        still_open = self._tools.ledger.open_indexes(docking.id)
-        changed = []
-        for file in sorted(listing.files, key=_order):
-            if file.index in still_open and not self._pull_one(source, docking, file, times[file.index]):
-                changed.append(file)
-            self._files_done += 1
-            self._bytes_done += file.size_bytes
-            self._show_progress(file, 0)
-        for file in changed:
-            self._pull_one(source, docking, file, times[file.index], last_look=True)
-
-    def _pull_one(
-        self,
-        source: CardSource,
-        docking: Docking,
-        file: CardFile,
-        times: FileTimes,
-        *,
-        last_look: bool = False,
-    ) -> bool:
-        """Settle one file.  Returns False, and leaves it open, if it changed and shall be looked at again."""
-        if len(file.path) > _MAX_PATH_BYTES:
-            self._explain(docking, file, Reason.LIMIT, f"path of {len(file.path)} bytes")
-            return True
-        pause_s = _ROOM_PAUSE_S
-        while True:
-            try:
-                pulled = self._copy(source, docking, file)
-                keep(self._tools.ledger, self._tools.vault, docking, file, times, pulled)
-                break
-            except (DiskFull, StoreFull) as full:
-                self._wait_for_room(docking, file, full, pause_s)
-                pause_s = min(pause_s * 2, _LONGEST_ROOM_PAUSE_S)  # each try reads the card from the start
-            except (Unreadable, Refused, ChangedWhileReading) as error:
-                _LOG.warning("slot %d: %s", self._slot.number, error)
-                if isinstance(error, ChangedWhileReading) and not last_look:
-                    return False
-                self._explain(docking, file, _EXPLAINED[type(error)], str(error))
+    def _was_done(self, volume: Volume) -> bool:
+        """Whether all of this medium was done before the daemon was restarted."""
+        for row in self._tools.ledger.dockings_of(self._stay.slot.number, volume.attachment):
+            if volume.may_repeat:
+                return False  # this may be another stay of the same camera
+            self._first = row["stay"]
+            if row["state"] == "closed" and self._was_read(row):
+                _LOG.info("slot %d: docking %s was closed before", self._stay.slot.number, row["docking"])
+                self._settled.add(volume.attachment)
+                self._progress.done_before(
+                    docking_of(row, self._stay.slot), self._tools.ledger.to_pull(row["docking"])
+                )
                 return True
-        self._tools.stored()
-        return True
-
-    def _explain(self, docking: Docking, file: CardFile, reason: Reason, detail: str) -> None:
-        self._tools.ledger.explain(docking.id, file.index, reason, detail)
-        self._tools.vault.partial(docking.id, file.index).unlink(missing_ok=True)
-
-    def _copy(self, source: CardSource, docking: Docking, file: CardFile) -> Pulled:
-        if not self._has_room(docking, file):
-            raise DiskFull(f"no room for {file.size_bytes} bytes in {self._tools.vault.folder}")
-        partial = self._tools.vault.partial(docking.id, file.index)
-        if not partial.exists():
-            adopt_partial(self._tools.ledger, self._tools.vault, docking, file)
-        copy = resume if partial.exists() else pull
-        return copy(source, file, partial, lambda done: self._show_progress(file, done), self._cancelled)
-
-    def _has_room(self, docking: Docking, file: CardFile) -> bool:
-        missing = self._missing_bytes(docking, file)
-        return self._tools.vault.free_bytes() >= missing + self._tools.reserve_bytes
-
-    def _missing_bytes(self, docking: Docking, file: CardFile) -> int:
-        partial = self._tools.vault.partial(docking.id, file.index)
-        there = partial.stat().st_size if partial.exists() else 0
-        return max(0, file.size_bytes - there)
-
-    def _wait_for_room(
-        self, docking: Docking, file: CardFile, full: DiskFull | StoreFull, pause_s: float
-    ) -> None:
-        _LOG.warning("slot %d: no room for %s: %s", self._slot.number, file.display_name, full)
-        # Where there seems to be room others take it: then not at once again.
-        not_before = time.monotonic() + (pause_s if self._has_room(docking, file) else 0.0)
-        said = None
-        with self._tools.room.waiting(self._device.node, max(1, self._missing_bytes(docking, file))):
-            while time.monotonic() < not_before or not self._has_room(docking, file):
-                text = _NO_ROOM if self._tools.room.stuck else _MAKING_ROOM
-                if text is not said:
-                    self._show("making_room", text=text)
-                    said = text
-                if self._gone():
-                    raise CameraGone(f"the camera left while the dock had no room for {file.display_name}")
-                if self._stop():
-                    raise PullCancelled("the dock is stopping")
-                time.sleep(_ROOM_STEP_S)
-        self._show("pulling", text=_PULLING)
-
-    def _show(self, phase: Phase, **changes: object) -> None:
-        self._tools.board.show(self._slot.number, phase, part=self._device.node, **changes)
-
-    def _show_progress(self, file: CardFile, done: int) -> None:
-        self._tools.board.move(
-            self._slot.number,
-            self._bytes_done + done,
-            self._files_done,
-            file.display_name,
-            part=self._device.node,
-        )
-
-    def _cancelled(self) -> bool:
-        """Asked before each MiB.  Raises DiskFull when others have taken the room meanwhile."""
-        if self._stop() or self._gone():
-            return True
-        if self._tools.vault.free_bytes() < self._tools.reserve_bytes:
-            raise DiskFull(f"no room in {self._tools.vault.folder}: the reserve is reached")
         return False
 
-    def _times(self, file: CardFile, profile: CameraProfile) -> FileTimes:
-        zone = ZoneInfo(profile.time_zone) if profile.time_zone else self._tools.zone
-        modified: datetime | None = file.modified_at
-        if self._device.fs_type in _LOCAL_TIME_FS:
-            modified = to_utc(file.modified_at.replace(tzinfo=None), zone)
-        return FileTimes(modified, to_utc(file.facts.named_at, zone))
+    def _was_read(self, row: Row) -> bool:
+        volumes = self._tools.ledger.volumes_of(row["docking"])
+        return any(volume["listing"] is not None for volume in volumes)
 
+    def _plan(self, one: OpenDocking, place: int, agenda: Agenda) -> None:
+        states = self._tools.ledger.states(one.docking.id)
+        serial = one.docking.camera.serial
+        self._progress.began(one.docking)
+        for volume, file in one.contents.files:
+            state, known = states[file.index]
+            if state != "listed":
+                self._progress.found_settled(file)
+                continue
+            if known:
+                stage = Stage.KNOWN
+            else:
+                stage = Stage.UNSURE if self._tools.memory.candidates(serial, file) else Stage.NEW
+            self._add(Item(stage, place, volume, file), agenda)
 
-def _order(file: CardFile) -> tuple[bool, int, int]:
-    # Marked before unmarked, oldest first (cameras.md; mqtt.md, order of sending).
-    return (not file.marked, file.modified_ns, file.index)
+    def _add(self, item: Item, agenda: Agenda) -> None:
+        self._progress.planned(item)
+        agenda.add(item)
 
+    # Working
 
-_READING = {"zh": "正在读取，请勿拔出", "en": "reading the card, do not unplug"}
-_PULLING = {"zh": "正在采集，请勿拔出", "en": "copying, do not unplug"}
-_SAFE = {"zh": "采集完成，可以取走", "en": "done, safe to take"}
-_MAKING_ROOM = {"zh": "正在腾出空间，请勿拔出", "en": "making room, do not unplug"}
-_NO_ROOM = {
-    "zh": "采集站存储已满，请勿拔出，请联系管理员",
-    "en": "the dock is full: leave the camera in, call the administrator",
-}
+    def _deal(self, one: OpenDocking, item: Item, agenda: Agenda) -> None:
+        try:
+            if item.stage is Stage.UNSURE:
+                self._add(self._judged(one, item), agenda)
+                return
+            outcome = self._filer.settle(one, item)
+        except (CameraGone, PullCancelled) as error:
+            self._interrupted(one, item, agenda, error)
+            return
+        if outcome is Outcome.SETTLED:
+            self._progress.settled(item)
+            return
+        self._progress.unplanned(item)
+        stage = Stage.AGAIN if outcome is Outcome.CHANGED else Stage.NEW
+        self._add(Item(stage, item.docking, item.volume, item.file), agenda)
+
+    def _judged(self, one: OpenDocking, item: Item) -> Item:
+        source, volume = one.source(item.volume), one.volumes[item.volume]
+        known = self._tools.memory.looks_known(source, item.file, one.docking.camera.serial)
+        if self._gone(volume):
+            raise CameraGone(f"{volume.name} left while it was sampled")
+        if known:
+            self._tools.ledger.set_known(one.docking.id, item.file.index, True)
+        return Item(Stage.KNOWN if known else Stage.NEW, item.docking, item.volume, item.file)
+
+    def _interrupted(
+        self, one: OpenDocking, item: Item, agenda: Agenda, error: CameraGone | PullCancelled
+    ) -> None:
+        """Go on if others than this volume are left, or a new one came; else raise `error`."""
+        volume = one.volumes[item.volume]
+        if self._stop():
+            raise error
+        if isinstance(error, CameraGone):
+            self._wait_for_udev(volume)
+        if not self._gone(volume):
+            if isinstance(error, CameraGone):
+                raise error  # the device is still there: a cable, or a port (B12)
+            self._progress.unplanned(item)
+            self._add(item, agenda)
+            return
+        if self._stay.left:
+            raise CameraGone(f"{volume.name} left") from error
+        _LOG.warning("slot %d: %s left, the others stay", self._stay.slot.number, volume.name)
+        self._tools.ledger.volume_gone(one.docking.id, item.volume)
+        agenda.drop(item.docking, item.volume)
+        one.sources = [None if n == item.volume else source for n, source in enumerate(one.sources)]
+
+    def _wait_for_udev(self, volume: Volume) -> None:
+        waited_s = 0.0
+        while not self._gone(volume) and waited_s < _UDEV_PATIENCE_S and not self._stop():
+            self._stay.wait(_GATHER_STEP_S)
+            waited_s += _GATHER_STEP_S
+
+    def _close_finished(self, opened: list[OpenDocking], agenda: Agenda) -> None:
+        for place, one in enumerate(opened):
+            attachments = set(one.contents.attachments)
+            if agenda.has(place) or attachments <= self._settled:
+                continue
+            one.stack.close()
+            closed = self._tools.ledger.close(one.docking.id, removed=False)
+            self._settled |= attachments
+            _LOG.info(
+                "slot %d: docking %s closed, %d files",
+                self._stay.slot.number,
+                one.docking.id,
+                closed.listed.count,
+            )
+            self._tools.stored()
+
+    # Saying
+
+    def _say(self, phase: Phase, text: wording.Text) -> None:
+        self._progress.show(
+            phase, text=wording.pulling(self._missing_names()) if phase == "pulling" else text
+        )
+
+    def _show_stage(self, agenda: Agenda) -> None:
+        if agenda.keeps_camera:
+            self._progress.stage("pulling", proving=False, text=wording.pulling(self._missing_names()))
+        elif agenda:
+            text = wording.safe(wording.CHECKING, self._missing_names(), self._lost_names())
+            self._progress.stage("checking", proving=True, safe_to_take=True, text=text)
+
+    def _show_end(self) -> None:
+        bad = [notes & {Note.NO_FILE_SYSTEM, Note.UNREADABLE} for notes in self._notes]
+        if self._notes and all(len(b) == len(n) for b, n in zip(bad, self._notes, strict=True)):
+            self._show_unreadable()
+            return
+        partly = any(Note.UNREADABLE in notes for notes in self._notes)
+        text = wording.PARTLY if partly else wording.SAFE
+        self._progress.end(
+            "done", safe_to_take=True, text=wording.safe(text, self._missing_names(), self._lost_names())
+        )
+
+    def _show_unreadable(self) -> None:
+        if any(Note.UNREADABLE in notes for notes in self._notes):
+            self._progress.show("error", text=wording.UNREADABLE, error="; ".join(self._problems))
+        else:
+            self._progress.show("no_file_system", text=wording.NO_FILE_SYSTEM)
+
+    def _missing_names(self) -> list[str]:
+        return [best_reading(path) for paths in self._missing.values() for path in paths]
+
+    def _lost_names(self) -> list[str]:
+        """Return what was missing the last time and is not on the camera any more."""
+        if not self._missing:
+            return []
+        listed = {path for docking in self._missing for path in self._tools.ledger.paths(docking)}
+        missing = {path for paths in self._missing.values() for path in paths}
+        return [best_reading(path) for path in sorted(missing - listed)]

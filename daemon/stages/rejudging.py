@@ -52,7 +52,7 @@ class RejudgeStage:
         if report is None or report.depth is Depth.FAST:
             _settle(tx, recording)
             return
-        rows = [self._row(tx, item.id or "", sha256) for item in report.recordings]
+        rows = [_row(tx, item.id or "") for item in report.recordings]
         tags = [Tag() if row is None else tag_of(row) or Tag() for row in rows]
         judged = rejudge(report, [place_of(tag) for tag in tags], self._rules)
         if judged is report:
@@ -60,13 +60,13 @@ class RejudgeStage:
                 _settle(tx, recording if row is None else row["recording"])
             return
         for row, tag, facts in zip(rows, tags, facts_of(judged), strict=True):
-            if row is not None:
+            if row is not None and row["report"] == sha256:  # else a newer report speaks of it by now
                 revise(tx, self._custody, row["recording"], tag, row["registries"], facts)
         _LOG.info("a shift of %d recordings is judged again by its places", len(rows))
 
-    def _row(self, tx: Transaction, recording: str, sha256: str | None) -> Row | None:
-        """A recording of the shift, unless a newer report speaks of it by now."""
-        return tx.row("SELECT * FROM recordings WHERE recording = ? AND report = ?", (recording, sha256))
+
+def _row(tx: Transaction, recording: str) -> Row | None:
+    return tx.row("SELECT * FROM recordings WHERE recording = ?", (recording,))
 
 
 def _settle(tx: Transaction, recording: str) -> None:

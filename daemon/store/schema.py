@@ -254,5 +254,48 @@ def vault(db: Database) -> None:
         db.execute(statement)
 
 
+_DOCK_SECOND = """
+ALTER TABLE dockings ADD COLUMN stay TEXT NOT NULL DEFAULT '';
+UPDATE dockings SET stay = docking;
+CREATE INDEX dockings_by_camera ON dockings (serial, attached_at);
+ALTER TABLE files ADD COLUMN volume INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE files ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE volumes (
+    docking TEXT NOT NULL REFERENCES dockings (docking),
+    volume INTEGER NOT NULL,
+    attachment TEXT NOT NULL,         -- boot id and disk sequence: the same medium after a restart
+    name TEXT NOT NULL DEFAULT '',
+    file_system TEXT NOT NULL,
+    label TEXT NOT NULL DEFAULT '',
+    note TEXT NOT NULL DEFAULT '',    -- empty, no_file_system, unreadable
+    listing TEXT,
+    PRIMARY KEY (docking, volume)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX volumes_by_attachment ON volumes (attachment);
+INSERT INTO volumes (docking, volume, attachment, file_system, label, listing)
+    SELECT docking, 0, attachment, coalesce(file_system, ''), coalesce(volume, ''), listing FROM dockings;
+
+CREATE TABLE samples (
+    recording TEXT PRIMARY KEY REFERENCES recordings (recording),
+    modified_ns INTEGER NOT NULL,     -- as the card's file system said
+    seed BLOB NOT NULL,
+    digest TEXT NOT NULL
+) STRICT;
+CREATE INDEX recordings_by_camera ON recordings (serial, path);
+"""
+
+
+@migrations()
+def dock_second(db: Database) -> None:
+    """A docking has volumes and belongs to a stay; recordings are remembered by samples.
+
+    `dockings.stay`: the docking that the stay began with.  `files.known`: 1 = by samples in the vault.
+    """
+    for statement in _DOCK_SECOND.split(";\n\n"):
+        for part in _statements(statement):
+            db.execute(part)
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from center import ordering, people
 from center.errors import BadOrder, BadPerson
+from center.office import utc_now
 from center.ordering import Asked
 from daemon.cli.center import center_group
 from daemon.settings import PlatformSettings
@@ -20,6 +21,7 @@ from tests.center.scripted import Footage, ScriptedDock
 from uplink import commanding, envelope
 from uplink.errors import BadKey, Refused
 from uplink.keys import Role
+from uplink.messages import Answer
 
 WANG, LI = "王伟", '李 "娜"'
 FOOTAGE = Footage(b"x" * 1000)
@@ -149,3 +151,55 @@ def test_orders_that_make_no_sense_are_said_before_anything_is_sent(bench: Bench
         result = call(bench, *words, *(["--wait", "0.1"] if "config" in words else []))
         assert result.exit_code != 0
         assert said in result.stderr, (words, result.stderr)
+
+
+def test_voided_bytes_are_taken_and_receipted_anew_even_where_the_dock_was_faster(
+    bench: Bench, dock: ScriptedDock
+) -> None:
+    aim = ordering.recording_aim(bench.folder, FOOTAGE.recording)
+    assert aim.manifest is not None
+    (old,) = bench.receipts(bench.transfer(dock, FOOTAGE, aim.manifest))
+    (bench.folder.store / FOOTAGE.sha256[:2] / FOOTAGE.sha256[2:4] / FOOTAGE.sha256).write_bytes(b"y" * 1000)
+
+    early = bench.file(dock, dock.file_id(FOOTAGE, 2), "init", dock.init(FOOTAGE, aim.manifest, 2).to_bytes())
+    assert bench.statuses(early) == ["complete"], "the platform does not know yet"
+    ordering.void(bench.folder, [aim], answer("done", recordings=[FOOTAGE.recording]))
+    fin = bench.file(dock, dock.file_id(FOOTAGE, 2), "fin", dock.fin().to_bytes())
+    assert bench.statuses(fin) == ["unknown"], "so the dock begins"
+    (new,) = bench.receipts(bench.transfer(dock, FOOTAGE, aim.manifest, attempt=2))
+    assert new.receipt != old.receipt
+    assert new.supersedes == old.receipt
+    assert bench.stored(FOOTAGE) == FOOTAGE.data
+
+
+@pytest.mark.parametrize(
+    ("outcome", "data", "voided"),
+    [
+        ("done", {"recordings": ["x" * 26]}, False),
+        ("refused", {"code": "gone"}, False),
+        ("refused", {"code": "base"}, False),
+        ("refused", {"code": "unknown"}, True),
+    ],
+)
+def test_only_what_the_dock_holds_for_void_is_voided_here(
+    bench: Bench, dock: ScriptedDock, outcome: str, data: dict[str, Any], voided: bool
+) -> None:
+    aim = ordering.recording_aim(bench.folder, FOOTAGE.recording)
+    assert aim.manifest is not None
+    bench.transfer(dock, FOOTAGE, aim.manifest)
+    ordering.void(bench.folder, [aim], answer(outcome, **data))
+    after = ordering.recording_aim(bench.folder, FOOTAGE.recording)
+    assert (after.receipts == ()) is voided
+
+
+def answer(outcome: str, **data: Any) -> Answer:
+    return Answer(
+        platform="platform-1",
+        dock="dock-1",
+        command="c" * 32,
+        verb="resend",
+        outcome=outcome,
+        text="",
+        data=data,
+        time=utc_now(),
+    )

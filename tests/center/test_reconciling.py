@@ -23,7 +23,7 @@ from tests.center.bench import Bench
 from tests.center.scripted import Footage, ScriptedDock
 from tests.rig.until import until
 from uplink import delivery
-from uplink.keys import SigningKey
+from uplink.keys import Role, SigningKey
 from uplink.messages.receipt import Reconciliation
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
@@ -47,9 +47,8 @@ def test_every_id_is_covered_by_one_page_and_listed_there_if_held(names: set[str
 def test_a_full_page_fits_into_a_message(bench: Bench) -> None:
     names = [format(number, "026d").translate(str.maketrans("0189", "abcd")) for number in range(2500)]
     found = Found(None, AT, [held(name) for name in names])  # type: ignore[arg-type]
-    found.dock = Dock(
-        "dock-1", "s", SigningKey.draw().record(None, "dock-1"), None, "", None, False, None, None
-    )  # type: ignore[arg-type]
+    key = SigningKey.draw().record(Role.DOCK, "dock-1")
+    found.dock = Dock("dock-1", "s", key, None, "", None, False, None, None)
     made = pages(bench.keys, found)
     assert len(made) == 3
     for raw in made:

@@ -30,7 +30,7 @@ from uplink.keys import SigningKey
 
 def work(folder: Path) -> None:
     """Clear two at a time until nothing more can go, as the vault's worker does."""
-    room.BATCH = 2  # type: ignore[misc]
+    room.BATCH = 2
     key = SigningKey.load(folder / "dock.pem")
     identity = DockIdentity("dock-1", "site-1", "pf", key, None, draw_id())
     at = RECEIVED_AT + timedelta(days=8)

@@ -13,7 +13,6 @@ import time
 import traceback
 from pathlib import Path
 
-from daemon.ingest.stay import attachment_of
 from daemon.parts import Parts, open_parts
 from daemon.settings import DockSettings, InspectionSettings, Settings, SlotSettings
 from daemon.stages.first import FirstStage
@@ -47,11 +46,9 @@ def work(folder: Path) -> None:
     dock = Dock(folder, parts.store, parts.custody, parts.ledger, parts.vault)
     job = card.job(tools_of(dock, reserve_bytes=1 << 20))
     for row in parts.ledger.open_dockings():  # as the slot keeper does
-        if row["attachment"] != attachment_of(card.device):
+        if row["attachment"] != card.volume.attachment:
             parts.ledger.close(row["docking"], removed=True)
-    if not job._was_done():
-        docking = job.take_in(card.source(job.recognise))
-        parts.ledger.close(docking.id, removed=False)
+    job.run()
     run_stages(parts)
     parts.store.close()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,13 @@ from zoneinfo import ZoneInfo
 from daemon.board import SlotBoard
 from daemon.counters import Counters
 from daemon.desk import StoreDesk
-from daemon.ingest.docking import DockingJob, Tools
+from daemon.ingest.docking import StayJob
 from daemon.ingest.ledger import Arrived, FileTimes
+from daemon.ingest.memory import Memory
+from daemon.ingest.opening import open_docking
+from daemon.ingest.stay import Stay, docking_of
+from daemon.ingest.tools import Tools
+from daemon.ingest.volumes import DiskVolume, Volume
 from daemon.settings import InspectionSettings
 from daemon.stages.first import FirstStage
 from daemon.stages.inspecting import Progress, RequestMaker
@@ -27,7 +33,7 @@ from dock.listing import CardFile, Listing
 from dock.mount import MountedCard
 from dock.profiles import load_profiles
 from dock.slots import Slot
-from dock.source import MountedSource
+from dock.source import CardSource, MountedSource
 from tests.daemon.conftest import Dock, listing
 from transcoder.report import (
     Depth,
@@ -321,28 +327,62 @@ class Card:
         (self._sys / "diskseq").write_text(f"{self.device.diskseq}\n")
         self.gone = self.stop = False
 
-    def job(self, tools: Tools, slot: int = 1) -> DockingJob:
-        return DockingJob(tools, Slot(slot, ("p",)), self.device, lambda: self.gone, lambda: self.stop)
+    @property
+    def volume(self) -> FolderVolume:
+        return FolderVolume(self.device, self)
 
-    def source(self, recognise: Callable[[Sequence[str]], Any]) -> MountedSource:
-        card = MountedCard(self.device, self.path, Attempt("ext4", ""))
-        return MountedSource(card, recognise, said_gone=lambda: self.gone)
+    def stay(self, slot: int = 1) -> Stay:
+        """Return a stay in which this card is there until it is `gone`."""
+        stay = CardStay(Slot(slot, ("p",)), self)
+        stay.came(self.volume)
+        return stay
+
+    def job(self, tools: Tools, slot: int = 1) -> StayJob:
+        return StayJob(tools, self.stay(slot), lambda: self.stop)
 
     def dock_in(self, dock: Dock, tools: Tools | None = None) -> Docking:
-        """Do the whole docking but for the mount; return it, closed."""
-        docking = self.start(dock, tools)
-        dock.ledger.close(docking.id, removed=False)
-        return docking
+        """Do the whole docking; return it, closed."""
+        self.job(tools or tools_of(dock)).run()
+        row = dock.store.row("SELECT * FROM dockings WHERE state = 'closed' ORDER BY rowid DESC")
+        assert row is not None
+        return docking_of(row, Slot(row["slot"], ("p",)))
 
-    def start(self, dock: Dock, tools: Tools | None = None) -> Docking:
-        """Pull; the docking is left open."""
-        job = self.job(tools or tools_of(dock))
-        return job.take_in(self.source(job.recognise))
+    def only_list(self, dock: Dock) -> str:
+        """List it, and pull nothing of it; return the docking, open."""
+        opened = open_docking(tools_of(dock), Slot(1, ("p",)), [self.volume], None, lambda volume: False)
+        opened.stack.close()
+        return opened.docking.id
+
+
+class CardStay(Stay):
+    """A stay of one card."""
+
+    def __init__(self, slot: Slot, card: Card) -> None:
+        super().__init__(slot, card.device.serial)
+        self._card = card
+
+    def has(self, volume: Volume) -> bool:
+        if self._card.gone:
+            self.lost(self._card.device.node)
+        return super().has(volume)
+
+
+@dataclass(frozen=True)
+class FolderVolume(DiskVolume):
+    """A disk that needs no mount."""
+
+    card: Card
+
+    @contextmanager
+    def opened(self, mounts: Path, gone: Callable[[], bool]) -> Iterator[CardSource]:
+        card = MountedCard(self.device, self.card.path, Attempt("ext4", ""))
+        yield MountedSource(card, said_gone=gone)
 
 
 def tools_of(dock: Dock, **changes: Any) -> Tools:
     values: dict[str, Any] = {
         "ledger": dock.ledger,
+        "memory": Memory(dock.store, dock.vault),
         "vault": dock.vault,
         "board": SlotBoard([(1, ""), (2, "")], lambda view: None),
         "profiles": PROFILES,
@@ -351,5 +391,6 @@ def tools_of(dock: Dock, **changes: Any) -> Tools:
         "now": dock.custody.clock.now,
         "stored": lambda: None,
         "reserve_bytes": 0,
+        "gather_s": 0.0,
     }
     return Tools(**(values | changes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -147,3 +148,35 @@ def test_marks_are_added_once_and_bounded() -> None:
 def test_a_mark_that_ends_before_it_starts_is_none() -> None:
     with pytest.raises(ValueError, match="before it starts"):
         KeyMark(start_s=2.0, end_s=1.0, content="documents")
+
+
+def test_whatever_one_person_says_nothing_that_stood_is_lost() -> None:
+    """Every standing tag of a small world against everything one person can say of it."""
+    rules, kept, refused = shipped_rules(), 0, 0
+    officers = (None, "J1", "J2")
+    places = (None, "甲", "乙")
+    marks = (None, "privacy", "state_secret")
+    cases: tuple[list[str], ...] = ([], ["C1"], ["C1", "C2"])
+    worlds = itertools.product(officers, places, marks, cases)
+    for (officer, place, mark, standing), said in itertools.product(
+        worlds, itertools.product(officers, places, (*marks, "none"), cases, (False, True))
+    ):
+        before = Tag(
+            officer=Officer(officer=officer, by="name") if officer else None,
+            place=place,
+            confidential=mark,
+            cases=[Case(case=name, by="registry") for name in standing],
+        )
+        given = dict(zip(("officer", "place", "confidential", "cases", "replaces"), said, strict=True))
+        try:
+            after = amend(before, args(**{k: v for k, v in given.items() if v is not None}), ONE)
+        except ActRefused as error:
+            assert error.code == "weakening"
+            refused += 1
+            continue
+        kept += 1
+        assert officer in (None, after.officer.officer if after.officer else None)
+        assert place in (None, after.place)
+        assert rules.rank("confidential", after.confidential) >= rules.rank("confidential", mark)
+        assert set(standing) <= {case.case for case in after.cases}
+    assert min(kept, refused) > 500

@@ -271,6 +271,11 @@ def test_a_resend_voids_what_was_receipted_and_the_next_attempt_starts(desk: Des
     assert answered(desk, "resend", order(desk, "resend", OPERATE, receipts=[draw_id()])).data == {
         "code": "unknown"
     }
+    cleared = answered(desk, "resend", order(desk, "resend", OPERATE, receipts=[first]))
+    assert (cleared.data["code"], desk.row()["state"]) == ("gone", "delivered")
+    file_in_vault = desk.dock.vault.path(desk.row()["vault"])
+    file_in_vault.parent.mkdir(exist_ok=True)
+    file_in_vault.write_bytes(b"0123456789")
     done = answered(desk, "resend", order(desk, "resend", OPERATE, receipts=[first, draw_id()]))
     assert done.data["recordings"] == [desk.recording]
     row = desk.row()

@@ -219,7 +219,7 @@ def test_what_is_no_media_is_a_verdict_and_status_1(run: Run, tmp_path: Path) ->
         (["{file}", "--profile", "nobody"], "no profile is called 'nobody'; there are: gat947, generic"),
         (["{file}", "--time-zone", "Beijing"], "Asia/Shanghai"),
         (["{file}", "{file}", "--sha256", "ab" * 32], "--sha256 is for one file"),
-        (["{empty}"], "no files in"),
+        (["{empty}"], "no recordings in"),
         (["{file}", "--depth", "deepest"], "deepest"),
         ([], "PATHS"),
     ],

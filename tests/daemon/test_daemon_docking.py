@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from daemon.board import SlotBoard
-from daemon.ingest import docking as docking_module
-from daemon.ingest.stay import attachment_of
+from daemon.ingest import filing as filing_module
 from dock.errors import CameraGone, ChangedWhileReading, PullCancelled, Unreadable, VaultFailed
 from dock.pull import pull, resume
 from tests.daemon.conftest import Dock
@@ -60,7 +59,7 @@ def interrupt(
 
         return real(source, file, into, both, cancel)
 
-    monkeypatch.setattr(docking_module, function, noting)
+    monkeypatch.setattr(filing_module, function, noting)
 
 
 def copied(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
@@ -75,7 +74,7 @@ def copied(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]
             found.append((file.display_name, pulled.verified_bytes))
             return pulled
 
-        monkeypatch.setattr(docking_module, function, noting)
+        monkeypatch.setattr(filing_module, function, noting)
 
     wrap("pull")
     wrap("resume")
@@ -124,7 +123,7 @@ def test_the_same_stay_goes_on_after_a_restart_and_pulls_what_is_missing(
 
     with monkeypatch.context() as patch, pytest.raises(PullCancelled):
         interrupt(patch, "b.mp4", stop)
-        card.start(dock)
+        card.dock_in(dock)
     (half,) = incoming(dock)
     held = (dock.vault.incoming / half).stat().st_size
     assert 0 < held < SIZE
@@ -147,7 +146,7 @@ def test_another_listing_in_the_same_stay_is_another_docking_and_both_add_up(
 
     with monkeypatch.context() as patch, pytest.raises(PullCancelled):
         interrupt(patch, "a.mp4", stop)
-        card.start(dock)
+        card.dock_in(dock)
     card.stop = False
     card.write("b.mp4", b"new")
     again = copied(dock, monkeypatch)
@@ -163,12 +162,11 @@ def test_a_stay_read_by_another_profile_is_another_docking(dock: Dock, card: Car
     """Indexes count what a profile pulls: going on with them would store bytes under another's name."""
     card.write("a.thm", b"1")
     card.write("b.mp4", b"2")
-    job = card.job(tools_of(dock))
-    row_of = card.start(dock)
+    first = card.only_list(dock)
+    assert card.only_list(dock) == first
     with dock.store.write() as tx:  # as if a.thm had been pulled by the profile of before
         tx.execute("UPDATE files SET kind = 'photo', state = 'listed' WHERE path = x'612e74686d'")
-    second = job.take_in(card.source(job.recognise))
-    assert second.id != row_of.id
+    assert card.only_list(dock) != first
 
 
 def test_a_partial_copy_is_gone_on_with_at_the_next_docking_b12(
@@ -183,15 +181,13 @@ def test_a_partial_copy_is_gone_on_with_at_the_next_docking_b12(
     def docked(function: str) -> None:
         with monkeypatch.context() as patch, pytest.raises((CameraGone, PullCancelled)):
             interrupt(patch, "a.mp4", yank, function)
-            card.start(dock)
+            card.dock_in(dock)
         dock.ledger.close(dock.ledger.open_dockings()[0]["docking"], removed=True)
         card.replug()
 
     docked("pull")
     held = (dock.vault.incoming / incoming(dock)[0]).stat().st_size
-    job = card.job(tools_of(dock))
-    listing = card.source(job.recognise).walk()
-    job._begin(listing, {file.index: job._times(file, listing.profile) for file in listing.files})
+    card.only_list(dock)
     dock.ledger.close(dock.ledger.open_dockings()[0]["docking"], removed=True)
     card.replug()
     again = copied(dock, monkeypatch)
@@ -206,11 +202,9 @@ def test_a_half_copy_that_lies_is_not_believed(
     dock: Dock, card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card.write("a.mp4", BIG)
-    job = card.job(tools_of(dock))
-    listing = card.source(job.recognise).walk()
-    docking = job._begin(listing, {0: job._times(listing.files[0], listing.profile)})
-    dock.ledger.close(docking.id, removed=True)
-    dock.vault.partial(docking.id, 0).write_bytes(b"x" * (2 * MIB))
+    docking = card.only_list(dock)
+    dock.ledger.close(docking, removed=True)
+    dock.vault.partial(docking, 0).write_bytes(b"x" * (2 * MIB))
     card.replug()
     card.dock_in(dock)
     assert vault_holds(dock) == {b"a.mp4": BIG}
@@ -254,6 +248,7 @@ def test_a_file_without_its_row_makes_way_for_one_that_was_just_read_a02(dock: D
     card.dock_in(dock)
     vault = dock.store.value("SELECT vault FROM recordings")
     with dock.store.write() as tx:
+        tx.execute("DELETE FROM samples")
         tx.execute("DELETE FROM recordings")
     dock.vault.path(vault).write_bytes(b"half")
     card.replug()
@@ -275,8 +270,8 @@ def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception, times:
             raise error
         return (resume if into.exists() else pull)(source, file, into, progress, cancel)
 
-    monkeypatch.setattr(docking_module, "pull", one)
-    monkeypatch.setattr(docking_module, "resume", one)
+    monkeypatch.setattr(filing_module, "pull", one)
+    monkeypatch.setattr(filing_module, "resume", one)
     return tried
 
 
@@ -319,7 +314,7 @@ def test_a_path_too_long_for_an_event_is_explained_and_the_longest_is_taken(
     dock: Dock, card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     longest = "/".join(["x" * 250] * 4) + "/a.mp4"
-    monkeypatch.setattr(docking_module, "_MAX_PATH_BYTES", len(longest))
+    monkeypatch.setattr(filing_module, "_MAX_PATH_BYTES", len(longest))
     folder = card.path / Path(longest).parent
     folder.mkdir(parents=True)
     (folder / "a.mp4").write_bytes(b"good")
@@ -330,7 +325,7 @@ def test_a_path_too_long_for_an_event_is_explained_and_the_longest_is_taken(
 
 
 def test_the_longest_path_fits_into_event_and_manifest(dock: Dock) -> None:
-    longest = "x" * (docking_module._MAX_PATH_BYTES - 4) + ".mp4"
+    longest = "x" * (filing_module._MAX_PATH_BYTES - 4) + ".mp4"
     (recording,) = take_in(dock, longest)
     line_of(dock).first.step()
     assert len(manifests(dock, recording)) == 1
@@ -367,8 +362,8 @@ def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[BaseEx
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, pause_s: float = 0.01) -> tuple[SlotBoard, threading.Event]:
-    monkeypatch.setattr(docking_module, "_ROOM_PAUSE_S", pause_s)
-    monkeypatch.setattr(docking_module, "_ROOM_STEP_S", 0.01)
+    monkeypatch.setattr(filing_module, "_ROOM_PAUSE_S", pause_s)
+    monkeypatch.setattr(filing_module, "_ROOM_STEP_S", 0.01)
     waiting = threading.Event()
     board = SlotBoard([(1, "")], lambda view: waiting.set() if view.phase == "making_room" else None)
     return board, waiting
@@ -414,7 +409,7 @@ def test_waiting_for_room_ends_with_the_camera_and_with_the_dock(
     card.write("a.mp4", BIG)
     board, waiting = watched(monkeypatch)
     tools = tools_of(dock, board=board, reserve_bytes=1 << 60)
-    thread, errors = in_thread(lambda: card.start(dock, tools))
+    thread, errors = in_thread(lambda: card.dock_in(dock, tools))
     assert waiting.wait(10)
     setattr(card, what, True)
     thread.join(10)
@@ -434,7 +429,7 @@ def test_a_broken_disk_is_an_error_that_is_tried_again_and_loses_nothing(
 
     monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(VaultFailed, match="Check the disk"):
-        card.start(dock)
+        card.dock_in(dock)
     monkeypatch.setattr(os, "fsync", fsync)
     card.dock_in(dock)
     assert (len(vault_holds(dock)), closed(dock).stored.count) == (2, 2)
@@ -456,8 +451,7 @@ def test_two_pullers_at_once_and_clones_of_one_card_are_one_recording_b04(dock: 
 
     def work(number: int) -> None:
         try:
-            docking = jobs[number].take_in((first, second)[number].source(jobs[number].recognise))
-            dock.ledger.close(docking.id, removed=False)
+            jobs[number].run()
         finally:
             dock.store.release()
 
@@ -490,8 +484,9 @@ def test_without_a_disk_sequence_a_stay_is_never_taken_for_a_done_one(dock: Dock
     card = Card(tmp_path / "old-kernel", diskseq=None)
     card.write("a.mp4", b"x")
     card.dock_in(dock)
-    assert dock.ledger.ended_docking(1, attachment_of(card.device)) is not None
-    assert card.job(tools_of(dock))._was_done() is False
+    assert len(dock.ledger.dockings_of(1, card.volume.attachment)) == 1
+    card.dock_in(dock)
+    assert dock.store.value("SELECT count(*) FROM dockings") == 2
 
 
 def test_a_late_puller_cannot_change_a_sum_that_is_signed_b14(
@@ -505,7 +500,7 @@ def test_a_late_puller_cannot_change_a_sum_that_is_signed_b14(
 
     with monkeypatch.context() as patch, pytest.raises(LookupError, match="settled"):
         interrupt(patch, "a.mp4", close)
-        card.start(dock)
+        card.dock_in(dock)
     docking = dock.store.value("SELECT docking FROM dockings")
     with pytest.raises(LookupError, match="not open"):
         dock.ledger.close(docking, removed=True)

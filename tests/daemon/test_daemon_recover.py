@@ -33,7 +33,7 @@ def killed_between_rename_and_commit(dock: Dock, card: Card, monkeypatch: pytest
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Ledger, "store", kill)
-        card.start(dock)
+        card.dock_in(dock)
     (path,) = dock.vault.folder.glob("??/*")
     return path
 
@@ -111,10 +111,8 @@ def test_a_profile_that_is_not_configured_any_more_does_not_stop_the_start(
 def test_halves_stay_while_they_may_be_gone_on_with_and_go_when_settled(dock: Dock, card: Card) -> None:
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         card.write(name, CONTENT)
-    job = card.job(tools_of(dock))
-    listing = card.source(job.recognise).walk()
-    docking = job._begin(listing, {f.index: job._times(f, listing.profile) for f in listing.files})
-    halves = [dock.vault.partial(docking.id, index) for index in range(3)]
+    docking = card.only_list(dock)
+    halves = [dock.vault.partial(docking, index) for index in range(3)]
     stranger = dock.vault.incoming / "not-ours"
     for path in (*halves, stranger):
         path.write_bytes(b"half")
@@ -123,7 +121,7 @@ def test_halves_stay_while_they_may_be_gone_on_with_and_go_when_settled(dock: Do
     with dock.store.write() as tx:
         tx.execute("UPDATE files SET state = 'already' WHERE idx = 0")
         tx.execute("UPDATE files SET state = 'explained', reason = 'changed' WHERE idx = 1")
-    dock.ledger.close(docking.id, removed=True)  # the third is gone: it may be gone on with
+    dock.ledger.close(docking, removed=True)  # the third is gone: it may be gone on with
     tidy_partials(dock.store, dock.vault)
     assert [path.exists() for path in halves] == [False, False, True]
     halves[2].rename(dock.folder / "aside")

@@ -14,9 +14,14 @@ import pytest
 
 from daemon.board import SlotBoard, SlotView
 from daemon.ingest import docking as docking_module
-from daemon.ingest import slotkeeper as keeper_module
-from daemon.ingest.docking import Tools
+from daemon.ingest import filing as filing_module
+from daemon.ingest import puller as puller_module
+from daemon.ingest import volumes as volumes_module
+from daemon.ingest.filing import Filer, Outcome
+from daemon.ingest.opening import OpenDocking
+from daemon.ingest.order import Item
 from daemon.ingest.slotkeeper import SlotKeeper
+from daemon.ingest.tools import Tools
 from dock.detect import Gone, NoFilesystem, Present
 from dock.devices import BlockDevice
 from dock.errors import CameraGone, MountFailed
@@ -62,9 +67,10 @@ class Keeping:
         self.told: list[SlotView] = []
         self.stop = threading.Event()
         self.board = SlotBoard([(1, ""), (2, "")], self.told.append)
-        monkeypatch.setattr(docking_module, "mounted", self._mounted)
-        monkeypatch.setattr(keeper_module, "_RETRY_S", 0.02)
-        monkeypatch.setattr(keeper_module, "_POLL_S", 0.01)
+        monkeypatch.setattr(volumes_module, "mounted", self._mounted)
+        monkeypatch.setattr(puller_module, "_RETRY_S", 0.02)
+        monkeypatch.setattr(puller_module, "_POLL_S", 0.01)
+        monkeypatch.setattr(docking_module, "_UDEV_PATIENCE_S", 0.05)
         self.keeper = self.make()
 
     def make(self) -> SlotKeeper:
@@ -92,15 +98,15 @@ class Keeping:
         """Let the pulls of these cards wait; a camera that left ends the wait."""
         slow = Slow()
         serials = {card.device.serial for card in cards}
-        real = docking_module.DockingJob._pull_one
+        real = Filer.settle
 
-        def waiting(job, source, docking, file, times, **more):  # type: ignore[no-untyped-def]
-            if docking.camera.serial in serials:
+        def waiting(filer: Filer, opened: OpenDocking, item: Item) -> Outcome:
+            if opened.docking.camera.serial in serials:
                 slow.reached.set()
-                until(lambda: slow.go_on.is_set() or job._cancelled())
-            return real(job, source, docking, file, times, **more)
+                until(lambda: slow.go_on.is_set() or filer._cancelled(opened.volumes[item.volume]))
+            return real(filer, opened, item)
 
-        self._monkeypatch.setattr(docking_module.DockingJob, "_pull_one", waiting)
+        self._monkeypatch.setattr(Filer, "settle", waiting)
         return slow
 
     def plug(self, *cards: Card) -> None:
@@ -184,9 +190,7 @@ def test_when_all_vanish_together_none_is_complete_b14(keeping: Keeping) -> None
 def test_what_was_open_when_the_daemon_ended_is_closed_though_its_slot_is_taken(keeping: Keeping) -> None:
     gone, here = keeping.card("GONE", a=CONTENT), keeping.card("HERE", a=CONTENT)
     for card in (gone, here):
-        job = card.job(tools_of(keeping.dock))
-        listing = card.source(job.recognise).walk()
-        job._begin(listing, {f.index: job._times(f, listing.profile) for f in listing.files})
+        card.only_list(keeping.dock)
     keeping.hold.clear()
     keeping.plug(here)
     assert keeping.states == {"GONE": "removed", "HERE": "pulling"}
@@ -198,8 +202,12 @@ def test_what_was_open_when_the_daemon_ended_is_closed_though_its_slot_is_taken(
 
 def test_a_card_without_a_file_system_is_said_until_it_leaves_a05(keeping: Keeping) -> None:
     card = keeping.card("A")
+    card.device = dataclasses.replace(card.device, fs_type="")
     keeping.keeper._turn([NoFilesystem(card.device)])
-    assert (keeping.phase(), keeping.board.views()[0].safe_to_take) == ("no_file_system", False)
+    until(lambda: keeping.phase() == "no_file_system")
+    assert not keeping.board.views()[0].safe_to_take
+    (listed,) = events(keeping.dock, "listed")
+    assert [volume["note"] for volume in listed.data["volumes"]] == ["no_file_system"]
     keeping.leave(card)
     assert keeping.phase() == "empty"
 
@@ -210,7 +218,6 @@ def test_a_card_that_cannot_be_mounted_is_shown_and_not_tried_again_b09(keeping:
     keeping.mounts[card.device.node] = [broken] * 9
     keeping.plug(card)
     until(lambda: keeping.phase() == "error")
-    keeping.keeper._pullers["/dev/A"].join(WAIT_S)
     assert keeping.entered == ["/dev/A"]
     assert "technician" in (keeping.board.views()[0].error or "")
 
@@ -220,7 +227,6 @@ def test_a_rescan_tries_again_what_had_ended_and_pulls_nothing_twice(keeping: Ke
     keeping.mounts[bad.device.node] = [MountFailed("/dev/BAD", "exfat", "broken", "wait")]
     keeping.plug(bad, good)
     until(lambda: (keeping.phase(1), keeping.phase(2)) == ("error", "done"))
-    until(lambda: not any(puller.is_alive() for puller in keeping.keeper._pullers.values()))
     keeping.keeper.rescan(2)
     keeping.keeper._turn([])
     until(lambda: keeping.phase(2) == "done")
@@ -386,7 +392,7 @@ def test_a_real_yank_is_removed_early_and_the_next_docking_goes_on_b12(
         resumed.append(pulled.verified_bytes)
         return pulled
 
-    monkeypatch.setattr(docking_module, "resume", noting)
+    monkeypatch.setattr(filing_module, "resume", noting)
     with rig.LoopCamera(image, "BWC0043", "7", faulty=True) as camera:
         yanked = threading.Event()
         show = real.board.move

@@ -65,7 +65,7 @@ def test_damage_is_named_not_sent_and_mended_from_the_camera_b16(bench: VaultBen
             path.symlink_to(bench.card.path / "a.mp4")
     run(bench)
     assert set(damaged(bench)) == {"a.mp4"}
-    files = []
+    files: list[str] = []
     while (file := bench.desk.next_file(frozenset(files))) is not None:
         files.append(file.recording)
     assert a not in files

@@ -124,7 +124,7 @@ def test_while_somebody_makes_room_that_is_said_and_how_much_is_wanted(bench: Va
 
     def pull() -> None:
         with pytest.raises(PullCancelled):
-            job.take_in(bench.card.source(job.recognise))
+            job.run()
         bench.store.release()
 
     thread = threading.Thread(target=pull)

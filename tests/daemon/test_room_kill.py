@@ -12,7 +12,7 @@ from pathlib import Path
 from daemon.store import Store
 from tests.daemon.conftest import make_dock
 from tests.daemon.making import Card, Platform, desk_of, line_of
-from tests.daemon.vault_bench import DAY, RECEIVED_AT, WHOLE, VaultBench
+from tests.daemon.vault_bench import DAY, RECEIVED_AT, WHOLE, Machine, VaultBench
 from uplink import envelope
 from uplink.keys import KeyRing, Role, SigningKey
 from uplink.messages import CustodyEvent
@@ -29,8 +29,8 @@ def prepared(folder: Path) -> tuple[dict[str, bytes], SigningKey]:
     dock = make_dock(folder, key=key)
     platform = Platform(dock)
     bench = VaultBench(
-        dock, None, platform, desk_of(dock, platform), Card(folder.parent / "camera"), line_of(dock)
-    )  # type: ignore[arg-type]
+        dock, Machine(), platform, desk_of(dock, platform), Card(folder.parent / "camera"), line_of(dock)
+    )
     files = {f"{number:03d}.mp4": os.urandom(3000) for number in range(FILES)}
     bench.take_in(files)
     names = bench.recordings()

@@ -48,16 +48,16 @@ def test_any_name_is_read_without_an_error_and_generic_never_says_an_officer(nam
 
 def test_a_camera_is_recognised_by_its_names() -> None:
     fitting = [f"8888888_000000_201601292055{n:02}_{n:04}.mp4" for n in range(3)]
-    assert SHIPPED.recognise(disk(), [*fitting, "LOG.TXT", "A.THM"]) == GAT947
-    assert SHIPPED.recognise(disk(), [*fitting, "A.MP4", "B.MP4", "C.MP4"]) == GAT947
-    assert SHIPPED.recognise(disk(), [*fitting, "A.MP4", "B.MP4", "C.MP4", "D.MP4"]) == SHIPPED.generic
-    assert SHIPPED.recognise(disk(), []) == SHIPPED.generic
+    assert SHIPPED.recognise([disk()], [*fitting, "LOG.TXT", "A.THM"]) == GAT947
+    assert SHIPPED.recognise([disk()], [*fitting, "A.MP4", "B.MP4", "C.MP4"]) == GAT947
+    assert SHIPPED.recognise([disk()], [*fitting, "A.MP4", "B.MP4", "C.MP4", "D.MP4"]) == SHIPPED.generic
+    assert SHIPPED.recognise([disk()], []) == SHIPPED.generic
 
 
 def test_the_same_shape_in_another_family_is_not_taken_for_it() -> None:
     # e12 writes officer_serial_time_sequence: officer and serial would be swapped.
     name = "DCIM/100ANDRO/J0H42A_8888888_20160129205547_0001.mp4"
-    assert SHIPPED.recognise(disk(), [name]) == SHIPPED.generic
+    assert SHIPPED.recognise([disk()], [name]) == SHIPPED.generic
 
 
 def own_profile(tmp_path: Path, **changes: str) -> Path:
@@ -90,7 +90,7 @@ def own_profile(tmp_path: Path, **changes: str) -> Path:
 def test_an_offices_own_profile_is_recognised_by_any_of_its_signs(
     tmp_path: Path, device: BlockDevice, names: list[str]
 ) -> None:
-    assert load_profiles([own_profile(tmp_path)]).recognise(device, names).name == "office"
+    assert load_profiles([own_profile(tmp_path)]).recognise([device], names).name == "office"
 
 
 def test_an_own_profile_replaces_a_shipped_one(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from daemon.cli.main import main_group
-from daemon.ingest.ledger import Arrived, FileTimes, Volume
+from daemon.ingest.contents import Contents, Note, VolumeContent
+from daemon.ingest.ledger import Arrived, FileTimes
 from daemon.parts import open_parts
 from daemon.settings import load_settings
 from dock.docking import Camera, Docking, new_docking_id
@@ -297,7 +298,8 @@ def _take_in(settings_file: Path) -> None:
     )
     at = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
     docking = Docking(new_docking_id(), Slot(1, ("none",)), Camera("CAM1", "usb", "", "", "generic"), at)
-    parts.ledger.begin(docking, Volume("boot:1", "vfat", ""), listing, {0: FileTimes(at, None)})
+    volume = VolumeContent("boot:1", "sda1", "vfat", "", Note.NONE, listing)
+    parts.ledger.begin(docking, Contents((volume,)), {0: FileTimes(at, None)})
     recording = recording_id("CAM1", path, len(BYTES), sha256)
     relative = parts.vault.relative(recording, path)
     target = parts.vault.path(relative)

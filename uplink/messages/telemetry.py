@@ -75,6 +75,7 @@ class HealthMessage(Telemetry):
     counters: dict[str, Count]
     alarms: Annotated[list[Alarm], Field(max_length=64)] = []
     settings_sha256: str | None = None
+    certificate_expires_at: Utc | None = None  # of the dock's certificate for the broker
     temperature_c: float | None = None
     extra: dict[str, Any] = {}
 
