@@ -343,7 +343,7 @@ def verify_(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
     from center import verifying
 
     with told():
-        verifier = verifying.Verifier(_folder(root), deep=deep)
+        verifier = verifying.Verifier(folder_of(root), deep=deep)
         found = verifier.every_dock() if dock is None else verifier.dock(dock)
     report_checked(found, as_json)
 
