@@ -9,6 +9,7 @@ import base64
 import json
 from typing import Any
 
+from daemon.alarm_book import alarms_json
 from daemon.board import SlotView
 from daemon.errors import NoSuchThing
 from daemon.store import Row, Store
@@ -52,6 +53,7 @@ def dock_json(store: Store) -> dict[str, Any]:
     assert waiting is not None
     end = store.row("SELECT n, event FROM events ORDER BY place DESC, n DESC LIMIT 1")
     return {
+        "alarms": alarms_json(store),
         "recordings": {row["state"]: {"count": row["count"], "bytes": row["bytes"]} for row in states},
         "waiting_bytes": waiting["bytes"],
         "oldest_undelivered_at": waiting["oldest"],
