@@ -77,7 +77,6 @@ class Alarming:
         parts, settings = self.parts, self.parts.settings
         store, link = parts.store, self.progress()
         now = parts.custody.clock.now()
-        expires = link.get("certificate_expires_at")
         oldest = from_text(store.value(_OLDEST))
         wal = settings.store_file.with_name(settings.store_file.name + "-wal")
         return Facts(
@@ -93,7 +92,6 @@ class Alarming:
             broker_away_s=self._broker_away_s(bool(link["connected"])),
             broker_limit_s=settings.alarms.no_broker_minutes * 60,
             link=frozenset(link.get("alarms", ())),
-            certificate_left_s=(expires - now).total_seconds() if expires else None,
             refused_receipts=self._receipts.lately(_counted(store, "refused.receipt.%")),
             refused_by_platform=_names(store, _REFUSED, (NEVER,)),
             coming_again=_names(store, _COMING_AGAIN),

@@ -72,8 +72,7 @@ class Facts:
     has_platform: bool = True
     broker_away_s: float = 0.0
     broker_limit_s: float = 900.0
-    link: frozenset[str] = frozenset()  # uplink's words: taken_over, not_authorised, packet_too_large
-    certificate_left_s: float | None = None  # None: there is none
+    link: frozenset[str] = frozenset()  # the link's words
     refused_receipts: bool = False  # lately
     refused_by_platform: Sequence[str] = ()
     coming_again: Sequence[str] = ()  # the platform does not hold them any more, this dock does
@@ -115,9 +114,7 @@ def _platform(facts: Facts) -> list[Raised]:
         found.append(Raised("delivery.late"))
     if facts.broker_away_s > facts.broker_limit_s:
         found.append(Raised("broker.away"))
-    found += [Raised(_OF_THE_LINK[word]) for word in facts.link if word in _OF_THE_LINK]
-    if facts.certificate_left_s is not None and facts.certificate_left_s < CERTIFICATE_LIMIT_S:
-        found.append(Raised("broker.certificate_expires"))
+    found += [Raised(OF_THE_LINK[word]) for word in facts.link if word in OF_THE_LINK]
     if facts.refused_receipts:
         found.append(Raised("platform.bad_receipts"))
     for alarm, recordings in (
@@ -158,8 +155,14 @@ def named(recordings: Sequence[str]) -> str:
 
 WAL_LIMIT_BYTES = 256 * 1024 * 1024
 CLOCK_LIMIT_S = 60.0
-CERTIFICATE_LIMIT_S = 30 * 24 * 3600.0
-_OF_THE_LINK = {
+# The link's own words (uplink.dockside.LinkReport, uplink.tls).
+OF_THE_LINK = {
+    "certificate_expiring": "broker.certificate_expires",
+    "certificate_time": "broker.certificate_time",
+    "certificate_refused": "broker.certificate_refused",
+    "broker_untrusted": "broker.untrusted",
+    "broker_unfit": "broker.unfit",
+    "tls_files": "broker.tls_files",
     "taken_over": "broker.taken_over",
     "not_authorised": "broker.not_authorised",
     "packet_too_large": "broker.packet_too_large",

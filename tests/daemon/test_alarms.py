@@ -28,6 +28,7 @@ from daemon.uplinking import PlatformUplink
 from daemon.waiting_room import WaitingRoom
 from tests.daemon.making import PROFILES
 from tests.daemon.vault_bench import DAY, RECEIVED_AT, VaultBench, vault_bench
+from uplink import tls
 from uplink.dockside import LinkReport
 from uplink.messages.telemetry import HealthMessage
 
@@ -42,7 +43,12 @@ EACH: dict[str, dict[str, Any]] = {
     "broker.taken_over": {"link": frozenset({"taken_over"})},
     "broker.not_authorised": {"link": frozenset({"not_authorised"})},
     "broker.packet_too_large": {"link": frozenset({"packet_too_large"})},
-    "broker.certificate_expires": {"certificate_left_s": 29 * 24 * 3600.0},
+    "broker.certificate_expires": {"link": frozenset({"certificate_expiring"})},
+    "broker.certificate_time": {"link": frozenset({tls.WRONG_TIME})},
+    "broker.certificate_refused": {"link": frozenset({tls.REFUSED})},
+    "broker.untrusted": {"link": frozenset({tls.UNTRUSTED})},
+    "broker.unfit": {"link": frozenset({tls.UNFIT})},
+    "broker.tls_files": {"link": frozenset({tls.FILES})},
     "platform.bad_receipts": {"refused_receipts": True},
     "platform.refuses": {"refused_by_platform": ["r1"]},
     "platform.forgot": {"coming_again": ["r1"]},
@@ -85,6 +91,7 @@ def test_without_a_platform_nothing_about_one_stands() -> None:
     everything: dict[str, Any] = {}
     for facts in EACH.values():
         everything |= facts
+    everything["link"] = frozenset(alarms.OF_THE_LINK)
     found = {
         raised.alarm.split(".")[0] for raised in standing(replace(Facts(**everything), has_platform=False))
     }
@@ -268,10 +275,8 @@ def test_the_way_to_the_platform(seen: Seen) -> None:
     assert seen.look(20.0) == {"broker.taken_over", "broker.away"}
     seen.link = {"connected": True, "alarms": []}
     assert seen.look() == set()
-    seen.link["certificate_expires_at"] = seen.bench.machine.at + 31 * DAY
-    assert seen.look() == set()
     seen.bench.machine.at += 2 * DAY
-    assert seen.look() == {"delivery.late", "broker.certificate_expires"}
+    assert seen.look() == {"delivery.late"}
 
 
 def test_the_disk(seen: Seen) -> None:
