@@ -86,6 +86,8 @@ def recording_json(row: Row) -> dict[str, Any]:
         "sha256": row["sha256"],
         "state": row["state"],
         "failure": row["failure"] or row["work_failure"],
+        "cleared_at": row["cleared_at"],
+        "damaged": row["damaged"],
         "durable_bytes": row["durable_bytes"],
         "stored_at": row["stored_at"],
         "started_at": row["started_at"],

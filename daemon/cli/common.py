@@ -119,4 +119,15 @@ VERDICTS = {
     "needs_review": "待复核 needs review",
     "violation": "疑似违规 violation",
 }
+
+
+def copy_text(item: dict[str, Any]) -> str:
+    """Return in words where a recording's local copy is, if it is not simply here."""
+    if item["cleared_at"]:
+        return f"本地副本已清除 cleared at {item['cleared_at'][:16]}"
+    if item["damaged"]:
+        return f"本地副本已损坏 damaged: {item['damaged']}"
+    return ""
+
+
 STATES = {"stored": "已入库 stored", "sending": "上传中 sending", "delivered": "已送达 delivered"}
