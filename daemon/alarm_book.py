@@ -14,7 +14,8 @@ from uplink.messages.telemetry import Alarm
 
 KEPT_CLEARED = 500
 TOLD_CLEARED = 16
-MOST_TOLD = 64  # of `up/health`
+MOST_TOLD = 64  # of `up/health`, and no more than fits beside the rest of it
+TOLD_BYTES = 24 * 1024
 
 
 def keep(store: Store, clock: DockClock, raised: Sequence[Raised]) -> bool:
@@ -55,7 +56,14 @@ def keep(store: Store, clock: DockClock, raised: Sequence[Raised]) -> bool:
 def told(store: Store) -> list[Alarm]:
     """Return what `up/health` tells: what stands, critical first, and the last that cleared."""
     rows = [*store.rows(_STANDING), *store.rows(_CLEARED, (TOLD_CLEARED,))]
-    return [_alarm(row) for row in rows[:MOST_TOLD]]
+    told, size_bytes = [], 0
+    for row in rows[:MOST_TOLD]:
+        alarm = _alarm(row)
+        size_bytes += len(alarm.to_bytes())
+        if size_bytes > TOLD_BYTES:
+            break
+        told.append(alarm)
+    return told
 
 
 def alarms_json(store: Store) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from typing import Literal
 
 Severity = Literal["warning", "critical"]
 SHOWN_NAMES = 5
+MAX_DETAIL = 300
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Raised:
 
     @property
     def text(self) -> dict[str, str]:
-        more = f": {self.detail}" if self.detail else ""
-        return {"zh": (self.kind.zh + more)[:2000], "en": (self.kind.en + more)[:2000]}
+        more = f": {self.detail[:MAX_DETAIL]}" if self.detail else ""
+        return {"zh": self.kind.zh + more, "en": self.kind.en + more}
 
 
 @dataclass(frozen=True)

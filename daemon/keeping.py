@@ -30,7 +30,7 @@ class Keeping:
     ) -> None:
         self.waiting = WaitingRoom(self.wake)
         settings = parts.settings.vault
-        room = RoomStage(
+        self._room = room = RoomStage(
             RoomTools(parts.store, parts.custody, parts.vault, parts.reserve, self.waiting, settings)
         )
 
@@ -44,4 +44,5 @@ class Keeping:
 
     def wake(self) -> None:
         """Look at once: a pull waits, a receipt or a reconciliation came."""
+        self._room.look()
         self.worker.wake()

@@ -149,8 +149,8 @@ def test_many_alarms_stay_few_rows_and_fit_into_a_message(bench: VaultBench) -> 
     assert bench.store.value("SELECT count(*) FROM alarms") == alarm_book.KEPT_CLEARED + 1
     keep(bench, *(Raised("slot.error", str(number), "x" * 3000) for number in range(200)))
     health = Telemetry(bench.dock.custody, "ab" * 32).health(bench.store, bench.dock.vault.folder)
-    assert len(health.alarms) == alarm_book.MOST_TOLD
-    assert HealthMessage.parse(health.to_bytes(), 1 << 20) == health
+    assert 10 < len(health.alarms) <= alarm_book.MOST_TOLD
+    assert HealthMessage.parse(health.to_bytes(), 32 * 1024) == health  # receiver and watcher take 64 KiB
 
 
 # What the stage sees
