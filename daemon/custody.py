@@ -122,6 +122,7 @@ def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> boo
             dock_key=identity.key.key_id,
             public=identity.key.public.hex(),
             host=identity.host,
+            certificate=identity.certificate,
         )
         custody.append(tx, "enrolled", enrolled)
         # For the new platform nothing was ever said: each recording starts again at revision 1.

@@ -16,6 +16,7 @@ from typing import cast
 
 from daemon.counters import Counters
 from daemon.custody import Custody
+from daemon.logfields import about
 from daemon.reconciling import forgotten, reconcile
 from daemon.registries import keep_registry
 from daemon.store import Row, Store, Transaction
@@ -183,7 +184,8 @@ class StoreDesk:
             signed, message = delivery.check_receipt(raw, self._ring, facts)
         except Refused as refused:
             self._counters.count(f"refused.receipt.{refused.code}")
-            _LOG.warning("receipt for %s refused: %s", recording, refused)
+            with about(recording=recording):
+                _LOG.warning("receipt for %s refused: %s", recording, refused)
             return Taken.REFUSED
         if isinstance(message, Receipt):
             taken = self._keep_receipt(signed, message)
@@ -301,7 +303,8 @@ class StoreDesk:
                 },
             )
             self._mark_delivered(tx, receipt)
-        _LOG.info("recording %s delivered, revision %d", receipt.recording, receipt.revision)
+        with about(recording=receipt.recording):
+            _LOG.info("recording %s delivered, revision %d", receipt.recording, receipt.revision)
         return Taken.TAKEN
 
     def _mark_delivered(self, tx: Transaction, receipt: Receipt) -> None:
@@ -323,7 +326,8 @@ class StoreDesk:
             # An older revision met a newer one that is ours: its receipt covers both, and a transfer goes on.
             self._leave_for_later(refusal.manifest)
             return Taken.IGNORED
-        _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
+        with about(recording=refusal.recording):
+            _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
         waits_for_person = refusal.code in ("never", "not_allowed", "conflict")
         wait = timedelta(seconds=refusal.retry_after if refusal.retry_after is not None else _LAST_RETRY_S)
         retry_at = NEVER if waits_for_person else to_text(self._custody.clock.now() + wait)

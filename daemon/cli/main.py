@@ -24,6 +24,7 @@ VERBS = {
     "inspect": ("daemon.cli.inspect", "inspect"),
     "identity": ("daemon.cli.identity", "identity"),
     "models": ("daemon.cli.models", "models"),
+    "config": ("daemon.cli.config", "config"),
     "center": ("daemon.cli.center", "center_group"),
 }
 
