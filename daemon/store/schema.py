@@ -333,5 +333,11 @@ def restored_dock(db: Database) -> None:
         db.execute("UPDATE epochs SET dock = ?, dock_key = ? WHERE place = ?", (event.dock, key, place))
 
 
+@migrations()
+def failing(db: Database) -> None:
+    """What failed is asked for all the time, and is rare."""
+    db.execute("CREATE INDEX recordings_failing ON recordings (work_retry_at) WHERE work_retry_at <> ''")
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]
