@@ -207,6 +207,9 @@ class Service:
                 "uplink": self._uplink.progress(),
             }
 
+        def slots(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
+            return [slot_json(view) for view in self._board.views()]
+
         def recordings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
             return recordings_json(store)
 
@@ -216,7 +219,13 @@ class Service:
         def dockings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
             return dockings_json(store)
 
-        reading = {"status": status, "recordings": recordings, "show": show, "dockings": dockings}
+        reading = {
+            "status": status,
+            "slots": slots,
+            "recordings": recordings,
+            "show": show,
+            "dockings": dockings,
+        }
         return reading | acting(self._acts, self._commands)
 
 
