@@ -73,7 +73,8 @@ class Service:
         self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake, take)
         self._board = SlotBoard([(s.number, s.label) for s in settings.slots], self._slot_changed)
         self._pipeline, self._deep = self._workers()
-        self._keeping = Keeping(parts, self._board, self._stop, self._beats.register("vault", _VAULT_LIMIT_S))
+        beat = self._beats.register("vault", _VAULT_LIMIT_S)
+        self._keeping = Keeping(parts, self._board, self._stop, beat, self._uplink)
         tools = Tools(
             ledger=parts.ledger,
             memory=Memory(parts.store, parts.vault),

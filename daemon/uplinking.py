@@ -45,6 +45,8 @@ class Uplinking(Protocol):
 
     def apply(self, limits: Limits) -> None: ...
 
+    def health_changed(self) -> None: ...
+
 
 class NoUplink:
     """A dock without a platform, or a copy of a dock: everything is taken in and signed, nothing is sent."""
@@ -67,6 +69,9 @@ class NoUplink:
     def apply(self, limits: Limits) -> None:
         pass
 
+    def health_changed(self) -> None:
+        pass
+
 
 class PlatformUplink:
     """The link's thread, and a second one that feeds it with health and the watchdog with its life."""
@@ -85,6 +90,7 @@ class PlatformUplink:
         self._parts = parts
         self._telemetry = telemetry
         self._stop = stop
+        self._health_wanted = threading.Event()
         self._beat = beats.register("uplink", _LINK_LIMIT_S)
         topics = DockTopics(settings.dock.site, settings.dock.id)
         self._zone = ZoneInfo(settings.dock.time_zone)
@@ -134,6 +140,10 @@ class PlatformUplink:
         self._desk.marked_first = limits.marked_first
         self._link.set_limits(limits.bytes_per_second or None, self._allowed)
 
+    def health_changed(self) -> None:
+        """An alarm came or went: health is told now, not in a minute."""
+        self._health_wanted.set()
+
     def _allowed(self) -> bool:
         now = self._parts.custody.clock.now()
         return self._limits.allow(now.astimezone(self._zone).time())
@@ -144,8 +154,9 @@ class PlatformUplink:
             waited_s += _TURN_S
             if self._link.alive:
                 self._beat()
-            if waited_s >= _HEALTH_S:
+            if waited_s >= _HEALTH_S or self._health_wanted.is_set():
                 waited_s = 0.0
+                self._health_wanted.clear()
                 self._publish_health()
         self._parts.store.release()
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from center import chain
 from center.catalogue import docks
+from uplink.audit import HeldEvent
 from uplink.messages.base import ChainPoint
 from uplink.messages.custody import CustodyEvent
 
@@ -173,6 +174,25 @@ def missing_manifests(connection: sqlite3.Connection, limit: int) -> Iterator[Mi
     )
     for row in rows:
         yield Missing(row["dock"], row["recording"], row["revision"], row["manifest"])
+
+
+def missing_of(connection: sqlite3.Connection, dock: str) -> list[Missing]:
+    """Return the revisions that events of one dock commit beyond what is held."""
+    return [item for item in missing_manifests(connection, 100_000) if item.dock == dock]
+
+
+def on_lines(connection: sqlite3.Connection, dock: str, *, main: bool) -> Iterator[HeldEvent]:
+    """Yield a dock's events as they joined: of the main line, or of all others."""
+    which = "=" if main else "<>"
+    rows = connection.execute(
+        "SELECT epoch, n, digest, kind, recording, raw FROM events"
+        f" WHERE dock = ? AND line {which} 'main' ORDER BY rowid",
+        (dock,),
+    )
+    for row in rows:
+        yield HeldEvent(
+            row["epoch"], row["n"], row["digest"], row["kind"], row["recording"], bytes(row["raw"])
+        )
 
 
 def of_recording(connection: sqlite3.Connection, dock: str, recording: str) -> list[sqlite3.Row]:

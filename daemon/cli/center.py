@@ -14,6 +14,7 @@ import click
 from daemon.cli import center_ca, center_tables
 from daemon.cli.center_common import folder_of, folder_option, told
 from daemon.cli.center_order import add_orders
+from daemon.cli.checked import report_checked
 from daemon.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
@@ -327,6 +328,24 @@ def reconcile(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
         center_tables.print_surveys(found)
     if any(one.lost for one in found):
         raise click.exceptions.Exit(1)
+
+
+@center_group.command("verify")
+@click.argument("dock", required=False)
+@click.option("--deep", is_flag=True, help="Read every stored file from the medium and hash it anew.")
+@folder_option
+@json_option
+def verify_(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
+    """Check chains, sums, revisions, receipts and stored files, of DOCK or of all docks.
+
+    Works while the center runs, and changes nothing.  Exit status: 0 all of it holds, 1 something does not.
+    """
+    from center import verifying
+
+    with told():
+        verifier = verifying.Verifier(folder_of(root), deep=deep)
+        found = verifier.every_dock() if dock is None else verifier.dock(dock)
+    report_checked(found, as_json)
 
 
 @center_group.command()

@@ -34,6 +34,8 @@ def status(settings_file: Path, as_json: bool) -> None:
         print_json(data)
         return
     out = console()
+    for line in alarm_lines(data["alarms"]):
+        out.print(line)
     if data["slots"]:
         out.print(slots_table(data["slots"]))
     else:
@@ -51,6 +53,18 @@ def status(settings_file: Path, as_json: bool) -> None:
     if data["counters"]:
         counted = ", ".join(f"{name} {count}" for name, count in data["counters"].items())
         out.print(f"refused or ignored: {counted}")
+
+
+def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
+    """Return the alarms that stand, a line each; what each means: docs/alarms.md."""
+    marks = {"critical": "!!!", "warning": "!"}
+    return [
+        f"{marks.get(alarm['severity'], '')} {plain(alarm['text'].get('zh', ''))}"
+        f" {plain(alarm['text'].get('en', ''))} ({alarm['alarm']}"
+        f"{' ' + plain(alarm['subject']) if alarm['subject'] else ''}, since {alarm['since'][:16]})"
+        for alarm in alarms
+        if alarm["cleared"] is None
+    ]
 
 
 def attention_lines(attention: dict[str, Any]) -> list[str]:
