@@ -135,6 +135,7 @@ def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> boo
             dock_key=identity.key.key_id,
             public=identity.key.public.hex(),
             host=identity.host,
+            certificate=identity.certificate,
             after=after,
         )
         custody.append(tx, "enrolled", enrolled)

@@ -20,6 +20,7 @@ from daemon.lineage.chain import NEVER, ChainLine
 from daemon.lineage.heads import Meaning
 from daemon.lineage.history import Current, History
 from daemon.lineage.line import Answer
+from daemon.logfields import about
 from daemon.reconciling import forgotten, reconcile
 from daemon.registries import keep_registry
 from daemon.store import Row, Store, Transaction
@@ -198,7 +199,8 @@ class StoreDesk:
             self._counters.count(f"refused.receipt.{refused.code}")
             if refused.code == "manifest":
                 self._send_newest(recording)
-            _LOG.warning("receipt for %s refused: %s", recording, refused)
+            with about(recording=recording):
+                _LOG.warning("receipt for %s refused: %s", recording, refused)
             return Taken.REFUSED
         if isinstance(message, Receipt):
             taken = self._keep_receipt(signed, message)
@@ -312,7 +314,8 @@ class StoreDesk:
                 },
             )
             self._mark_delivered(tx, receipt)
-        _LOG.info("recording %s delivered, revision %d", receipt.recording, receipt.revision)
+        with about(recording=receipt.recording):
+            _LOG.info("recording %s delivered, revision %d", receipt.recording, receipt.revision)
         return Taken.TAKEN
 
     def _mark_delivered(self, tx: Transaction, receipt: Receipt) -> None:
@@ -347,7 +350,8 @@ class StoreDesk:
                 # An older revision met a newer one that is ours: its receipt covers both, a transfer goes on.
                 self._leave_for_later(tx, refusal.manifest)
                 return Taken.IGNORED
-            _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
+            with about(recording=refusal.recording):
+                _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
             before = tx.row("SELECT retry_at FROM manifests WHERE manifest = ?", (refusal.manifest,))
             tx.execute(
                 "UPDATE manifests SET refusal = ?, retry_at = ? WHERE manifest = ?",

@@ -63,9 +63,8 @@ class CameraProfile:
         """Return what `path` (best reading, `/` between folders) says; what it does not say is None."""
         stem = _stem(path)
         marked = self._is_marked(path, stem)
-        bare = self._without_mark(stem)
         for pattern in self.file.names:
-            facts = _read_name(pattern, bare, marked)
+            facts = _read_name(pattern, self._text(pattern, path), marked)
             if facts is not None:
                 return facts
         return NameFacts(marked=marked)
@@ -87,7 +86,7 @@ class CameraProfile:
 
     @cached_property
     def _whole_names(self) -> tuple[NamePattern, ...]:
-        return tuple(pattern for pattern in self.file.names if pattern.whole)
+        return tuple(pattern for pattern in self.file.names if pattern.whole and pattern.own)
 
     def strength(self, device: BlockDevice | None, names: Sequence[str]) -> int:
         """Return how strongly the signs speak for this profile: 4 USB ids … 1 names, 0 not at all."""
@@ -111,8 +110,15 @@ class CameraProfile:
         return fitting / len(media)
 
     def _is_own_name(self, path: str) -> bool:
+        return any(
+            _read_name(pattern, self._text(pattern, path), False) is not None for pattern in self._whole_names
+        )
+
+    def _text(self, pattern: NamePattern, path: str) -> str:
+        """Return what `pattern` is held against."""
         bare = self._without_mark(_stem(path))
-        return any(_read_name(pattern, bare, False) is not None for pattern in self._whole_names)
+        folders = path.rpartition("/")[0]
+        return f"{folders}/{bare}" if pattern.path and folders else bare
 
     def _is_marked(self, path: str, stem: str) -> bool:
         marks: Marks = self.file.marks
@@ -220,10 +226,13 @@ def _read_name(pattern: NamePattern, stem: str, marked: bool) -> NameFacts | Non
         named_at = _read_time(fields["time"] or "", pattern.time_format)
         if named_at is None:  # digits that are no date: not a name of this form
             return None
-    sequence = fields.get("sequence")
+    sequence, chapter = fields.get("sequence"), fields.get("chapter")
+    number = int(sequence) if sequence else None
+    if number is not None and "chapter" in fields:
+        number = number * 100 + int(chapter or 0)
     return NameFacts(
         named_at=named_at,
-        sequence=int(sequence) if sequence else None,
+        sequence=number,
         serial=fields.get("serial") or None,
         officer=fields.get("officer") or None,
         marked=marked,

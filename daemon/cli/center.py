@@ -123,13 +123,18 @@ def keys_new(person: str, file: Path, root: Path) -> None:
 @folder_option
 def run(root: Path) -> None:
     """Receive until SIGTERM."""
-    import logging
+    from systemd import daemon as systemd
 
     from center import run as running
+    from daemon.journal import set_up_logging
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    def started(text: str) -> None:
+        click.echo(text, err=True)
+        systemd.notify("READY=1")
+
+    set_up_logging("INFO")
     with told(), running.until_signal() as going_on:
-        running.run(folder_of(root), going_on, lambda text: click.echo(text, err=True))
+        running.run(folder_of(root), going_on, started)
 
 
 @center_group.group()

@@ -13,6 +13,7 @@ import click
 VERBS = {
     "run": ("daemon.cli.run", "run"),
     "status": ("daemon.cli.status", "status"),
+    "slots": ("daemon.cli.slots", "slots"),
     "recordings": ("daemon.cli.recordings", "recordings"),
     "show": ("daemon.cli.show", "show"),
     "dockings": ("daemon.cli.dockings", "dockings"),
@@ -24,6 +25,7 @@ VERBS = {
     "inspect": ("daemon.cli.inspect", "inspect"),
     "identity": ("daemon.cli.identity", "identity"),
     "models": ("daemon.cli.models", "models"),
+    "config": ("daemon.cli.config", "config"),
     "center": ("daemon.cli.center", "center_group"),
 }
 
@@ -50,6 +52,7 @@ def main_group() -> None:
 
     \b
     bodydock status                what the slots and the store are doing
+    bodydock slots --watch         the slots as they change
     bodydock show ID               everything about one recording
     bodydock inspect FILE          check a recording, anywhere, without a dock
     bodydock center list           what the platform has received

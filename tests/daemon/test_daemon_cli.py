@@ -85,6 +85,14 @@ def test_with_the_daemon_down_the_store_is_read_and_that_is_said(run: Run, recor
     assert "not running" in run("status").err
 
 
+def test_with_the_daemon_down_the_slots_are_those_of_the_settings(run: Run) -> None:
+    ran = run("slots", "--json")
+    assert (ran.status, "not running" in ran.err) == (0, True)
+    assert [(slot["slot"], slot["label"], slot["phase"]) for slot in ran.data] == [(1, "left", None)]
+    assert "采集站未运行" in run("slots").out
+    assert run("slots", "--watch").status == 2  # there is nothing to watch
+
+
 def test_recordings_and_show_as_json(run: Run, recording: str) -> None:
     (listed,) = run("recordings", "--json").data
     assert (listed["recording"], listed["state"], listed["verdict"]) == (recording, "delivered", "unchecked")
@@ -171,6 +179,8 @@ def test_a_running_daemon_answers_itself(run: Run, recording: str, dock: Dock, t
         (slot,) = ran.data["slots"]
         assert (slot["slot"], slot["label"], slot["phase"], slot["camera"]) == (1, "left", "empty", None)
         assert set(slot) >= {"file", "files_done", "files_total", "bytes_done", "bytes_total", "safe_to_take"}
+        assert run("slots", "--json").data == ran.data["slots"]
+        assert run("slots").status == 0
         assert "no platform" in ran.data["uplink"]["why"]
         assert run("recordings", "--json").data[0]["recording"] == recording
         assert run("show", recording, "--json").data["recording"] == recording
@@ -216,7 +226,10 @@ def test_what_is_no_media_is_a_verdict_and_status_1(run: Run, tmp_path: Path) ->
     [
         (["none.mp4"], "no such path: none.mp4"),
         (["{file}", "--rules", "none.toml"], "none.toml"),
-        (["{file}", "--profile", "nobody"], "no profile is called 'nobody'; there are: gat947, generic"),
+        (
+            ["{file}", "--profile", "nobody"],
+            "no profile is called 'nobody'; there are: e12, gat947, generic, gopro, h22",
+        ),
         (["{file}", "--time-zone", "Beijing"], "Asia/Shanghai"),
         (["{file}", "{file}", "--sha256", "ab" * 32], "--sha256 is for one file"),
         (["{empty}"], "no recordings in"),

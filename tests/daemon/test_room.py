@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cli.common import copy_text
+from daemon.retention import Copy
 from daemon.room import sweep
 from daemon.status import recordings_json, show_json
 from daemon.waiting_room import WaitingRoom
@@ -206,7 +207,12 @@ def test_a_room_that_nothing_can_make_is_not_looked_for_all_the_time(
     stage = delivered.room(waiting)
     looked: list[int] = []
     real = stage._clearable
-    monkeypatch.setattr(stage, "_clearable", lambda wanted: looked.append(wanted) or real(wanted))
+
+    def looking(wanted: int) -> Iterator[Copy]:
+        looked.append(wanted)
+        return real(wanted)
+
+    monkeypatch.setattr(stage, "_clearable", looking)
     with waiting.waiting("test", 1 << 60):
         for _ in range(5):
             assert stage.step() is False
