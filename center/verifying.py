@@ -82,12 +82,15 @@ class Verifier:
     def _check_chain(self, connection: sqlite3.Connection, dock: Dock) -> None:
         audit = ChainAudit(dock.dock, dock.ring)
         last: HeldEvent | None = None
+        for held in events.on_lines(connection, dock.dock, main=False):
+            self._found.count("events beside the main line")
+            event, flaws = read_event(held, dock.dock, dock.ring)
+            self._flaws(dock, flaws)
+            if event is not None:
+                audit.beside(event)
         for held in events.on_lines(connection, dock.dock, main=True):
             self._flaws(dock, audit.feed(held))
             last = held
-        for held in events.on_lines(connection, dock.dock, main=False):
-            self._found.count("events beside the main line")
-            self._flaws(dock, read_event(held, dock.dock, dock.ring)[1])
         self._found.count("events", audit.events)
         self._found.count("dockings", audit.dockings)
         self._check_head(dock, last)

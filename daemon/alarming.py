@@ -89,7 +89,7 @@ class Alarming:
             oldest_undelivered_s=(now - oldest).total_seconds() if oldest else 0.0,
             undelivered_limit_s=settings.alarms.undelivered_hours * 3600,
             has_platform=settings.platform is not None,
-            broker_away_s=self._broker_away_s(bool(link["connected"])),
+            broker_away_s=self._broker_away_s(bool(link["connected"]) or parts.copy_of is not None),
             broker_limit_s=settings.alarms.no_broker_minutes * 60,
             link=frozenset(link.get("alarms", ())),
             refused_receipts=self._receipts.lately(_counted(store, "refused.receipt.%")),

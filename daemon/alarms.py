@@ -158,6 +158,8 @@ WAL_LIMIT_BYTES = 256 * 1024 * 1024
 CLOCK_LIMIT_S = 60.0
 # The link's own words (uplink.dockside.LinkReport, uplink.tls).
 OF_THE_LINK = {
+    "copied": "dock.copied",
+    "other_board": "dock.other_board",
     "certificate_expiring": "broker.certificate_expires",
     "certificate_time": "broker.certificate_time",
     "certificate_refused": "broker.certificate_refused",

@@ -153,7 +153,7 @@ def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> boo
 
 def sideline(tx: Transaction, which: str, args: Sequence[str | int]) -> None:
     """Put revisions aside: kept, never sent, and a receipt for one of them still counts for its bytes."""
-    columns = "platform, recording, revision, manifest, raw, report, made_at"
+    columns = "platform, recording, revision, manifest, raw, report, made_at, history"
     tx.execute(f"INSERT INTO sidelined ({columns}) SELECT {columns} FROM manifests WHERE {which}", args)
     tx.execute(f"DELETE FROM manifests WHERE {which}", args)
 

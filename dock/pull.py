@@ -31,16 +31,13 @@ from dock.errors import (
 )
 from dock.listing import CardFile
 from dock.reader import Readable
-from dock.source import CardSource
+from dock.source import CardSource, stays
 from dock.vault_copy import finish, open_copy
 from dock.zeros import ZERO_BLOCK_BYTES, ZeroBlocks
 
 __all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "prove", "pull", "resume"]
 
 _BUFFER_BYTES = 1024 * 1024
-# How long a device whose reads fail is given to leave before the card is called unreadable.
-_VANISH_S = 2.0
-_VANISH_STEP_S = 0.02
 # After a bad place the rest is probed in steps of this size, to say which ranges are lost.
 _PROBE_BYTES = 64 * 1024
 _BAD_RANGES = 64
@@ -210,7 +207,7 @@ class _Copy:
         raise Unreadable(self._file.display_name, [(at, self._file.size_bytes)])
 
     def _unreadable(self, at: int, error: OSError) -> NoReturn:
-        if not _stays(self._source):
+        if not stays(self._source):
             raise CameraGone(f"the camera left at byte {at} of {self._file.display_name}") from error
         ranges = _bad_ranges(self._source, self._reader, at, self._file.size_bytes)
         if not self._source.still_there():
@@ -227,15 +224,6 @@ class _Copy:
                     )
         if not self._source.still_there():
             raise CameraGone(f"the camera left at the end of {self._file.display_name}")
-
-
-def _stays(source: CardSource) -> bool:
-    give_up_at = time.monotonic() + _VANISH_S
-    while source.still_there():
-        if time.monotonic() >= give_up_at:
-            return True
-        time.sleep(_VANISH_STEP_S)
-    return False
 
 
 def _bad_ranges(source: CardSource, reader: Readable, start: int, size_bytes: int) -> list[tuple[int, int]]:
@@ -271,7 +259,7 @@ def _camera_errors(source: CardSource, file: CardFile) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not _stays(source):
+        if not stays(source):
             raise CameraGone(f"the camera left at {file.display_name}") from error
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             raise ChangedWhileReading(f"{file.display_name} is not there any more") from error

@@ -9,7 +9,7 @@ trusted:
   dropped.
 - An entry that cannot be read costs only itself (A08).
 - The listing is believed only if the device is still there after it (field-facts.md: after a yank vfat
-  lies).
+  lies); where something could not be read, it is given a moment to leave first.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from dock.mount import MountedCard
 from dock.presence import is_present
 from dock.reader import Handles, Readable
 
+# How long a device whose reads fail is given to leave before the card is called unreadable.
+VANISH_S = 2.0
+_VANISH_STEP_S = 0.02
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a pipe that took a file's place must not hang the puller.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -49,6 +52,16 @@ class CardSource(Protocol):
 
     def still_there(self) -> bool:
         """Whether the very camera that was listed is still attached."""
+
+
+def stays(source: CardSource) -> bool:
+    """Whether a camera that gave errors is still there after the moment that it is given to vanish."""
+    give_up_at = time.monotonic() + VANISH_S
+    while source.still_there():
+        if time.monotonic() >= give_up_at:
+            return True
+        time.sleep(_VANISH_STEP_S)
+    return False
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,9 @@ class TreeSource:
             if not self.still_there():
                 raise CameraGone(f"{self._name} left while it was listed") from error
             scan = Scan((), (Explained(b"", 0, Reason.UNREADABLE, _why(error)),))
-        if not self.still_there():
+        # A dying USB bridge reports errors before it leaves the bus: then none of them is the card's fault.
+        unreadable = any(entry.reason is Reason.UNREADABLE for entry in scan.explained)
+        if not (stays(self) if unreadable else self.still_there()):
             raise CameraGone(f"{self._name} left while it was listed")
         return scan
 

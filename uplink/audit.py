@@ -8,9 +8,11 @@ The dock and the platform keep the same signed things; `bodydock verify` and `ce
   `restarted`.
 - The data of a kind has its shape; `closed` adds up, its `listed` is the one committed before the first byte,
   and what it says was stored is what the `stored` events of that docking sum up to; none comes after it.
-  (A docking that goes on in a later epoch is only asked to add up in itself.)
+  (A docking that goes on in a later epoch, or that began beside the main line, is only asked to add up in
+  itself.)
 - A revision is committed by one event; revisions of a recording follow on each other by digest, and never
   change recording, camera, path, size or SHA-256; the id recomputes.
+- Before a revision that a restored dock took back from the platform may be some that it forgot.
 """
 
 from __future__ import annotations
@@ -55,11 +57,12 @@ class HeldEvent:
 
 @dataclass(frozen=True)
 class HeldRevision:
-    """A manifest as it is kept."""
+    """A manifest as it is kept.  `history`: a restored dock took it back from the platform."""
 
     revision: int
     digest: str
     raw: bytes
+    history: bool = False
 
 
 @dataclass
@@ -79,6 +82,7 @@ class ChainAudit:
         self._before: HeldEvent | None = None
         self._open: dict[str, _Sum] = {}
         self._closed: set[bytes] = set()
+        self._beside: set[bytes] = set()
         self.committed: set[bytes] = set()  # of digests, as `short`
         self.cleared: set[str] = set()
         self.events = 0
@@ -94,6 +98,12 @@ class ChainAudit:
         if event is not None:
             flaws += self._data(held, event)
         return flaws
+
+    def beside(self, event: CustodyEvent) -> None:
+        """Note an event beside the line, before the line is fed."""
+        docking = event.data.get("docking")
+        if event.kind in ("listed", "stored") and isinstance(docking, str):
+            self._beside.add(short(docking))
 
     def _joins(self, held: HeldEvent) -> list[Flaw]:
         before = self._before
@@ -158,7 +168,7 @@ class ChainAudit:
             ("stored", closed.stored, found.stored),
             ("already stored", closed.already_stored, found.already),
         ]
-        if found.epoch != held.epoch:
+        if found.epoch != held.epoch or short(closed.docking) in self._beside:
             return []  # the dock was restored in between, and counts what it remembers
         if found.listed is None:
             return [Flaw(held.place, "sum", f"docking {closed.docking[:8]} was never listed")]
@@ -267,6 +277,8 @@ def _wrong(
 def _unjoined(
     one: HeldRevision, before: HeldRevision | None, manifest: Manifest, incomplete: bool
 ) -> list[tuple[str, str]]:
+    if one.history and (before is None or one.revision > before.revision + 1):
+        return []
     if before is None:
         return [] if one.revision == 1 or incomplete else [("gap", "the revisions before it are not held")]
     if one.revision != before.revision + 1:

@@ -130,11 +130,13 @@ class History:
     def _keep(self, tx: Transaction, current: Current) -> None:
         """Put history into the line: the platform holds it, so that it need not go again."""
         manifest, digest = current.manifest, current.signed.digest
-        tx.execute("DELETE FROM sidelined WHERE manifest = ?", (digest,))
+        before: str | None = digest
+        while before is not None:  # what was put aside and turns out to be before it comes back
+            before = self._bring_back(tx, before)
         tx.execute(
             "INSERT OR IGNORE INTO manifests"
-            " (platform, recording, revision, manifest, raw, report, made_at, receipted)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+            " (platform, recording, revision, manifest, raw, report, made_at, receipted, history)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1)",
             (
                 manifest.platform,
                 manifest.recording,
@@ -145,6 +147,23 @@ class History:
                 to_text(manifest.time),
             ),
         )
+
+    def _bring_back(self, tx: Transaction, digest: str) -> str | None:
+        """Put a revision that was put aside into the line again; return the digest of the one before it."""
+        row = tx.row("SELECT raw FROM sidelined WHERE manifest = ?", (digest,))
+        if row is None:
+            return None
+        columns = "platform, recording, revision, manifest, raw, report, made_at, history"
+        tx.execute(
+            f"INSERT OR IGNORE INTO manifests ({columns}, receipted)"
+            f" SELECT {columns}, 1 FROM sidelined WHERE manifest = ?",
+            (digest,),
+        )
+        kept = tx.row("SELECT 1 FROM manifests WHERE manifest = ?", (digest,))
+        if kept is None:  # another one of ours has its place
+            return None
+        tx.execute("DELETE FROM sidelined WHERE manifest = ?", (digest,))
+        return _parsed(row).prev_manifest
 
     def _take_report(self, tx: Transaction, recording: str, united: United, current: Current) -> None:
         """The report that goes on is the row's, where its bytes can be had; else it is inspected again."""

@@ -306,6 +306,8 @@ _RESTORED = (
     "ALTER TABLE epochs ADD COLUMN after TEXT",
     "ALTER TABLE epochs ADD COLUMN restarted_in TEXT",
     "ALTER TABLE epochs ADD COLUMN seen TEXT",
+    # 1: no event of this chain commits it; the platform had it of an earlier life
+    "ALTER TABLE manifests ADD COLUMN history INTEGER NOT NULL DEFAULT 0",
     # the newest head of each platform that was an event of this chain
     "CREATE TABLE heads (platform TEXT PRIMARY KEY, event TEXT NOT NULL REFERENCES events (event)) STRICT",
     """CREATE TABLE sidelined (          -- revisions that this dock signed and its line does not follow from
@@ -315,7 +317,8 @@ _RESTORED = (
         manifest TEXT PRIMARY KEY,
         raw BLOB NOT NULL,
         report TEXT,
-        made_at TEXT NOT NULL
+        made_at TEXT NOT NULL,
+        history INTEGER NOT NULL
     ) STRICT""",
     "CREATE INDEX sidelined_by_recording ON sidelined (recording)",
 )

@@ -55,6 +55,8 @@ EACH: dict[str, dict[str, Any]] = {
     "platform.lost": {"lost": ["r1"]},
     "vault.damaged": {"damaged": ["r1"]},
     "vault.unknown_file": {"unknown_files": True},
+    "dock.copied": {"link": frozenset({"copied"})},
+    "dock.other_board": {"link": frozenset({"other_board"})},
     "slot.error": {"slots": [SlotTrouble(3, "unreadable")]},
     "inspection.failing": {"failing": ["r1"]},
     "clock.behind": {"clock_behind_s": 61.0},

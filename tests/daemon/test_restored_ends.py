@@ -30,6 +30,7 @@ def agree(ends: TwoEnds) -> None:
     for recording in ends.here():
         there = ends.newest_there(recording)
         assert there == ends.newest_here(recording)
+    assert ends.flaws() == []
     rows = ends.dock.store.rows("SELECT * FROM recordings WHERE revision <> delivered_revision")
     assert [row["recording"] for row in rows] == []
 

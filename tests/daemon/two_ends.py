@@ -16,6 +16,7 @@ from center.catalogue import recordings as received
 from center.catalogue.docks import Dock as Record
 from center.office import Subject
 from center.survey import Survey, pages
+from center.verifying import Verifier as CenterVerifier
 from daemon.clock import DockClock
 from daemon.counters import Counters
 from daemon.custody import Custody, enrol
@@ -24,10 +25,12 @@ from daemon.identity import DockIdentity
 from daemon.ingest.ledger import Ledger
 from daemon.lineage.chain import ChainLine
 from daemon.revisions import Deed, holds_of, revise
+from daemon.settings import BrokerSettings, DockSettings, PlatformSettings, Settings, SlotSettings
 from daemon.stages.first import tag_of
 from daemon.stages.told import ToldStage
 from daemon.store import Store
 from daemon.vault import Vault
+from daemon.verifying import Verifier
 from tests.center.bench import Bench
 from tests.center.scripted import PLATFORM
 from tests.daemon.conftest import Dock, listing
@@ -312,6 +315,19 @@ class TwoEnds:
                 found |= {("case", case.case) for case in manifest.tag.cases}
                 found |= {("hold", hold.hold) for hold in manifest.holds}
         return found
+
+    def flaws(self) -> list[str]:
+        """Return what `bodydock verify` and `bodydock center verify` find."""
+        platform = PlatformSettings(id=PLATFORM, keys=self._public_keys())
+        dock = DockSettings(id=NAME, site=SITE, state=self.dock.folder)
+        slots = [SlotSettings(number=1, ports=["p"])]
+        settings = Settings(dock=dock, slots=slots, platform=platform, broker=BrokerSettings())
+        here = Verifier(self.dock.store, settings).everything().flaws
+        there = CenterVerifier(self.bench.folder).every_dock().flaws
+        return [f"{flaw.place}: {flaw.code}: {flaw.text}" for flaw in (*here, *there)]
+
+    def _public_keys(self) -> dict[str, list[str]]:
+        return {role.value: [key.public.hex()] for role, key in self.bench.keys.by_role.items()}
 
     def unheld_events(self) -> list[str]:
         """Return the dock's events that the platform lacks, or has beside the main line."""

@@ -72,7 +72,7 @@ class Folder:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    monkeypatch.setattr("dock.pull._VANISH_S", 0.1)
+    monkeypatch.setattr("dock.source.VANISH_S", 0.1)
     return Folder(tmp_path)
 
 
@@ -252,7 +252,7 @@ class BadSectors:
 def test_bad_sectors_are_named_as_ranges_that_hold_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dock.pull._VANISH_S", 0.0)
+    monkeypatch.setattr("dock.source.VANISH_S", 0.0)
     files = BadSectors(os.urandom(SIZE), [range(2_000_000, 2_000_512), range(4_000_000, 4_200_000)])
     with pytest.raises(Unreadable) as failed:
         pull(files, listed(files).files[0], tmp_path / "into", lambda done: None, lambda: False)

@@ -120,6 +120,7 @@ def test_dock_and_platform_restored_one_after_the_other(office: SmallOffice) -> 
     _put_back(office.center_folder, platform)
     office.center.start()
     office.wait("the dock wants a person", lambda: "copied" in _alarms(office), 30)
+    office.wait("it is an alarm", lambda: "dock.copied" in _standing(office), 10)
     before = _kinds(office)
     assert before.count("restarted") == 1, "one a run"
     office.dock.stop()
@@ -292,6 +293,8 @@ def _account(office: SmallOffice, beside: Path | None = None) -> None:
     assert aside <= _named_by_events(state), (
         "what was overtaken is named in the chain that the platform holds"
     )
+    assert office.ask_dock("verify")["flaws"] == []
+    assert office.ask_center("verify")["flaws"] == []
     if beside is not None:
         lost = {row["recording"] for row in _rows(beside, "SELECT recording FROM recordings")} - set(newest)
         named = _rows(beside, "SELECT recording FROM recordings WHERE state <> 'delivered'")
@@ -315,6 +318,11 @@ def _cases(office: SmallOffice, recording: str) -> set[str]:
 def _alarms(office: SmallOffice) -> set[str]:
     status = office.status()
     return set() if status is None else set(status["uplink"]["alarms"])
+
+
+def _standing(office: SmallOffice) -> set[str]:
+    alarms = (office.status() or {}).get("alarms", [])
+    return {alarm["alarm"] for alarm in alarms if alarm["cleared"] is None}
 
 
 def _kinds(office: SmallOffice) -> list[str]:
