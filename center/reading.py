@@ -46,6 +46,7 @@ def dock_listing(folder: Folder) -> list[dict[str, Any]]:
                 "head": None if dock.head is None else dock.head.model_dump(),
                 "cloned": dock.cloned,
                 "events_beside": events.open_branch_events(connection, dock.dock),
+                "events_lost": events.lost_parents(connection, dock.dock),
                 "state_claimed": dock.state,
                 "state_at": dock.state_at,
             }

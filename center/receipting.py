@@ -40,10 +40,14 @@ class Receipting:
             return []
         return [Outgoing(dock.topics.down(f"receipts/{recording}"), receipt.raw)]
 
-    def release(self, dock: Dock) -> None:
+    def release(self, dock: str) -> None:
         """Look again at all that waits for a receipt (a fork was settled, the center was restarted)."""
-        waiting = recordings.without_receipt(self._office.connection, dock.dock)
-        self._waiting |= {(dock.dock, recording): None for recording in waiting}
+        waiting = recordings.without_receipt(self._office.connection, dock)
+        self._waiting |= {(dock, recording): None for recording in waiting}
+
+    def held_back(self) -> frozenset[str]:
+        """Return the docks whose receipts wait: forked, or cloned."""
+        return events.held_back(self._office.connection)
 
     @property
     def waiting(self) -> bool:

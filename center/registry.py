@@ -65,8 +65,8 @@ def publish(settings: Settings, snapshots: Sequence[Snapshot]) -> Delivery:
 
 
 def _sign(connection: sqlite3.Connection, keys: PlatformKeys, site: str, table: Table) -> Snapshot:
-    version = registries.next_version(connection, site, table.kind)
     now = utc_now()
+    version = registries.next_version(connection, site, table.kind, int(now.timestamp()))
     message = REGISTRIES[table.kind].model_validate(
         {
             "platform": keys.platform,

@@ -56,6 +56,11 @@ class DockClock:
             if seen > self._floor:
                 self._floor, self._turned_at = seen, self._monotonic()
 
+    def behind_s(self) -> float:
+        """Return by how many seconds the machine's clock is below the floor; 0 where it is not."""
+        with self._lock:
+            return max(0.0, (self._floor - self._machine()).total_seconds())
+
     def claim(self) -> Clock:
         """Return what goes into signed things beside their time."""
         with self._lock:

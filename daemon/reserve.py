@@ -30,10 +30,10 @@ class Reserve:
             return False
 
     def ensure(self) -> bool:
-        """Set the room aside if twice as much is free.  Returns whether it is held."""
+        """Set the room aside if a little more than it is free.  Returns whether it is held."""
         if self.held:
             return True
-        if self._free_bytes() < 2 * self._size_bytes:
+        if self.lacking_bytes() > 0:
             return False
         try:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -46,6 +46,10 @@ class Reserve:
             _LOG.warning("no reserve at %s: %s", self._path, error)
             self.release()
         return self.held
+
+    def lacking_bytes(self) -> int:
+        """Return how much more has to be free before it can be set aside; 0: nothing, or it is."""
+        return 0 if self.held else max(0, self._size_bytes + self._size_bytes // 4 - self._free_bytes())
 
     def release(self) -> None:
         """Give the room to whoever writes next."""

@@ -29,7 +29,7 @@ from daemon.store.database import from_text, to_text
 from daemon.tagging import place_of
 from uplink import envelope
 from uplink.messages import MACHINE, Actor, CameraClaim, Manifest, Tag
-from uplink.messages.custody import Held, Inspected, Released, Tagged
+from uplink.messages.custody import Held, Inspected, Merged, Released, Tagged
 from uplink.messages.manifest import (
     MAX_REPORT_INSIDE_BYTES,
     Hold,
@@ -59,10 +59,23 @@ class ReportFacts:
 
 
 @dataclass(frozen=True)
+class Merging:
+    """Two lines become one: digests of the one that is gone on from and of ours that is united with it.
+
+    `basis`: the revision whose report and times go on.
+    """
+
+    history: str
+    own: str
+    basis: Manifest
+
+
+@dataclass(frozen=True)
 class Deed:
     """What changed a recording's facts beside tag and report, and who did it.
 
     `holds`: those in force from now on.  `held`, `released`: the one that was put or taken away.
+    `merging`: the row has the revision that is gone on from already.
     `persons`: whose signatures a destroy command bore; `carried_by`: who brought it to the dock.
     """
 
@@ -71,6 +84,7 @@ class Deed:
     holds: Sequence[Hold] | None = None
     held: Hold | None = None
     released: str | None = None
+    merging: Merging | None = None
     persons: tuple[str, ...] = ()
     carried_by: str | None = None
 
@@ -109,8 +123,8 @@ def revise(
 ) -> Revision:
     """Commit the next revision of a recording, with the event that tells it.
 
-    With a report it is `inspected`, else what the deed says, else `tagged`.  Raises LookupError for a
-    recording that is not in the store.
+    With a report it is `inspected`, else what the deed says (`merged`, `held`, `released`), else `tagged`.
+    Raises LookupError for a recording that is not in the store.
     """
     row = tx.row("SELECT * FROM recordings WHERE recording = ?", (recording,))
     if row is None:
@@ -118,7 +132,7 @@ def revise(
     if report is not None:
         keep_report(tx, custody, report)
     holds = holds_of(row) if deed.holds is None else list(deed.holds)
-    manifest = fitted(_manifest(tx, custody, row, tag, holds, report))
+    manifest = fitted(_manifest(tx, custody, row, tag, holds, report, deed))
     signed = envelope.seal("manifest", manifest.to_bytes(), custody.identity.key)
     tx.insert(
         "manifests",
@@ -128,7 +142,7 @@ def revise(
             "revision": manifest.revision,
             "manifest": signed.digest,
             "raw": signed.raw,
-            "report": _beside(manifest.report),
+            "report": beside(manifest.report),
             "made_at": to_text(manifest.time),
         },
     )
@@ -143,7 +157,8 @@ def holds_of(row: Row) -> list[Hold]:
     return HOLDS.validate_json(row["holds"])
 
 
-def _beside(report: ReportRef | None) -> str | None:
+def beside(report: ReportRef | None) -> str | None:
+    """Return the digest of a report that travels beside its manifest."""
     return report.sha256 if report is not None and report.body is None else None
 
 
@@ -155,12 +170,15 @@ def _append_event(
     report: ReportFacts | None,
     deed: Deed,
 ) -> None:
-    data: Inspected | Held | Released | Tagged
-    kind: Literal["inspected", "held", "released", "tagged"]
+    data: Inspected | Held | Released | Tagged | Merged
+    kind: Literal["inspected", "held", "released", "tagged", "merged"]
     revised: dict[str, Any] = {"manifest": made.manifest, "revision": made.revision}
     if report is not None:
         kind = "inspected"
         data = Inspected(**revised, depth=report.depth, verdict=report.verdict, report=report.sha256)
+    elif deed.merging is not None:
+        kind = "merged"
+        data = Merged(**revised, history=deed.merging.history, own=deed.merging.own)
     elif deed.held is not None:
         kind = "held"
         data = Held(**revised, hold=deed.held.hold, reason=deed.held.reason, command=deed.command)
@@ -227,10 +245,12 @@ def _manifest(
     tag: Tag,
     holds: list[Hold],
     report: ReportFacts | None,
+    deed: Deed,
 ) -> Manifest:
     docking = tx.row("SELECT slot, profile, attached_at FROM dockings WHERE docking = ?", (row["docking"],))
     assert docking is not None  # a foreign key holds it
-    before = _before(tx, custody.identity.platform, row)
+    merging = deed.merging
+    before = merging.basis if merging is not None else _before(tx, custody.identity.platform, row)
     report_ref, times = _report_and_times(row, report, before)
     identity, now = custody.identity, custody.clock.now()
     point = chain_end(tx).point()

@@ -20,6 +20,8 @@ from __future__ import annotations
 import logging
 import shutil
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,6 +39,7 @@ from uplink.messages.custody import Cleared
 _LOG = logging.getLogger(__name__)
 PAGE = 200  # rows looked at together
 BATCH = 100  # recordings cleared by one event
+AGAIN_S = 30.0  # without news only time makes copies clearable
 
 # What `why_kept` asks; it decides.  The index keeps a big store from being read through.
 _COPIES = """
@@ -72,6 +75,8 @@ class RoomStage:
         self._tools = tools
         self._keep_after = timedelta(days=tools.settings.keep_after_receipt_days)
         self._swept = False
+        self._news = threading.Event()
+        self._again_at = 0.0
 
     def step(self) -> bool:
         """Clear some.  Returns whether there was anything to clear."""
@@ -84,17 +89,28 @@ class RoomStage:
         if wanted == 0:
             tools.waiting.tell(stuck=False)
             return False
+        if not self._news.is_set() and time.monotonic() < self._again_at:
+            return False  # nothing was clearable a moment ago, and nothing came since
+        self._news.clear()
+        self._again_at = time.monotonic() + AGAIN_S
         chosen = choose(self._clearable(wanted), wanted, self._floor(), self._keep_after)[:BATCH]
         freed_bytes = self._clear([copy.recording for copy in chosen])
-        if not freed_bytes:
+        if freed_bytes:
+            self._news.set()
+        else:
             tools.waiting.tell(stuck=True)
         return freed_bytes > 0
+
+    def look(self) -> None:
+        """Something came that may make copies clearable, or somebody waits.  Any thread."""
+        self._news.set()
 
     def _wanted(self) -> int:
         tools = self._tools
         disk = disk_of(tools.vault)
         settings = tools.settings
-        return wanted_bytes(disk, settings.high_water, settings.reserve_bytes, tools.waiting.missing_bytes)
+        wanted = wanted_bytes(disk, settings.high_water, settings.reserve_bytes, tools.waiting.missing_bytes)
+        return max(wanted, tools.reserve.lacking_bytes())
 
     def _floor(self) -> datetime:
         return self._tools.custody.clock.claim().floor

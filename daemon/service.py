@@ -11,7 +11,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,6 +54,8 @@ _THOROUGH_LIMIT_S = 120.0  # beside inspections, which feed it themselves
 _SLOTS_LIMIT_S = 90.0
 _VAULT_LIMIT_S = 120.0
 _STOP_S = 25.0
+# An inspection may go on for long, and is simply done again after the start: nothing waits for it.
+_WORKERS_STOP_S = 5.0
 
 
 class Service:
@@ -65,7 +67,8 @@ class Service:
         self._beats = Heartbeats()
         settings, custody = parts.settings, parts.custody
         self._telemetry = Telemetry(custody, settings.sha256)
-        self._quick, self._thorough = Inspector(), Inspector()
+        socket = settings.inspection.socket
+        self._quick, self._thorough = Inspector(socket=socket), Inspector(socket=socket)
         self._tag_rules = load_tag_rules(settings.tagging.rules)
         self._acts = self._act_tools()
         self._commands = commands_of(parts, self._acts)
@@ -73,7 +76,8 @@ class Service:
         self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake, take)
         self._board = SlotBoard([(s.number, s.label) for s in settings.slots], self._slot_changed)
         self._pipeline, self._deep = self._workers()
-        self._keeping = Keeping(parts, self._board, self._stop, self._beats.register("vault", _VAULT_LIMIT_S))
+        beat = self._beats.register("vault", _VAULT_LIMIT_S)
+        self._keeping = Keeping(parts, self._board, self._stop, beat, self._uplink)
         tools = Tools(
             ledger=parts.ledger,
             memory=Memory(parts.store, parts.vault),
@@ -114,16 +118,13 @@ class Service:
             stack.callback(self._close_inspectors)
             stack.callback(control.close)
             control.start()
-            threads = [
-                self._keeper,
-                self._pipeline,
-                self._deep,
-                self._keeping.worker,
-                *self._uplink.threads(),
-            ]
-            for thread in threads:
+            threads = [self._keeper, self._keeping.worker, *self._uplink.threads()]
+            workers = [self._pipeline, self._deep]
+            for thread in [*workers, *threads]:
                 thread.start()
-            stack.callback(self._join, threads)
+            stack.callback(_join, workers, _WORKERS_STOP_S)
+            stack.callback(_join, threads, _STOP_S)
+            stack.callback(self.stop)
             for view in self._board.views():
                 self._slot_changed(view)
             yield
@@ -139,12 +140,6 @@ class Service:
     def stop(self) -> None:
         self._stop.set()
         self.wake()
-
-    def _join(self, threads: list[threading.Thread]) -> None:
-        self.stop()
-        deadline = time.monotonic() + _STOP_S
-        for thread in threads:
-            thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def _close_inspectors(self) -> None:
         for worker, inspector in ((self._pipeline, self._quick), (self._deep, self._thorough)):
@@ -236,8 +231,14 @@ class Service:
 
 def commands_of(parts: Parts, tools: ActTools) -> Commands | None:
     """Return who takes the platform's commands; None where there is no platform."""
-    platform = parts.settings.platform
+    platform = parts.settings.platform if parts.copy_of is None else None
     return None if platform is None else Commands(tools, platform.ring(), parts.counters.count)
+
+
+def _join(threads: Sequence[threading.Thread], longest_s: float) -> None:
+    deadline = time.monotonic() + longest_s
+    for thread in threads:
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
 def serve(settings: Settings) -> None:

@@ -6,6 +6,7 @@ What is not said has a default that is safe.  Nothing from the network changes a
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,11 @@ DEFAULT_FILE = Path("/etc/bodydock/bodydock.toml")
 DEFAULT_SOCKET = Path("/run/bodydock/control.sock")
 
 
+def _inspector_socket() -> Path | None:
+    said = os.environ.get("BODYDOCK_INSPECTOR")
+    return Path(said) if said else None
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -46,13 +52,17 @@ class _Section(BaseModel):
 
 
 class DockSettings(_Section):
-    """Who this dock is and where it keeps things."""
+    """Who this dock is and where it keeps things.
+
+    `board_serial`: a file with the serial of the board, where Linux does not have it in its usual places.
+    """
 
     id: Name
     site: Name
     state: Path = Path("/var/lib/bodydock")
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
     mounts: Path = Path("/run/bodydock/cards")
+    board_serial: Path | None = None
 
 
 class SlotSettings(_Section):
@@ -184,9 +194,14 @@ class TaggingSettings(_Section):
 
 
 class InspectionSettings(_Section):
-    """`rules`: a rule set of the office's own.  `speech_model`: a folder; found by itself if not said."""
+    """`rules`: a rule set of the office's own.  `speech_model`: a folder; found by itself if not said.
+
+    `socket`: where systemd listens for the inspector; not said, it is a child of the daemon, with all the
+    daemon may do.  The unit says it by BODYDOCK_INSPECTOR.
+    """
 
     rules: Path | None = None
+    socket: Path | None = Field(default_factory=_inspector_socket)
     speech: bool = True
     speech_model: Path | None = None
 
@@ -226,7 +241,7 @@ class Settings(_Section):
     uplink: UplinkSettings = UplinkSettings()
     people: dict[str, Person] = {}  # Unix user: person, for acts at the dock
     tagging: TaggingSettings = TaggingSettings()
-    inspection: InspectionSettings = InspectionSettings()
+    inspection: InspectionSettings = Field(default_factory=InspectionSettings)
     vault: VaultSettings = VaultSettings()
     alarms: AlarmSettings = AlarmSettings()
     control: ControlSettings = ControlSettings()

@@ -9,8 +9,10 @@ import base64
 import json
 from typing import Any
 
+from daemon.alarm_book import alarms_json
 from daemon.board import SlotView
 from daemon.errors import NoSuchThing
+from daemon.lineage.told import restored_json
 from daemon.store import Row, Store
 from daemon.tagging import open_conflicts, place_of
 from dock.devices import best_reading
@@ -52,6 +54,7 @@ def dock_json(store: Store) -> dict[str, Any]:
     assert waiting is not None
     end = store.row("SELECT n, event FROM events ORDER BY place DESC, n DESC LIMIT 1")
     return {
+        "alarms": alarms_json(store),
         "recordings": {row["state"]: {"count": row["count"], "bytes": row["bytes"]} for row in states},
         "waiting_bytes": waiting["bytes"],
         "oldest_undelivered_at": waiting["oldest"],
@@ -61,6 +64,7 @@ def dock_json(store: Store) -> dict[str, Any]:
         ),
         "waiting_inspection": store.value("SELECT count(*) FROM dockings WHERE judged = 0"),
         "chain": {"n": end["n"], "head": end["event"]} if end else None,
+        "restored": restored_json(store),
         "registries": {r["kind"]: r["version"] for r in store.rows("SELECT kind, version FROM registries")},
         "counters": {r["name"]: r["count"] for r in store.rows("SELECT * FROM counters ORDER BY name")},
     }
@@ -84,6 +88,8 @@ def recording_json(row: Row) -> dict[str, Any]:
         "sha256": row["sha256"],
         "state": row["state"],
         "failure": row["failure"] or row["work_failure"],
+        "cleared_at": row["cleared_at"],
+        "damaged": row["damaged"],
         "durable_bytes": row["durable_bytes"],
         "stored_at": row["stored_at"],
         "started_at": row["started_at"],

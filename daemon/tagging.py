@@ -4,6 +4,7 @@
   binding of the camera valid at the recording's time.  A registry gives name and unit.
 - The case is the one case of that officer at that time; where two fit, a person is asked.
 - A tag is only added to: what it has stays, a newer snapshot fills what is missing.
+- What was merged from two lines of a restored dock stays a conflict until a person has chosen.
 - What a source says and the tag does not is a conflict: it is shown, and a person settles it.
 - Required fields are asked for once there is a case, by its matter (`tagrules`).
 - A recording without a known time gets no case from the registry: nothing says which one was open.
@@ -20,6 +21,7 @@ from uplink.messages.manifest import Case, Claim, Officer, Tag, TagFinding
 from uplink.messages.registry import CameraRow, CaseRow, OfficerRow
 
 REQUIRED_ARTICLE = "15(3)"
+MERGED = "merged"  # the source of a claim that two lines of one dock do not agree on
 BY_PERSONS = ("declaration", "command")
 MAX_CONFLICTS = 16
 MAX_CLAIM = 200  # characters of a place
@@ -83,7 +85,7 @@ def open_conflicts(tag: Tag) -> list[Claim]:
         "place": tag.place is not None,
         "matter": tag.matter is not None,
     }
-    return [claim for claim in tag.conflicts if not settled.get(claim.field, False)]
+    return [claim for claim in tag.conflicts if claim.source == MERGED or not settled.get(claim.field, False)]
 
 
 def _officer_claims(facts: TagFacts, registries: Registries) -> list[Claim]:
@@ -146,7 +148,8 @@ def _case_of(row: CaseRow, by: str, registries: Registries) -> Case:
 
 def _conflicts(tag: Tag, officers: Sequence[Claim], rows: Sequence[CaseRow]) -> list[Claim]:
     standing = tag.officer.officer if tag.officer else None
-    found = [claim for claim in officers if claim.value != standing]
+    found = [claim for claim in tag.conflicts if claim.source == MERGED and claim.value != _said(tag, claim)]
+    found += [claim for claim in officers if claim.value != standing]
     held = {case.case for case in tag.cases}
     found += [Claim(field="case", source="registry", value=r.case) for r in rows if r.case not in held]
     found += _other("place", {case.place for case in tag.cases if case.place}, place_of(tag))
@@ -159,6 +162,14 @@ def _other(name: str, said: set[str], standing: str | None) -> list[Claim]:
         Claim(field=name, source="registry", value=value[:MAX_CLAIM])
         for value in sorted(said - {standing or ""})
     ]
+
+
+def _said(tag: Tag, claim: Claim) -> str | None:
+    """What stands in the field that a claim speaks of."""
+    if claim.field == "officer":
+        return tag.officer.officer if tag.officer else None
+    said: str | None = getattr(tag, claim.field, None)
+    return said
 
 
 def _only(values: set[str]) -> str | None:

@@ -7,6 +7,7 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+from daemon.alarm_book import told
 from daemon.board import SlotView
 from daemon.custody import Custody
 from daemon.limits import digest_of, kept_amendments
@@ -67,6 +68,7 @@ class Telemetry:
             waiting_bytes=waiting["bytes"],
             oldest_undelivered_at=from_text(waiting["oldest"]),
             counters={row["name"]: row["count"] for row in counters},
+            alarms=told(store),
             settings_sha256=digest_of(self._settings_sha256, kept_amendments(store)),
         )
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from daemon.desk import StoreDesk
 from daemon.heartbeat import Heartbeats
 from daemon.limits import Limits, kept_amendments, limits_of
+from daemon.lineage.board import what_to_do
 from daemon.parts import Parts
 from daemon.telemetry import Telemetry
 from uplink.dockside import dock_connection
@@ -24,6 +25,11 @@ _LOG = logging.getLogger(__name__)
 _LINK_LIMIT_S = 90.0
 _HEALTH_S = 60.0
 _TURN_S = 1.0
+COPIED = (
+    "平台上有另一台设备在用本采集站的身份：照常采集，停止上传，请停用其中一台后重启另一台。"
+    " Somebody else goes on under this dock's name: footage is taken in, nothing is sent."
+    " Stop one of the two, then start the other again"
+)
 
 
 class Uplinking(Protocol):
@@ -39,9 +45,14 @@ class Uplinking(Protocol):
 
     def apply(self, limits: Limits) -> None: ...
 
+    def health_changed(self) -> None: ...
+
 
 class NoUplink:
-    """A dock without a platform: everything is taken in and signed, nothing is sent."""
+    """A dock without a platform, or a copy of a dock: everything is taken in and signed, nothing is sent."""
+
+    def __init__(self, why: str, *alarms: str) -> None:
+        self._told = {"connected": False, "why": why, "alarms": list(alarms)}
 
     def threads(self) -> list[threading.Thread]:
         return []
@@ -53,9 +64,12 @@ class NoUplink:
         pass
 
     def progress(self) -> dict[str, Any]:
-        return {"connected": False, "why": "no platform in the settings: nothing is sent"}
+        return dict(self._told)
 
     def apply(self, limits: Limits) -> None:
+        pass
+
+    def health_changed(self) -> None:
         pass
 
 
@@ -76,6 +90,7 @@ class PlatformUplink:
         self._parts = parts
         self._telemetry = telemetry
         self._stop = stop
+        self._health_wanted = threading.Event()
         self._beat = beats.register("uplink", _LINK_LIMIT_S)
         topics = DockTopics(settings.dock.site, settings.dock.id)
         self._zone = ZoneInfo(settings.dock.time_zone)
@@ -107,18 +122,27 @@ class PlatformUplink:
         report = self._link.report()
         expires_at = report.certificate_expires_at
         shown = dataclasses.asdict(report) | {
-            "alarms": sorted(report.alarms),
+            "alarms": sorted(report.alarms | self._of_the_chain()),
             "certificate_expires_at": expires_at.isoformat() if expires_at else None,
         }
-        if report.why is None and not self._allowed():
+        if self._desk.silent:
+            shown["why"] = COPIED
+        elif report.why is None and not self._allowed():
             shown["why"] = "outside the hours in which footage is sent"
         return shown | {"limits": dataclasses.asdict(self._limits)}
+
+    def _of_the_chain(self) -> frozenset[str]:
+        return frozenset({"copied"}) if self._desk.silent else frozenset()
 
     def apply(self, limits: Limits) -> None:
         """Obey other limits from now on."""
         self._limits = limits
         self._desk.marked_first = limits.marked_first
         self._link.set_limits(limits.bytes_per_second or None, self._allowed)
+
+    def health_changed(self) -> None:
+        """An alarm came or went: health is told now, not in a minute."""
+        self._health_wanted.set()
 
     def _allowed(self) -> bool:
         now = self._parts.custody.clock.now()
@@ -130,8 +154,9 @@ class PlatformUplink:
             waited_s += _TURN_S
             if self._link.alive:
                 self._beat()
-            if waited_s >= _HEALTH_S:
+            if waited_s >= _HEALTH_S or self._health_wanted.is_set():
                 waited_s = 0.0
+                self._health_wanted.clear()
                 self._publish_health()
         self._parts.store.release()
 
@@ -153,6 +178,8 @@ def make_uplink(
     on_command: OnCommand | None = None,
 ) -> Uplinking:
     """Return the uplink that the settings ask for.  Raises uplink.NotLoopback."""
+    if parts.copy_of is not None:
+        return NoUplink(what_to_do(parts.copy_of, parts.settings.key_file), "other_board")
     if parts.settings.platform is None:
-        return NoUplink()
+        return NoUplink("no platform in the settings: nothing is sent")
     return PlatformUplink(parts, telemetry, beats, stop, changed, on_command)

@@ -1,7 +1,8 @@
 """Where bytes lie: `vault/{two}/{recording}.{ext}`, partial copies in `vault/incoming/`.
 
 Names in the vault are ids of ours, never the card's: those may be longer than a file system takes,
-or no text at all (field-facts.md, vfat names).
+or no text at all (field-facts.md, vfat names).  The group may read: as a service, the inspector does so as
+a user of its own (systemd/), and the folder above lets nobody else in.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Vault:
         self.settling = threading.Lock()
 
     def prepare(self) -> None:
-        self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self.incoming.mkdir(exist_ok=True, mode=0o700)
 
     def relative(self, recording: str, card_path: bytes) -> str:
         """Return where a recording lies, below the vault's folder."""
@@ -52,7 +54,7 @@ class Vault:
         """Return `path(relative)`, its folder made so that it outlives a power cut."""
         path = self.path(relative)
         if not path.parent.is_dir():
-            path.parent.mkdir(exist_ok=True, mode=0o700)
+            path.parent.mkdir(exist_ok=True, mode=0o750)
             fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(fd)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from transcoder.syllables import Hit, Sound, find_phrase, sound_of
+from transcoder.syllables import Hit, Sound, Stream, sound_of
 from transcoder.wording import Cancels, Declares, Spoken, Wording, shipped_wording
 
 _HARMLESS_ALIKE = 0.85
@@ -57,6 +57,7 @@ class _Heard:
 
     def __init__(self, sound: Sound, wording: Wording) -> None:
         self.sound = sound
+        self._stream = Stream(sound.syllables)
         self.wording = wording
         self.hits = {
             name: _merge(hit for spoken in concept.phrases for hit in self._find(spoken, concept.alike))
@@ -77,7 +78,7 @@ class _Heard:
         if len(spoken.syllables) == 1:
             found = (i for i, c in enumerate(self.sound.characters) if c == spoken.text)
             return [Hit(i, i + 1, 1.0) for i in found]
-        return find_phrase(spoken.syllables, self.sound.syllables, alike)
+        return self._stream.find(spoken.syllables, alike)
 
     def chains(self, rule: Declares) -> Iterator[tuple[Hit, ...]]:
         """Every way the anchors of a rule stand in order, near enough."""

@@ -15,6 +15,7 @@ from pypinyin import Style, lazy_pinyin
 _INITIALS = ("zh", "ch", "sh", *"bpmfdtnlgkhjqxrzcs")
 _DIGITS = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
 _OTHER = 1.0  # the cost of a syllable that has nothing in common
+_INDEL = 0.8  # the cost of one that is missing or extra
 
 # How much mixing up two initials or two finals costs; what is not listed costs _FAR.
 _FAR = 0.75
@@ -164,35 +165,90 @@ class Hit:
     alike: float
 
 
+class Stream:
+    """Syllables heard, prepared for looking up many phrases: most are ruled out without a comparison."""
+
+    def __init__(self, heard: Sequence[str]) -> None:
+        self._heard = tuple(heard)
+        self._places: dict[str, list[int]] = {}
+        for at, syllable in enumerate(self._heard):
+            self._places.setdefault(syllable, []).append(at)
+        self._rows: dict[str, tuple[float, ...]] = {}
+        self._least: dict[str, float] = {}
+
+    def find(self, phrase: Sequence[str], alike: float) -> list[Hit]:
+        """Where a phrase occurs at least so alike; overlapping places, best only.
+
+        A missing or an extra syllable costs 0.8.
+        """
+        if not phrase:
+            return []
+        limit = (1.0 - alike) * len(phrase) + 1e-9
+        if limit < 0.05:  # as it is, or not at all
+            return self._exact(phrase)
+        if sum(min(_INDEL, self._nearest(wanted)) for wanted in phrase) > limit:
+            return []
+        return _best(self._windows(phrase, limit) if limit < _INDEL else self._edited(phrase, limit))
+
+    def _row(self, wanted: str) -> tuple[float, ...]:
+        """How far each syllable heard is from the one wanted."""
+        row = self._rows.get(wanted)
+        if row is None:
+            row = self._rows[wanted] = tuple(distance(wanted, syllable) for syllable in self._heard)
+        return row
+
+    def _nearest(self, wanted: str) -> float:
+        least = self._least.get(wanted)
+        if least is None:
+            least = min((distance(wanted, syllable) for syllable in self._places), default=1.0)
+            self._least[wanted] = least
+        return least
+
+    def _exact(self, phrase: Sequence[str]) -> list[Hit]:
+        wanted, size = tuple(phrase), len(phrase)
+        starts = self._places.get(wanted[0], ())
+        return [Hit(i, i + size, 1.0) for i in starts if self._heard[i : i + size] == wanted]
+
+    def _windows(self, phrase: Sequence[str], limit: float) -> list[Hit]:
+        """Too strict for a missing or an extra syllable: one place after another."""
+        size = len(phrase)
+        rows = [self._row(wanted) for wanted in phrase]
+        hits: list[Hit] = []
+        for start in range(len(self._heard) - size + 1):
+            cost = 0.0
+            for i, row in enumerate(rows, start):
+                cost += row[i]
+                if cost > limit:
+                    break
+            else:
+                hits.append(Hit(start, start + size, 1.0 - cost / size))
+        return hits
+
+    def _edited(self, phrase: Sequence[str], limit: float) -> list[Hit]:
+        """Edit distance over syllables (Sellers)."""
+        size = len(phrase)
+        rows = [self._row(wanted) for wanted in phrase]
+        hits: list[Hit] = []
+        costs, starts = [_INDEL * i for i in range(size + 1)], [0] * (size + 1)
+        for j in range(len(self._heard)):
+            above, above_start = costs[0], j
+            costs[0], starts[0] = 0.0, j + 1
+            for i, row in enumerate(rows, 1):
+                cost, start = above + row[j], above_start
+                above, above_start = costs[i], starts[i]
+                if above + _INDEL < cost:
+                    cost, start = above + _INDEL, above_start
+                if costs[i - 1] + _INDEL < cost:
+                    cost, start = costs[i - 1] + _INDEL, starts[i - 1]
+                costs[i], starts[i] = cost, start
+            if costs[size] <= limit and starts[size] <= j:
+                hits.append(Hit(starts[size], j + 1, 1.0 - costs[size] / size))
+        return hits
+
+
 def find_phrase(phrase: Sequence[str], heard: Sequence[str], alike: float) -> list[Hit]:
-    """Where a phrase occurs in a stream of syllables at least so alike; overlapping places, best only.
-
-    Edit distance over syllables (Sellers): a missing or an extra syllable costs 0.8.
-    """
-    limit = (1.0 - alike) * len(phrase) + 1e-9
-    if limit < 0.05:  # as it is, or not at all
-        return _exact(phrase, heard)
-    hits: list[Hit] = []
-    column: list[tuple[float, int]] = [(0.8 * i, 0) for i in range(len(phrase) + 1)]
-    for j, syllable in enumerate(heard):
-        previous, column = column, [(0.0, j + 1)]
-        for i, wanted in enumerate(phrase):
-            same = previous[i][0] + distance(wanted, syllable)
-            start = previous[i][1] if i else j
-            best = (same, start)
-            extra = (previous[i + 1][0] + 0.8, previous[i + 1][1])
-            lacking = (column[i][0] + 0.8, column[i][1])
-            column.append(min(best, extra, lacking, key=lambda cell: cell[0]))
-        cost, start = column[-1]
-        if cost <= limit and start <= j:
-            hits.append(Hit(start, j + 1, 1.0 - cost / len(phrase)))
-    return _best(hits)
-
-
-def _exact(phrase: Sequence[str], heard: Sequence[str]) -> list[Hit]:
-    wanted, size = tuple(phrase), len(phrase)
-    ends = range(len(heard) - size + 1)
-    return [Hit(i, i + size, 1.0) for i in ends if tuple(heard[i : i + size]) == wanted]
+    """Where one phrase occurs in a stream of syllables; for many phrases make one `Stream`."""
+    return Stream(heard).find(phrase, alike)
 
 
 def _best(hits: list[Hit]) -> list[Hit]:

@@ -1,4 +1,8 @@
-"""Private key files: never over one that is there, durable, for their owner only (mode 0600)."""
+"""Private key files: never over one that is there, durable, for their owner only (mode 0600).
+
+Root makes them for whoever owns the folder: `bodydock identity` typed by an administrator makes the key that
+the service, another user, has to read.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,15 @@ def read(path: Path) -> bytes:
             pem = f.read(MAX_KEY_FILE_BYTES)
     except OSError as e:
         raise BadKey(f"key file {path} cannot be read: {e.strerror}") from None
-    if mode & 0o077:
+    if mode & (0o007 if _is_credential(path) else 0o077):
         raise BadKey(f"key file {path} is open to others (mode {mode:04o}): chmod 600 {path}")
     return pem
+
+
+def _is_credential(path: Path) -> bool:
+    # systemd guards it by an access list, whose mask shows as the group's rights (systemd.exec, Credentials).
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.parent == Path(folder)
 
 
 def keep(path: Path, pem: bytes) -> bool:
@@ -31,6 +41,9 @@ def keep(path: Path, pem: bytes) -> bool:
     try:
         with os.fdopen(fd, "wb") as f:
             f.write(pem)
+            if os.geteuid() == 0:
+                owner = path.parent.stat()
+                os.fchown(f.fileno(), owner.st_uid, owner.st_gid)
             f.flush()
             os.fsync(f.fileno())
         os.link(temporary, path)  # never over a key that is there

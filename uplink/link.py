@@ -217,10 +217,15 @@ class DockLink:
             self._repeat_at = now + REPEAT_TELEMETRY_S
         self._send_letters()
         self._send_replies()
+        if self._desk.silent:
+            self._courier.close()
+            self._due_at = now + LOOK_S
+            return
         events_due_at = self._events.due_at
         if self._news or now >= self._look_at or (events_due_at is not None and now >= events_due_at):
             self._news = False
             self._look_at = now + LOOK_S
+            self._reception.look(now)
             # A manifest before the event that names it, or the platform asks for what is on its way.
             more = self._manifests.work(now)
             more = self._send_events(now) or more

@@ -46,6 +46,7 @@ class Reception:
         self._courier = courier
         self._on_command = on_command
         self.head_known = False
+        self._unsettled: bytes | None = None  # a live head that is offered to the desk again
         self._replies: list[Reply] = []
 
     def replies(self) -> list[Reply]:
@@ -116,12 +117,23 @@ class Reception:
             correlation = None
         self._replies.append(Reply(rest, answer, correlation))
 
+    def look(self, now: float) -> None:
+        """Offer a head again that has to stand for a moment."""
+        if self._unsettled is not None:
+            self._offer_head(self._unsettled, live=True, now=now)
+
     def _take_head(self, message: Inbound, now: float) -> None:
-        live = not message.retained
-        taken, at = self._desk.take_head(message.payload, live)
-        if taken is not Taken.TAKEN:
+        self._offer_head(message.payload, live=not message.retained, now=now)
+
+    def _offer_head(self, payload: bytes, *, live: bool, now: float) -> None:
+        head = self._desk.take_head(payload, live)
+        if head.taken is not Taken.TAKEN:
             return
+        if live:
+            known, self._unsettled = self._unsettled, payload if head.again else None
+            if known is payload and head.again:
+                return
         self.head_known = True
-        self._events.head(at, now)
+        self._events.head(head.after, now, beside=head.beside)
         if live:
             self._courier.head_came(now)

@@ -15,8 +15,12 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uplink.errors import TlsUnusable
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 EXPIRING = timedelta(days=30)
 # Alarm words: stable, explained in docs/brokers.md.
@@ -78,14 +82,14 @@ def context(files: TlsFiles) -> ssl.SSLContext:
 
 def expires_at(certificate: Path) -> datetime:
     """Return when the first certificate of a PEM file ends.  Raises TlsUnusable."""
-    from cryptography import x509
+    return _first(certificate).not_valid_after_utc
 
-    try:
-        return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-    except OSError as e:
-        raise TlsUnusable(f"{certificate} cannot be read: {e.strerror}") from None
-    except ValueError as e:
-        raise TlsUnusable(f"{certificate} holds no certificate: {e}") from None
+
+def digest(certificate: Path) -> str:
+    """Return SHA-256 (hex) of the first certificate of a PEM file, as DER.  Raises TlsUnusable."""
+    from cryptography.hazmat.primitives import hashes
+
+    return _first(certificate).fingerprint(hashes.SHA256()).hex()
 
 
 def explain(error: Exception) -> Trouble | None:
@@ -119,6 +123,17 @@ def refused_silently() -> Trouble:
     return Trouble(
         REFUSED, "the broker ended the connection before answering: it may not take our certificate"
     )
+
+
+def _first(certificate: Path) -> x509.Certificate:
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(certificate.read_bytes())
+    except OSError as e:
+        raise TlsUnusable(f"{certificate} cannot be read: {e.strerror}") from None
+    except ValueError as e:
+        raise TlsUnusable(f"{certificate} holds no certificate: {e}") from None
 
 
 def _reason(error: Exception) -> str:

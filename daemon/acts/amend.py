@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.acts.act import ActRefused
-from daemon.tagging import BY_PERSONS, matter_of, open_conflicts, place_of
+from daemon.tagging import BY_PERSONS, MERGED, matter_of, open_conflicts, place_of
 from daemon.tagrules import TagRules
 from uplink.messages.command import TagArgs
 from uplink.messages.manifest import Case, Officer, Tag
@@ -60,6 +60,12 @@ def amend(before: Tag, args: TagArgs, how: Amending) -> Tag:
     changes: dict[str, Any] = _single(before, args, how) | _ranked(before, args, how.rules, replaces)
     changes["cases"] = _cases(before, args, how, replaces)
     marks = [mark.model_dump(mode="json") for mark in args.marks]
+    # A person who names the field has chosen between the two lines that were merged.
+    changes["conflicts"] = [
+        claim
+        for claim in before.conflicts
+        if claim.source != MERGED or getattr(args, claim.field, None) is None
+    ]
     changes["marks"] = [*before.marks, *(mark for mark in marks if mark not in before.marks)]
     if len(changes["marks"]) > MAX_MARKS or len(changes["cases"]) > MAX_CASES:
         raise ActRefused("limits", "标记或案件过多。", f"At most {MAX_MARKS} marks and {MAX_CASES} cases.")

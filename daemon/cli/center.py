@@ -14,6 +14,7 @@ import click
 from daemon.cli import center_ca, center_tables
 from daemon.cli.center_common import folder_of, folder_option, told
 from daemon.cli.center_order import add_orders
+from daemon.cli.checked import report_checked
 from daemon.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
@@ -122,13 +123,18 @@ def keys_new(person: str, file: Path, root: Path) -> None:
 @folder_option
 def run(root: Path) -> None:
     """Receive until SIGTERM."""
-    import logging
+    from systemd import daemon as systemd
 
     from center import run as running
+    from daemon.journal import set_up_logging
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    def started(text: str) -> None:
+        click.echo(text, err=True)
+        systemd.notify("READY=1")
+
+    set_up_logging("INFO")
     with told(), running.until_signal() as going_on:
-        running.run(folder_of(root), going_on, lambda text: click.echo(text, err=True))
+        running.run(folder_of(root), going_on, started)
 
 
 @center_group.group()
@@ -327,6 +333,24 @@ def reconcile(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
         center_tables.print_surveys(found)
     if any(one.lost for one in found):
         raise click.exceptions.Exit(1)
+
+
+@center_group.command("verify")
+@click.argument("dock", required=False)
+@click.option("--deep", is_flag=True, help="Read every stored file from the medium and hash it anew.")
+@folder_option
+@json_option
+def verify_(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
+    """Check chains, sums, revisions, receipts and stored files, of DOCK or of all docks.
+
+    Works while the center runs, and changes nothing.  Exit status: 0 all of it holds, 1 something does not.
+    """
+    from center import verifying
+
+    with told():
+        verifier = verifying.Verifier(folder_of(root), deep=deep)
+        found = verifier.every_dock() if dock is None else verifier.dock(dock)
+    report_checked(found, as_json)
 
 
 @center_group.command()

@@ -68,7 +68,7 @@ def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **a
             return ask(settings.control.socket, verb, **args)
         except NotRunning as down:
             click.echo(f"the daemon is not running ({down}); reading its store", err=True)
-            return from_store(_read_only(settings))
+            return from_store(open_read_only(settings))
 
 
 def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
@@ -85,7 +85,8 @@ def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
         click.echo(f"hold {done['hold']}", err=True)
 
 
-def _read_only(settings: Settings) -> Store:
+def open_read_only(settings: Settings) -> Store:
+    """Open the store for reading, with the daemon running or stopped.  Raises NotRunning: there is none."""
     if not settings.store_file.exists():
         raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")
     return Store(settings.store_file, read_only=True)
@@ -118,4 +119,15 @@ VERDICTS = {
     "needs_review": "待复核 needs review",
     "violation": "疑似违规 violation",
 }
+
+
+def copy_text(item: dict[str, Any]) -> str:
+    """Return in words where a recording's local copy is, if it is not simply here."""
+    if item["cleared_at"]:
+        return f"本地副本已清除 cleared at {item['cleared_at'][:16]}"
+    if item["damaged"]:
+        return f"本地副本已损坏 damaged: {item['damaged']}"
+    return ""
+
+
 STATES = {"stored": "已入库 stored", "sending": "上传中 sending", "delivered": "已送达 delivered"}

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from daemon.cli.common import settings_option, told
+
+if TYPE_CHECKING:
+    from daemon.identity import DockIdentity
+    from daemon.settings import Settings
 
 
 @click.command()
@@ -28,8 +33,21 @@ def identity(settings_file: Path) -> None:
         try:
             settings = load_settings(settings_file)
             me, request = load_identity(settings), tls_request(settings)
+            _refuse_copy(settings, me)
         except OSError as error:
             raise click.ClickException(f"the dock's key cannot be kept: {error}") from None
     signed = envelope.seal("identity", me.statement(datetime.now(UTC), request).to_bytes(), me.key)
     click.echo(signed.raw.decode())
     click.echo(f"dock {me.dock}, site {me.site}\nfingerprint: {fingerprint(me.key.key_id)}", err=True)
+
+
+def _refuse_copy(settings: Settings, me: DockIdentity) -> None:
+    """A copy of a dock must not be enrolled in its name.  Raises WrongKey."""
+    from daemon.errors import WrongKey
+    from daemon.lineage.board import copied_from, what_to_do
+    from daemon.store import Store
+
+    if settings.store_file.exists():
+        copy_of = copied_from(Store(settings.store_file, read_only=True), me)
+        if copy_of is not None:
+            raise WrongKey(what_to_do(copy_of, settings.key_file))

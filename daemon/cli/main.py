@@ -20,9 +20,12 @@ VERBS = {
     "tag": ("daemon.cli.tag", "tag"),
     "hold": ("daemon.cli.hold", "hold"),
     "release": ("daemon.cli.release", "release"),
+    "verify": ("daemon.cli.verify", "verify"),
+    "watch": ("daemon.cli.watch", "watch"),
     "inspect": ("daemon.cli.inspect", "inspect"),
     "identity": ("daemon.cli.identity", "identity"),
     "models": ("daemon.cli.models", "models"),
+    "config": ("daemon.cli.config", "config"),
     "center": ("daemon.cli.center", "center_group"),
 }
 
@@ -59,7 +62,9 @@ def main_group() -> None:
 def main() -> None:
     """Run the command; errors for people end with status 2 and no traceback."""
     try:
-        main_group.main(standalone_mode=False)
+        # click gives the status of `Exit` back here, and raises it only where it runs alone.
+        status = main_group.main(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

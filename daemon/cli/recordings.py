@@ -11,6 +11,7 @@ from daemon.cli.common import (
     STATES,
     VERDICTS,
     console,
+    copy_text,
     json_option,
     plain,
     print_json,
@@ -50,6 +51,6 @@ def recordings(settings_file: Path, as_json: bool) -> None:
             officer.get("name") or officer.get("officer") or "-",
             ", ".join(item["cases"]) or "-",
             VERDICTS.get(item["verdict"], "-"),
-            STATES[item["state"]] + (f" ({item['failure']})" if item["failure"] else ""),
+            "; ".join(filter(None, [STATES[item["state"]], copy_text(item), item["failure"]])),
         )
     console().print(table)

@@ -11,6 +11,7 @@ from daemon.cli.common import (
     STATES,
     VERDICTS,
     console,
+    copy_text,
     json_option,
     plain,
     print_json,
@@ -80,6 +81,7 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("结论 verdict", VERDICTS.get(data["verdict"], "-")),
         ("状态 state", STATES[data["state"]]),
+        ("本地副本 local copy", copy_text(data) or "在本站 here"),
         ("收据 receipts", "; ".join(receipts) or "-"),
     ]
 

@@ -34,6 +34,8 @@ def status(settings_file: Path, as_json: bool) -> None:
         print_json(data)
         return
     out = console()
+    for line in alarm_lines(data["alarms"]):
+        out.print(line)
     if data["slots"]:
         out.print(slots_table(data["slots"]))
     else:
@@ -46,9 +48,23 @@ def status(settings_file: Path, as_json: bool) -> None:
         out.print(f"上传 uplink: {uplink_text(data['uplink'])}")
     for line in attention_lines(data["attention"]):
         out.print(line)
+    if data["restored"]["times"]:
+        out.print(restored_text(data["restored"]))
     if data["counters"]:
         counted = ", ".join(f"{name} {count}" for name, count in data["counters"].items())
         out.print(f"refused or ignored: {counted}")
+
+
+def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
+    """Return the alarms that stand, a line each; what each means: docs/alarms.md."""
+    marks = {"critical": "!!!", "warning": "!"}
+    return [
+        f"{marks.get(alarm['severity'], '')} {plain(alarm['text'].get('zh', ''))}"
+        f" {plain(alarm['text'].get('en', ''))} ({alarm['alarm']}"
+        f"{' ' + plain(alarm['subject']) if alarm['subject'] else ''}, since {alarm['since'][:16]})"
+        for alarm in alarms
+        if alarm["cleared"] is None
+    ]
 
 
 def attention_lines(attention: dict[str, Any]) -> list[str]:
@@ -72,6 +88,14 @@ def attention_lines(attention: dict[str, Any]) -> list[str]:
     if attention["on_hold"]:
         lines.append(f"保留中 on hold: {attention['on_hold']} recordings")
     return lines
+
+
+def restored_text(restored: dict[str, Any]) -> str:
+    """Return in words that the dock was restored from a backup."""
+    return (
+        f"曾从备份恢复 restored from a backup {restored['times']} ×, noticed {restored['last_at'][:19]} UTC;"
+        f" {restored['overtaken_recordings']} recordings have revisions that were overtaken"
+    )
 
 
 def uplink_text(uplink: dict[str, Any]) -> str:

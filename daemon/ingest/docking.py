@@ -24,6 +24,7 @@ from daemon.ingest.progress import Progress
 from daemon.ingest.stay import Stay, docking_of
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import Volume, awaited_partitions, is_superseded
+from daemon.logfields import about
 from daemon.store import Row
 from dock.devices import best_reading
 from dock.errors import CameraGone, PullCancelled
@@ -148,7 +149,8 @@ class StayJob:
                 return False  # this may be another stay of the same camera
             self._first = row["stay"]
             if row["state"] == "closed" and self._was_read(row):
-                _LOG.info("slot %d: docking %s was closed before", self._stay.slot.number, row["docking"])
+                with about(docking=row["docking"]):
+                    _LOG.info("slot %d: docking %s was closed before", self._stay.slot.number, row["docking"])
                 self._settled.add(volume.attachment)
                 self._progress.done_before(
                     docking_of(row, self._stay.slot), self._tools.ledger.to_pull(row["docking"])
@@ -186,7 +188,8 @@ class StayJob:
             if item.stage is Stage.UNSURE:
                 self._add(self._judged(one, item), agenda)
                 return
-            outcome = self._filer.settle(one, item)
+            with about(docking=one.docking.id):
+                outcome = self._filer.settle(one, item)
         except (CameraGone, PullCancelled) as error:
             self._interrupted(one, item, agenda, error)
             return
@@ -242,12 +245,9 @@ class StayJob:
             one.stack.close()
             closed = self._tools.ledger.close(one.docking.id, removed=False)
             self._settled |= attachments
-            _LOG.info(
-                "slot %d: docking %s closed, %d files",
-                self._stay.slot.number,
-                one.docking.id,
-                closed.listed.count,
-            )
+            with about(docking=one.docking.id):
+                number, count = self._stay.slot.number, closed.listed.count
+                _LOG.info("slot %d: docking %s closed, %d files", number, one.docking.id, count)
             self._tools.stored()
 
     # Saying

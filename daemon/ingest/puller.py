@@ -11,6 +11,7 @@ from daemon.ingest import wording
 from daemon.ingest.docking import StayJob
 from daemon.ingest.stay import Stay
 from daemon.ingest.tools import Tools
+from daemon.logfields import about
 from dock.errors import CameraGone, DockError, PullCancelled
 
 _LOG = logging.getLogger(__name__)
@@ -39,8 +40,9 @@ class Attempts:
 
     def run_until_settled(self) -> None:
         """Return when all that the camera shows is settled, or it `ended`."""
-        while not self.ended and not self._try():
-            self.wait(_RETRY_S)
+        with about(slot=self._stay.slot.number):
+            while not self.ended and not self._try():
+                self.wait(_RETRY_S)
 
     def wait_for_news(self) -> None:
         """Return when the camera shows something more, or it `ended`."""

@@ -26,6 +26,7 @@ from daemon.ingest.stay import Stay
 from daemon.ingest.tools import Tools
 from daemon.ingest.unstable import Place, Removals
 from daemon.ingest.volumes import DiskVolume, camera_key
+from daemon.logfields import about
 from daemon.store import Store
 from dock.detect import Change, DeviceWatch, Gone, NoMedium, UsbGone, UsbPresent
 from dock.devices import BlockDevice
@@ -205,7 +206,8 @@ class SlotKeeper:
                 volume["attachment"] for volume in ledger.volumes_of(row["docking"])
             ):
                 ledger.close(row["docking"], removed=True)
-                _LOG.warning("slot %d: camera removed early, docking %s", row["slot"], row["docking"])
+                with about(slot=row["slot"], docking=row["docking"]):
+                    _LOG.warning("slot %d: camera removed early, docking %s", row["slot"], row["docking"])
                 self._tools.stored()
 
     def _join(self) -> None:

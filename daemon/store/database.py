@@ -134,6 +134,16 @@ class Store:
                 connection.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is asked inside the block is of one instant.  Not for long: the WAL grows meanwhile (E03)."""
+        connection = self._connection()
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+
     def rows(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> list[Row]:
         return self._connection().execute(sql, args).fetchall()
 

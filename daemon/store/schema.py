@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 from uplink import envelope
+from uplink.messages.custody import CustodyEvent
 from uplink.messages.receipt import Receipt
 
 migrations = Migrations("bodydock.store")
@@ -295,6 +296,50 @@ def dock_second(db: Database) -> None:
     for statement in _DOCK_SECOND.split(";\n\n"):
         for part in _statements(statement):
             db.execute(part)
+
+
+_RESTORED = (
+    # whose epoch it is; of one that a restore began: `after`: the head that it goes on from,
+    # `restarted_in`: by which run, `seen`: the newest head that was ours by then
+    "ALTER TABLE epochs ADD COLUMN dock TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE epochs ADD COLUMN dock_key TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE epochs ADD COLUMN after TEXT",
+    "ALTER TABLE epochs ADD COLUMN restarted_in TEXT",
+    "ALTER TABLE epochs ADD COLUMN seen TEXT",
+    # 1: no event of this chain commits it; the platform had it of an earlier life
+    "ALTER TABLE manifests ADD COLUMN history INTEGER NOT NULL DEFAULT 0",
+    # the newest head of each platform that was an event of this chain
+    "CREATE TABLE heads (platform TEXT PRIMARY KEY, event TEXT NOT NULL REFERENCES events (event)) STRICT",
+    """CREATE TABLE sidelined (          -- revisions that this dock signed and its line does not follow from
+        platform TEXT NOT NULL,
+        recording TEXT NOT NULL REFERENCES recordings (recording),
+        revision INTEGER NOT NULL,
+        manifest TEXT PRIMARY KEY,
+        raw BLOB NOT NULL,
+        report TEXT,
+        made_at TEXT NOT NULL,
+        history INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX sidelined_by_recording ON sidelined (recording)",
+)
+
+
+@migrations()
+def restored_dock(db: Database) -> None:
+    """Epochs that restart, heads that were ours, revisions that were overtaken."""
+    for statement in _RESTORED:
+        db.execute(statement)
+    opened = "SELECT e.place, v.raw FROM epochs e JOIN events v ON v.place = e.place AND v.n = 0"
+    for place, raw in db.execute(opened).fetchall():
+        event = CustodyEvent.parse(envelope.peek(raw, "event"))
+        key = event.data.get("dock_key", "")  # every epoch so far began with `enrolled`
+        db.execute("UPDATE epochs SET dock = ?, dock_key = ? WHERE place = ?", (event.dock, key, place))
+
+
+@migrations()
+def failing(db: Database) -> None:
+    """What failed is asked for all the time, and is rare."""
+    db.execute("CREATE INDEX recordings_failing ON recordings (work_retry_at) WHERE work_retry_at <> ''")
 
 
 def _statements(block: str) -> list[str]:

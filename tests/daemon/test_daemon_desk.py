@@ -9,7 +9,8 @@ import pytest
 
 from daemon.clock import DockClock
 from daemon.custody import Custody, chain_end
-from daemon.desk import NEVER, StoreDesk
+from daemon.desk import StoreDesk
+from daemon.lineage.chain import NEVER
 from daemon.registries import versions
 from daemon.revisions import revise
 from daemon.stages.told import ToldStage
@@ -25,7 +26,7 @@ from tests.daemon.making import (
     take_in,
 )
 from uplink import envelope, strictjson
-from uplink.desk import Taken
+from uplink.desk import HeadTaken, Taken
 from uplink.ids import file_id
 from uplink.keys import SigningKey
 from uplink.messages import CaseRegistry, ChainPoint, Tag
@@ -366,9 +367,9 @@ def test_a_live_head_of_a_new_receiver_sends_what_waits_again(counter: Counter) 
     counter.desk.waiting_manifests(9)
     counter.desk.file_failed(counter.recording, "cut", new_attempt=False)
     at = counter.desk.newest_event()
-    assert counter.desk.take_head(counter.platform.head(at, 5), live=False) == (Taken.TAKEN, at)
+    assert counter.desk.take_head(counter.platform.head(at, 5), live=False) == HeadTaken(Taken.TAKEN, at)
     assert counter.waiting() == []  # a ghost starts nothing
-    assert counter.desk.take_head(counter.platform.head(at, 5), live=True) == (Taken.TAKEN, at)
+    assert counter.desk.take_head(counter.platform.head(at, 5), live=True) == HeadTaken(Taken.TAKEN, at)
     assert counter.waiting() == [1]
     assert counter.desk.next_file(frozenset()) is not None
 
@@ -376,18 +377,19 @@ def test_a_live_head_of_a_new_receiver_sends_what_waits_again(counter: Counter) 
 def test_a_head_of_a_lower_lease_is_ignored_and_one_of_the_same_sends_nothing_again(counter: Counter) -> None:
     counter.desk.take_head(counter.platform.head(None, 5), live=True)
     counter.desk.waiting_manifests(9)
-    assert counter.desk.take_head(counter.platform.head(None, 4), live=True) == (Taken.IGNORED, None)
-    assert counter.desk.take_head(counter.platform.head(None, 5), live=True) == (Taken.TAKEN, None)
+    assert counter.desk.take_head(counter.platform.head(None, 4), live=True) == HeadTaken(Taken.IGNORED)
+    assert counter.desk.take_head(counter.platform.head(None, 5), live=True) == HeadTaken(Taken.TAKEN)
     assert counter.waiting() == []
 
 
 def test_a_head_that_is_not_signed_for_us_is_refused_and_a_foreign_one_counted(counter: Counter) -> None:
     payload = envelope.peek(counter.platform.head(None, 1), "head")
     forged = envelope.seal("head", payload, SigningKey.draw()).raw
-    assert counter.desk.take_head(forged, live=True) == (Taken.REFUSED, None)
+    assert counter.desk.take_head(forged, live=True) == HeadTaken(Taken.REFUSED)
     foreign = ChainPoint(epoch="0" * 32, n=3, head="ab" * 32)
-    assert counter.desk.take_head(counter.platform.head(foreign, 1), live=True) == (Taken.TAKEN, foreign)
-    assert counter.counted() == {"refused.head.key": 1, "head.foreign": 1}
+    head = counter.desk.take_head(counter.platform.head(foreign, 1), live=True)
+    assert head == HeadTaken(Taken.TAKEN, None, beside=True, again=True), "nothing of ours is known there"
+    assert counter.counted() == {"refused.head.key": 1}
 
 
 # Registries and reconciliation

@@ -64,8 +64,11 @@ class Slots:
         self.thread.join(20)
         assert not self.thread.is_alive()
 
-    def camera(self, image: Path, serial: str, slot: int = 1, **more: bool) -> rig.LoopCamera:
-        return self.stack.enter_context(rig.LoopCamera(image, serial, PORTS[slot - 1], **more))
+    def camera(
+        self, image: Path, serial: str, slot: int = 1, *, faulty: bool = False, partitions: bool = False
+    ) -> rig.LoopCamera:
+        camera = rig.LoopCamera(image, serial, PORTS[slot - 1], faulty=faulty, partitions=partitions)
+        return self.stack.enter_context(camera)
 
     def image(self, name: str, **files: bytes) -> Path:
         folder = self.folder / f"{name}-content"

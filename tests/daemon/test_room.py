@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.cli.common import copy_text
+from daemon.retention import Copy
 from daemon.room import sweep
+from daemon.status import recordings_json, show_json
+from daemon.waiting_room import WaitingRoom
 from tests.daemon.making import events
 from tests.daemon.vault_bench import DAY, RECEIVED_AT, VaultBench, vault_bench
 from uplink.desk import Taken
@@ -185,3 +189,39 @@ def test_listed_with_other_bytes_is_not_listed(delivered: VaultBench) -> None:
         tx.execute("UPDATE recordings SET sha256 = ? WHERE recording = ?", ("cd" * 32, a))
     delivered.desk.take_reconciliation(page)
     assert delivered.row(a)["state"] == "stored"
+
+
+def test_show_and_list_say_when_the_local_copy_was_cleared(delivered: VaultBench) -> None:
+    a = cleared(delivered)
+    shown = show_json(delivered.store, a)
+    assert shown["cleared_at"] == delivered.row(a)["cleared_at"]
+    assert copy_text(shown).startswith("本地副本已清除 cleared at 2026-12-03")
+    listed = {item["name"]: copy_text(item) for item in recordings_json(delivered.store)}
+    assert listed["b.mp4"] == ""
+
+
+def test_a_room_that_nothing_can_make_is_not_looked_for_all_the_time(
+    delivered: VaultBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = WaitingRoom(lambda: None)
+    stage = delivered.room(waiting)
+    looked: list[int] = []
+    real = stage._clearable
+
+    def looking(wanted: int) -> Iterator[Copy]:
+        looked.append(wanted)
+        return real(wanted)
+
+    monkeypatch.setattr(stage, "_clearable", looking)
+    with waiting.waiting("test", 1 << 60):
+        for _ in range(5):
+            assert stage.step() is False
+        assert waiting.stuck
+        assert len(looked) == 1
+        a = delivered.recordings()["a.mp4"]
+        delivered.reconcile([a], RECEIVED_AT + DAY)
+        delivered.machine.at = RECEIVED_AT + 8 * DAY
+        delivered.dock.custody.clock.now()
+        stage.look()  # as the desk does, by `changed`
+        assert stage.step() is True
+    assert there(delivered) == {"b.mp4"}

@@ -63,7 +63,12 @@ def test_a_pull_waits_for_room_and_goes_on_when_the_platform_has_confirmed_the_o
 ) -> None:
     stop = threading.Event()
     worker: Worker
-    waiting = WaitingRoom(lambda: worker.wake())
+
+    def wake() -> None:
+        room.look()
+        worker.wake()
+
+    waiting = WaitingRoom(wake)
     room, reserve = stage(bench, waiting)
     worker = Worker("vault", [room], stop, lambda: None, lambda: None)
     said: list[str] = []
@@ -97,10 +102,10 @@ def test_a_pull_waits_for_room_and_goes_on_when_the_platform_has_confirmed_the_o
             bench.receipt(names[name])
         bench.machine.at = RECEIVED_AT + 8 * DAY
         bench.dock.custody.clock.now()
-        worker.wake()
+        wake()
         assert pull.is_alive()  # a receipt alone is not enough
         bench.reconcile([names[name] for name in old], RECEIVED_AT + DAY)
-        worker.wake()
+        wake()
         pull.join(20)
         assert not pull.is_alive()
     finally:

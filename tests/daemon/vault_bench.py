@@ -21,6 +21,7 @@ from dock.docking import Docking
 from tests.daemon.conftest import Dock, make_dock
 from tests.daemon.making import Card, Line, Platform, desk_of, line_of
 from uplink.desk import Taken
+from uplink.keys import SigningKey
 from uplink.messages import Reconciliation
 from uplink.messages.receipt import Kept, PageRange
 
@@ -122,8 +123,10 @@ class VaultBench:
 
 
 @contextmanager
-def vault_bench(folder: Path, camera: Path | None = None) -> Iterator[VaultBench]:
-    dock = make_dock(folder / "state")
+def vault_bench(
+    folder: Path, camera: Path | None = None, key: SigningKey | None = None
+) -> Iterator[VaultBench]:
+    dock = make_dock(folder / "state", key=key)
     machine = Machine()
     dock.custody = Custody(dock.custody.identity, DockClock(machine=machine.now))
     dock.ledger = Ledger(dock.store, dock.custody)

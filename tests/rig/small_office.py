@@ -174,6 +174,15 @@ class SmallOffice:
         self.dock.start()
         self.wait("the dock answers", lambda: self.status() is not None, 30)
 
+    def start_dock_at_broker(self) -> None:
+        """Start the dock and wait until it would hear a command."""
+        self.start_dock()
+        self.wait("the dock is at the broker", self._is_connected, 60)
+
+    def _is_connected(self) -> bool:
+        status = self.status()
+        return status is not None and bool(status["uplink"]["connected"])
+
     def status(self) -> dict[str, Any] | None:
         """Return the dock's status over its control socket; None while it does not answer."""
         status: dict[str, Any] | None = self._control("status")

@@ -40,7 +40,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallOffice]:
     """An office whose dock took one file in before it was started; the platform has its bytes."""
     with SmallOffice(tmp_path_factory.mktemp("office"), ["none"], speech=False, people=(WANG, LI)) as made:
         _take_in(made.settings)
-        made.start_dock()
+        made.start_dock_at_broker()
         made.wait("the recording is delivered", lambda: _settled(made), 30)
         yield made
 
@@ -128,7 +128,7 @@ def test_a_resend_voids_receipts_and_the_bytes_go_again(office: SmallOffice, rec
 def test_config_is_in_force_at_once_and_after_a_restart(office: SmallOffice, recording: str) -> None:
     first = ordered(office, "config", "--bytes-per-second", "12345", "--hours", "20:00-07:00")
     office.dock.stop()
-    office.start_dock()
+    office.start_dock_at_broker()
     settings = ordered(office, "ping")["data"]["settings"]
     assert (settings["bytes_per_second"], settings["hours"]) == (12345, ["20:00-07:00"])
     assert settings["digest"] == first["data"]["settings"]["digest"]
@@ -146,7 +146,7 @@ def test_a_repeated_command_gets_its_answer_again_also_after_a_restart(
         events = len(_custody(office, recording))
         assert operator.ask("hold", signed, "up/reply/two") == first
         office.dock.kill()
-        office.start_dock()
+        office.start_dock_at_broker()
         office.wait("the dock is back", lambda: bool((office.status() or {})["uplink"]["connected"]), 20)
         assert operator.ask("hold", signed, "up/reply/three") == first
         assert len(_custody(office, recording)) == events
@@ -172,7 +172,7 @@ def test_an_order_that_nobody_answers_says_so(office: SmallOffice, recording: st
         result = at_center(office, "order", "ping", "--wait", "2")
         assert (result.exit_code, "does not answer" in result.stderr) == (1, True), result.output
     finally:
-        office.start_dock()
+        office.start_dock_at_broker()
 
 
 class Operator:

@@ -5,6 +5,8 @@ The broker runs the configuration that is shipped; every certificate was made by
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import ssl
 from collections import Counter
@@ -102,6 +104,14 @@ def test_a_recording_is_delivered_over_tls(made: Office) -> None:
     assert status["certificate_expires_at"] > datetime.now(UTC).isoformat()
 
 
+def test_the_chain_begins_with_platform_and_certificate(made: Office) -> None:
+    events = [json.loads(payload) for _, payload in made.observer.messages("/up/events")]
+    first = json.loads(base64.b64decode(events[0]["payload"]))
+    pem = (made.office.certificates / "dock.crt").read_text()
+    assert first["kind"] == "enrolled"
+    assert first["data"]["certificate"] == hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
 def test_the_broker_admits_nobody_else(made: Office) -> None:
     port = made.office.broker.port
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
@@ -137,13 +147,14 @@ def _pages(topic: Topic) -> tuple[bytes, ...]:
 @pytest.mark.parametrize("topic", CONTRACT.topics, ids=lambda topic: topic.name)
 def test_nonsense_on_every_topic_is_a_counted_refusal(made: Office, topic: Topic) -> None:
     """Each message is counted by whoever reads the topic, and nothing else comes of it."""
+    (known,) = made.office.recordings()
     name = topic.example(
         site=SITE,
         dock=DOCK,
         slot="1",
-        recording="a" * 26,
+        recording=known["recording"],
         digest="0" * 64,
-        file_id="0" * 32,
+        file_id=made.observer.file_ids()[0],
         offset="0",
         verb="tag",
         kind="officers",

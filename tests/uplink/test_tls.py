@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -16,7 +17,7 @@ import pytest
 from tests.rig.tls_broker import Certificates, ShippedBroker, broker, dated, self_signed
 from tests.rig.until import until
 from uplink import tls
-from uplink.backoff import Backoff
+from uplink.backoff import CAP_S, Backoff
 from uplink.broker import BrokerAddress
 from uplink.connection import Connection
 from uplink.errors import BadKey, NotLoopback, TlsUnusable
@@ -57,6 +58,8 @@ def refused(port: int, files: TlsFiles | None, host: str = "127.0.0.1") -> tuple
     """Return alarm and trouble of an attempt: without a connection, and not tried again at once."""
     with connection(port, files, host) as made:
         until(lambda: made.alarm is not None, f"an alarm: {made.trouble}")
+        if made.alarm in (tls.UNTRUSTED, tls.REFUSED, tls.FILES):
+            until(lambda: made._backoff._next_s == CAP_S, "the next attempt is not soon")
         assert made._attempts == 1, "the first attempt tells"
         assert not made.connected
         return str(made.alarm), str(made.trouble)
@@ -320,3 +323,12 @@ def test_a_request_proves_its_key(tmp_path: Path) -> None:
     (tmp_path / "tls.pem").chmod(0o640)
     with pytest.raises(BadKey, match="chmod 600"):
         load_or_make(tmp_path / "tls.pem")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_key_that_root_makes_belongs_to_whom_the_folder_does(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12346)
+    load_or_make(tmp_path / "tls.pem")
+    found = (tmp_path / "tls.pem").stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (12345, 12346, 0o600)
+    assert [path.name for path in tmp_path.iterdir()] == ["tls.pem"]

@@ -236,6 +236,13 @@ class Released(Revised):
     carried_by: Short | None = None
 
 
+class Merged(Revised):
+    """A line that parted became one: a revision on top of `history`, united with what `own` says."""
+
+    history: Digest
+    own: Digest
+
+
 class ReceiptTaken(Wire):
     recording: RecordingId
     revision: Positive
@@ -273,6 +280,7 @@ class RefusedByPlatform(Wire):
 DATA: dict[str, type[Wire]] = {
     "enrolled": Enrolled,
     "restarted": Restarted,
+    "merged": Merged,
     "attached": Attached,
     "listed": Listed,
     "stored": Stored,

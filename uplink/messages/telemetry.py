@@ -57,8 +57,12 @@ class StateMessage(Telemetry):
 
 
 class Alarm(Wire):
+    """One alarm (docs/alarms.md).  `subject`: the slot, where there is one.  `cleared` null: it stands."""
+
     alarm: Short
+    subject: Short = ""
     since: Utc
+    cleared: Utc | None = None
     severity: Literal["info", "warning", "critical"]
     text: dict[str, Text]
 
