@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
@@ -22,7 +23,7 @@ from daemon.ingest.order import Agenda, Item, Stage
 from daemon.ingest.progress import Progress
 from daemon.ingest.stay import Stay, docking_of
 from daemon.ingest.tools import Tools
-from daemon.ingest.volumes import Volume
+from daemon.ingest.volumes import Volume, awaited_partitions, is_superseded
 from daemon.logfields import about
 from daemon.store import Row
 from dock.devices import best_reading
@@ -33,6 +34,8 @@ _LOG = logging.getLogger(__name__)
 _GATHER_STEP_S = 0.05
 # udev may be a moment behind sysfs.
 _UDEV_PATIENCE_S = 5.0
+# udev looks into each partition; a slow card keeps it longer, a broken one for ever.
+_PARTITIONS_S = 10.0
 _VOLUMES = 64  # that one docking lists; what is beyond is a further docking
 
 
@@ -51,6 +54,7 @@ class StayJob:
         self._missing: dict[str, list[bytes]] = {}  # by docking: what left unread at the last stay
         self._progress = Progress(tools.board, stay.slot.number, stay.key)
         self._taken: set[str] = set()
+        self._given_up: set[str] = set()  # partitions that were waited for in vain
         self.unfinished = False  # something is open for which the camera has to stay
         self._filer = Filer(
             tools, self._progress.moved, self._say, self._gone, stop, lambda: bool(self._new_volumes())
@@ -59,8 +63,7 @@ class StayJob:
     @property
     def has_news(self) -> bool:
         """Whether there is a volume that no run has dealt with, or somebody wants one looked at again."""
-        volumes = self._stay.volumes()
-        return self._stay.asked_again or any(v.attachment not in self._settled for v in volumes)
+        return self._stay.asked_again or bool(self._volumes_but(self._settled))
 
     def run(self) -> None:
         """Settle everything that the camera shows.  Raises CameraGone, PullCancelled, VaultFailed."""
@@ -90,17 +93,30 @@ class StayJob:
         return not self._stay.has(volume)
 
     def _new_volumes(self) -> list[Volume]:
-        return [volume for volume in self._stay.volumes() if volume.attachment not in self._taken]
+        return self._volumes_but(self._taken)
+
+    def _volumes_but(self, attachments: set[str]) -> list[Volume]:
+        volumes = [volume for volume in self._stay.volumes() if volume.attachment not in attachments]
+        return [volume for volume in volumes if not is_superseded(volume)]
 
     def _gathered(self) -> list[Volume]:
         """Return the volumes that came since, waiting until no more come."""
-        while self._new_volumes() and self._stay.quiet_for_s() < self._tools.gather_s:
+        give_up_at = time.monotonic() + _PARTITIONS_S
+        while self._comes_more(give_up_at):
             if self._stop():
                 raise PullCancelled("the dock is stopping")
             self._stay.wait(_GATHER_STEP_S)
         if self._stay.left:
             raise CameraGone("the camera left")
         return self._new_volumes()[:_VOLUMES]
+
+    def _comes_more(self, give_up_at: float) -> bool:
+        if awaited := awaited_partitions(self._stay.volumes()) - self._given_up:
+            if time.monotonic() < give_up_at:
+                return True
+            _LOG.warning("slot %d: udev tells nothing of %s", self._stay.slot.number, ", ".join(awaited))
+            self._given_up |= awaited  # if it does later, that is a further docking
+        return bool(self._new_volumes()) and self._stay.quiet_for_s() < self._tools.gather_s
 
     # Opening
 
@@ -249,6 +265,8 @@ class StayJob:
             self._progress.stage("checking", proving=True, safe_to_take=True, text=text)
 
     def _show_end(self) -> None:
+        if self._first is None:
+            return  # its partitions are still to come
         bad = [notes & {Note.NO_FILE_SYSTEM, Note.UNREADABLE} for notes in self._notes]
         if self._notes and all(len(b) == len(n) for b, n in zip(bad, self._notes, strict=True)):
             self._show_unreadable()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from dock.usb import port_of
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # FAT keeps local time without a zone; others keep UTC (cameras.md, names and folders).
 _LOCAL_TIME_FS = frozenset({"vfat", "msdos"})
+_CONTAINER_SECTORS = 2
 
 
 class Volume(Protocol):
@@ -92,6 +93,36 @@ class DiskVolume:
 def boot_id() -> str:
     """Return the id of this start of the kernel."""
     return _BOOT_ID.read_text().strip()
+
+
+def awaited_partitions(volumes: Sequence[Volume]) -> set[str]:
+    """Return the partitions of these volumes' disks that the kernel knows and udev has not told of yet."""
+    devices = [volume.device for volume in volumes if volume.device is not None]
+    seen = {Path(device.sys_path) for device in devices}
+    disks = {Path(device.sys_path) for device in devices if device.whole_disk}
+    disks |= {Path(device.sys_path).parent for device in devices if not device.whole_disk}
+    known = {folder for disk in disks for folder in _partitions(disk) if not _is_container(folder)}
+    return {folder.name for folder in known - seen}
+
+
+def is_superseded(volume: Volume) -> bool:
+    """Whether this is a disk that showed nothing at first and has partitions by now: they speak for it."""
+    device = volume.device
+    if device is None or not device.whole_disk or device.fs_type:
+        return False
+    return bool(_partitions(Path(device.sys_path)))
+
+
+def _partitions(disk: Path) -> list[Path]:
+    return [file.parent for file in disk.glob("*/partition")]
+
+
+def _is_container(partition: Path) -> bool:
+    # The kernel gives an extended partition the size of its own table: never a file system.
+    try:
+        return int((partition / "size").read_text()) <= _CONTAINER_SECTORS
+    except (OSError, ValueError):
+        return True  # it left
 
 
 def camera_key(device: BlockDevice) -> str:

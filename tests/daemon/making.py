@@ -286,6 +286,7 @@ class Card:
     def __init__(
         self, folder: Path, *, serial: str = "CAM1", diskseq: int | None = 7, fs_type: str = "ext4"
     ) -> None:
+        self.folder = folder
         self.path = folder / "card"
         self.path.mkdir(parents=True, exist_ok=True)
         self._sys = folder / "sys"

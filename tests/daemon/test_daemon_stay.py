@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from daemon.ingest import docking as docking_module
 from daemon.ingest import filing as filing_module
 from daemon.ingest.docking import StayJob
 from daemon.ingest.stay import Stay
 from daemon.ingest.tools import Tools
-from daemon.ingest.volumes import camera_key
+from daemon.ingest.volumes import DiskVolume, awaited_partitions, camera_key, is_superseded
 from dock.errors import CameraGone, MountFailed
 from dock.listing import digest_of_volumes
 from dock.pull import pull
@@ -205,6 +206,44 @@ def test_volumes_that_come_one_after_the_other_are_gathered(dock: Dock, tmp_path
     camera.job.run()
     timer.join()
     assert len(events(dock, "attached")) == 1
+
+
+def test_partitions_that_udev_has_not_told_of_yet_are_awaited_a04(tmp_path: Path) -> None:
+    disk = tmp_path / "sda"
+    for name, sectors in (("sda1", 2048), ("sda2", 2), ("sda5", 4096)):  # sda2 holds sda5
+        (disk / name).mkdir(parents=True)
+        (disk / name / "partition").write_text(name[-1])
+        (disk / name / "size").write_text(f"{sectors}\n")
+    card = Card(tmp_path / "card")
+    first = dataclasses.replace(card.device, sys_path=str(disk / "sda1"), whole_disk=False)
+    second = dataclasses.replace(first, sys_path=str(disk / "sda5"))
+    assert awaited_partitions([DiskVolume(first)]) == {"sda5"}
+    assert awaited_partitions([DiskVolume(first), DiskVolume(second)]) == set()
+    assert awaited_partitions([DiskVolume(card.device)]) == set()
+    whole = DiskVolume(dataclasses.replace(card.device, sys_path=str(disk), fs_type=""))
+    assert awaited_partitions([whole, DiskVolume(first)]) == {"sda5"}
+    assert is_superseded(whole)
+    assert not is_superseded(DiskVolume(dataclasses.replace(card.device, fs_type="")))
+    assert not is_superseded(DiskVolume(first))
+
+
+def test_a_disk_whose_partitions_are_still_to_come_is_never_called_safe_a04(
+    dock: Dock, camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docking_module, "_PARTITIONS_S", 0.1)
+    disk, partition = camera.card("sda", fs_type=""), camera.card("sda1", a=b"one")
+    (disk.folder / "sys" / "sda1").mkdir()
+    (disk.folder / "sys" / "sda1" / "partition").write_text("1")
+    (disk.folder / "sys" / "sda1" / "size").write_text("2048")
+    camera.show(disk)
+    camera.job.run()
+    assert camera.phase() == ("empty", False)
+    assert not camera.job.has_news
+    camera.show(partition)
+    camera.job.run()
+    (_, (listed,), _) = said(dock)
+    assert [volume.label for volume in listed.volumes] == ["sda1"]
+    assert camera.phase() == ("done", True)
 
 
 def test_which_disks_are_one_camera(tmp_path: Path) -> None:
