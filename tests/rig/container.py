@@ -165,7 +165,8 @@ class Container:
         if (model := find_speech_model()) is not None:
             binds.append(f"--bind-ro={model}:{_HOME}/share/bodydock/models/whisper-base")
         name = f"bodydock-{secrets.token_hex(4)}"
-        command = ["systemd-nspawn", "--quiet", f"--directory={top}", f"--machine={name}", "--register=no"]
+        command = ["setpriv", "--pdeathsig=TERM"]  # a test run that is killed takes its container along
+        command += ["systemd-nspawn", "--quiet", f"--directory={top}", f"--machine={name}", "--register=no"]
         command += ["--keep-unit", "--console=pipe", "--capability=CAP_SYS_ADMIN", *binds]
         with self._log.open("wb") as log:
             process = subprocess.Popen(

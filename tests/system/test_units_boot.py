@@ -176,7 +176,7 @@ def docked(dock: InstalledDock, cards: dict[str, Path]) -> dict[str, Any]:
     with _camera(dock, cards["small"]) as camera:
         camera.plug()
         dock.wait_until_done()
-        until(lambda: dock.ask("status")["waiting_inspection"] == 0, "all is inspected", 30)
+        until(lambda: dock.ask("status")["waiting_inspection"] == 0, "all is inspected", 120)
         mounts, docking = dock.container.run("cat", "/proc/self/mounts"), dock.slot()["docking"]
         shown = {name: dock.ask("show", recording=r["recording"]) for name, r in dock.recordings().items()}
     until(lambda: dock.slot()["phase"] == "empty", "the camera has left")
@@ -284,7 +284,7 @@ def test_a_stop_in_mid_pull_is_resumed_and_offline_at_the_broker(
     ):
         until(lambda: _last_state(wire) == "online", "the dock is online")
         camera.plug()
-        until(lambda: 0 < dock.slot().get("bytes_done", 0) < LARGE_BYTES, "the pull is under way", 30)
+        until(lambda: 0 < dock.slot().get("bytes_done", 0) < LARGE_BYTES, "the pull is under way", 90)
         docking = dock.slot()["docking"]
         took_s = _timed(dock.stop)
         assert dock.container.unit(UNIT)["Result"] == "success" and took_s < STOP_LIMIT_S
@@ -305,7 +305,7 @@ def test_a_stop_during_upload_ends_in_time_and_goes_on_later_f05(dock: Installed
         return int(dock.recordings().get(LARGE, {}).get("durable_bytes") or 0)
 
     with WireObserver(dock.office.broker.port) as wire:
-        until(lambda: sent() > 0, "the upload is under way", 30)
+        until(lambda: sent() > 0, "the upload is under way", 90)
         assert dock.recordings()[LARGE]["state"] == "sending"
         took_s = _timed(dock.stop)
         assert dock.container.unit(UNIT)["Result"] == "success" and took_s < STOP_LIMIT_S
@@ -325,7 +325,7 @@ def test_a_stop_waits_for_no_inspection(dock: InstalledDock, cards: dict[str, Pa
     dock.start()
     with _camera(dock, cards["other"]) as camera:
         camera.plug()
-        until(inspectors, "an inspection is under way", 30)
+        until(inspectors, "an inspection is under way", 90)
         took_s = _timed(dock.stop)
     assert dock.container.unit(UNIT)["Result"] == "success" and took_s < 15
     until(lambda: not inspectors(), "the stuck inspector ends with its dock")
