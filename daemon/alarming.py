@@ -58,9 +58,11 @@ class Alarming:
     _away_since: float | None = None
     _receipts: Growth = field(init=False)
     _unknown: Growth = field(init=False)
+    _lost: Growth = field(init=False)
 
     def __post_init__(self) -> None:
         self._receipts, self._unknown = Growth(self.monotonic), Growth(self.monotonic)
+        self._lost = Growth(self.monotonic)
         self._unknown.lately(0)  # unknown files are counted at the start, before anybody looks
 
     def step(self) -> bool:
@@ -100,6 +102,7 @@ class Alarming:
             unknown_files=self._unknown.lately(_counted(store, "vault.unknown_file")),
             failing=_names(store, _FAILING, (to_text(now - _STILL_FAILING),)),
             slots=self._slots(),
+            lost_together=self._lost.lately(_counted(store, "slot.lost_together")),
             clock_behind_s=parts.custody.clock.behind_s(),
             under_voltage=under_voltage(self.hwmon),
         )

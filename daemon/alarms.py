@@ -82,6 +82,7 @@ class Facts:
     unknown_files: bool = False
     failing: Sequence[str] = ()  # a stage failed on them
     slots: Sequence[SlotTrouble] = field(default_factory=tuple)
+    lost_together: bool = False  # several cameras left in mid-copy at once, lately
     clock_behind_s: float = 0.0
     under_voltage: bool = False
 
@@ -143,6 +144,8 @@ def _machine(facts: Facts) -> list[Raised]:
     found = []
     if facts.clock_behind_s > CLOCK_LIMIT_S:
         found.append(Raised("clock.behind"))
+    if facts.lost_together:
+        found.append(Raised("slot.lost_together"))
     if facts.under_voltage:
         found.append(Raised("power.low"))
     return found

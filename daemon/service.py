@@ -88,6 +88,7 @@ class Service:
             zone=ZoneInfo(settings.dock.time_zone),
             now=custody.clock.now,
             stored=self.wake,
+            count=parts.counters.count,
             reserve_bytes=settings.vault.reserve_bytes,
             room=self._keeping.waiting,
         )

@@ -16,6 +16,7 @@ from datetime import datetime
 
 from daemon.custody import Custody
 from daemon.ingest.contents import Contents, VolumeContent
+from daemon.ingest.sums import explain_left, sum_of, total
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
 from dock.docking import Docking
@@ -26,7 +27,6 @@ from uplink.messages import CameraClaim
 from uplink.messages.custody import (
     Attached,
     Closed,
-    Explained,
     Listed,
     ListedVolume,
     RemovedEarly,
@@ -109,7 +109,7 @@ class Ledger:
 
     def to_pull(self, docking: str) -> Total:
         """Return how many files, and bytes, there were to pull."""
-        return _total(self._store, docking, "kind <> 'left_out'")
+        return total(self._store, docking, "kind <> 'left_out'")
 
     def begin(
         self, docking: Docking, contents: Contents, times: dict[int, FileTimes], stay: str | None = None
@@ -325,7 +325,7 @@ class Ledger:
     def volume_gone(self, docking: str, volume: int) -> None:
         """Commit that one volume of an open docking left before all of it was settled."""
         with self._store.write() as tx:
-            _explain_left(tx, docking, "AND volume = ?", (volume,))
+            explain_left(tx, docking, "AND volume = ?", (volume,))
 
     def close(self, docking: str, *, removed: bool) -> Closed:
         """Commit the sum of a docking.
@@ -339,9 +339,9 @@ class Ledger:
             if row is None or row["state"] not in ("attached", "pulling"):
                 raise LookupError(f"docking {docking} is not open")
             if removed:
-                _explain_left(tx, docking)
-            missing = _total(tx, docking, "state = 'explained' AND reason = 'gone'")
-            closed = _sum(tx, docking)
+                explain_left(tx, docking)
+            missing = total(tx, docking, "state = 'explained' AND reason = 'gone'")
+            closed = sum_of(tx, docking)
             if missing.count:
                 early = RemovedEarly(docking=docking, missing=missing)
                 self._custody.append(tx, "removed_early", early, docking=docking)
@@ -351,14 +351,6 @@ class Ledger:
                 ("removed" if missing.count else "closed", to_text(self._custody.clock.now()), docking),
             )
         return closed
-
-
-def _explain_left(tx: Transaction, docking: str, where: str = "", args: tuple[int, ...] = ()) -> None:
-    tx.execute(
-        "UPDATE files SET state = 'explained', reason = CASE known WHEN 1 THEN ? ELSE ? END"
-        f" WHERE docking = ? AND state = 'listed' {where}",
-        (Reason.KNOWN.value, Reason.GONE.value, docking, *args),
-    )
 
 
 def _remember(tx: Transaction, arrived: Arrived) -> None:
@@ -387,29 +379,3 @@ def _listed_volume(volume: VolumeContent) -> ListedVolume:
         listing=listing.digest if listing else None,
         note=volume.note.value,
     )
-
-
-def _sum(tx: Transaction, docking: str) -> Closed:
-    listed = tx.row("SELECT listed_count, listed_bytes FROM dockings WHERE docking = ?", (docking,))
-    assert listed is not None
-    reasons = tx.rows(
-        "SELECT reason, count(*) AS count, coalesce(sum(size), 0) AS bytes FROM files"
-        " WHERE docking = ? AND state = 'explained' GROUP BY reason ORDER BY reason",
-        (docking,),
-    )
-    return Closed(
-        docking=docking,
-        listed=Total(count=listed["listed_count"], bytes=listed["listed_bytes"]),
-        stored=_total(tx, docking, "state = 'stored'"),
-        already_stored=_total(tx, docking, "state = 'already'"),
-        explained=[Explained(reason=r["reason"], count=r["count"], bytes=r["bytes"]) for r in reasons],
-    )
-
-
-def _total(tx: Transaction | Store, docking: str, where: str) -> Total:
-    row = tx.row(
-        f"SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes FROM files WHERE docking = ? AND {where}",
-        (docking,),
-    )
-    assert row is not None
-    return Total(count=row["count"], bytes=row["bytes"])

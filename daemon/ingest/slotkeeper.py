@@ -155,16 +155,17 @@ class SlotKeeper:
         puller.join(timeout=_LEAVING_S)
         self._to_close = True
         self._tools.board.clear(place[0], puller.stay.key)
-        self._note_removal(place, puller.unfinished)
+        self._note_removal(place, puller)
         self._show_idle(place[0])
 
-    def _note_removal(self, place: Place, early: bool) -> None:
-        if early:
-            together = self._removals.left_early(place, time.monotonic())
-            if together > 1:
-                _LOG.error("%d cameras left at once in mid-copy: look at the hub and its power", together)
-        else:
+    def _note_removal(self, place: Place, puller: Puller) -> None:
+        if not puller.unfinished:
             self._removals.was_complete(place)
+            return
+        together = self._removals.left_early(place, puller.stay.left_at_s)
+        if together > 1:
+            _LOG.error("%d cameras left at once in mid-copy: look at the hub and its power", together)
+            self._tools.count("slot.lost_together")
 
     def _not_idle(self, node: str) -> None:
         for number, idle in self._idle.items():

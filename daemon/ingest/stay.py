@@ -29,6 +29,7 @@ class Stay:
         self._changed = threading.Condition()
         self._last_came_at = time.monotonic()
         self._left = False
+        self.left_at_s = 0.0  # monotonic; when the last volume left, if it did
         self._again = False
 
     @property
@@ -47,6 +48,7 @@ class Stay:
         with self._changed:
             self._volumes = {key: volume for key, volume in self._volumes.items() if volume.name != name}
             self._left = not self._volumes
+            self.left_at_s = time.monotonic()
             self._changed.notify_all()
 
     def leave(self) -> None:
@@ -54,6 +56,7 @@ class Stay:
         with self._changed:
             self._volumes.clear()
             self._left = True
+            self.left_at_s = time.monotonic()
             self._changed.notify_all()
 
     def volumes(self) -> list[Volume]:

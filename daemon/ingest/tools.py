@@ -18,7 +18,8 @@ from dock.profiles import Profiles
 
 @dataclass(frozen=True)
 class Tools:
-    """`stored` wakes the next stage; `gather_s`: how long after a volume others are waited for."""
+    """`stored` wakes the next stage; `count` counts an odd event by name; `gather_s`: how long after a volume
+    others are waited for."""
 
     ledger: Ledger
     memory: Memory
@@ -29,6 +30,7 @@ class Tools:
     zone: ZoneInfo
     now: Callable[[], datetime]
     stored: Callable[[], None]
+    count: Callable[[str], None]
     reserve_bytes: int = 64 * 1024 * 1024
     gather_s: float = 1.0
     room: WaitingRoom = field(default_factory=WaitingRoom)

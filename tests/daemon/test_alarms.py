@@ -58,6 +58,7 @@ EACH: dict[str, dict[str, Any]] = {
     "dock.copied": {"link": frozenset({"copied"})},
     "dock.other_board": {"link": frozenset({"other_board"})},
     "slot.error": {"slots": [SlotTrouble(3, "unreadable")]},
+    "slot.lost_together": {"lost_together": True},
     "inspection.failing": {"failing": ["r1"]},
     "clock.behind": {"clock_behind_s": 61.0},
     "power.low": {"under_voltage": True},
@@ -252,6 +253,13 @@ def test_receipts_that_do_not_hold_are_an_alarm_for_an_hour(seen: Seen) -> None:
     assert seen.look() == {"platform.bad_receipts"}
     assert seen.look(3500.0) == {"platform.bad_receipts"}
     assert seen.look(200.0) == set()
+
+
+def test_cameras_that_vanished_together_are_an_alarm_for_an_hour_b14(seen: Seen) -> None:
+    seen.look()
+    seen.counters.count("slot.lost_together")
+    assert seen.look() == {"slot.lost_together"}
+    assert seen.look(3700.0) == set()
 
 
 def test_what_the_platform_lost_while_the_copy_was_cleared(seen: Seen) -> None:

@@ -92,6 +92,20 @@ def test_a_directory_is_docked_when_it_has_settled_and_again_when_it_changed(
     assert row["serial_by"] == "disk"
 
 
+def test_where_changes_cannot_be_seen_it_is_looked_at_again_and_again(
+    dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dock.directory.file_system_of", lambda path: "fuse.jmtpfs")
+    mount = Mount(dock, tmp_path / "mount")
+    try:
+        mount.write("a.mp4", b"one")
+        mount.wait_closed(1)
+        mount.write("b.mp4", b"two")
+        mount.wait_closed(2)
+    finally:
+        mount.end()
+
+
 def test_nothing_is_docked_while_it_still_changes(mount: Mount) -> None:
     settled = look
     looks = [0]

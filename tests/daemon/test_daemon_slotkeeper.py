@@ -65,6 +65,7 @@ class Keeping:
         self.hold = threading.Event()
         self.hold.set()
         self.told: list[SlotView] = []
+        self.counted: list[str] = []
         self.stop = threading.Event()
         self.board = SlotBoard([(1, ""), (2, "")], self.told.append)
         monkeypatch.setattr(volumes_module, "mounted", self._mounted)
@@ -74,7 +75,7 @@ class Keeping:
         self.keeper = self.make()
 
     def make(self) -> SlotKeeper:
-        tools = tools_of(self.dock, board=self.board)
+        tools = tools_of(self.dock, board=self.board, count=self.counted.append)
         slots = [Slot(1, ("usb-0:1",)), Slot(2, ("usb-0:2",))]
         return SlotKeeper(self.dock.store, tools, slots, self.stop, lambda: None)
 

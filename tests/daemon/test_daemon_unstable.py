@@ -123,6 +123,7 @@ def test_a_hub_that_dies_is_said_and_cameras_are_told_from_a_loose_cable_b14(
         keeping.leave(*cards)
     assert keeping.states == {"A": "removed", "B": "removed"}
     assert "2 cameras left at once" in caplog.text
+    assert keeping.counted == ["slot.lost_together"]
 
 
 def test_early_removals_are_counted_within_a_window_and_by_place_b12() -> None:

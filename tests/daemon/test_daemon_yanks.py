@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -190,6 +193,33 @@ def test_another_card_in_the_same_reader_is_another_stay_a14(slots: Slots) -> No
     assert [event.data["stay"] for event in events(slots.dock, "attached")] == [None, None]
     reader.unplug()
     slots.wait("empty")
+
+
+def test_learning_ports_works_without_a_daemon(tmp_path: Path) -> None:
+    (tmp_path / "content").mkdir()
+    image = rig.make_card(tmp_path / "stick.img", tmp_path / "content")
+    with rig.udevd(), rig.LoopCamera(image, "STICK", "3.4") as stick:
+        learning = subprocess.Popen(
+            [sys.executable, "-m", "daemon", "slots", "learn", "--first", "5"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert learning.stdin is not None
+        assert learning.stderr is not None
+        try:
+            for _ in range(2):
+                assert "5" in learning.stderr.readline()
+            stick.plug()
+            while "USB 3 socket" not in learning.stderr.readline():
+                pass
+            learning.stdin.write("\n\n")
+            out, err = learning.communicate(timeout=20)
+        finally:
+            learning.kill()
+    assert learning.returncode == 0, err
+    assert tomllib.loads(out) == {"slots": [{"number": 5, "ports": [rig.port_path("3.4")]}]}
 
 
 def drop_caches() -> None:
