@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from transcoder.syllables import Hit, Sound, Stream, sound_of
-from transcoder.understood import Known, known_syllables, strangeness
+from transcoder.understood import Known, known_syllables, led_up_to, strangeness
 from transcoder.wording import Cancels, Declares, Spoken, Wording, shipped_wording
 
 _NOT = "不没沒"
@@ -137,6 +137,8 @@ class _Heard:
             slack = understood.device_slack
         alone = len(set(self.sound.clause)) == 1  # nothing else is said that it could be about
         tied = alone or self._near(self.wording.tied, anchors)
+        if not led_up_to(self.sound, self._known, anchors[0].start, self.hits, understood):
+            return True
         return found.between > 0 or found.around > slack or not tied
 
     def _near(self, names: Sequence[str], anchors: Sequence[Hit]) -> bool:

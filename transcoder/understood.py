@@ -7,6 +7,8 @@ is sure only where its clause consists of such words.
 - A syllable is known when it belongs to a phrase of the wording, or is one of its characters as written.
 - A stretch of strange syllables counts its length, a single one half: the recogniser mishears single ones.
 - Between the anchors nothing may be strange: 正在(调取)录像 records nothing.
+- So must the clause right before be (somebody's words are announced there: 广播里喊, …), unless it has words
+  of officers at work in it or begins as theirs do (请…, 为了…, 接到…).
 - What is examined (对…进行检查, 到…检查) may be any name.
 - Behind the declaration far fewer words may stand than before it, up to where the next sentence begins
   though nobody wrote a stop: a noun there makes the recording a thing (执法记录仪开启[情况]).
@@ -95,6 +97,26 @@ def strangeness(sound: Sound, known: Known, anchors: Sequence[Hit], understood: 
     around = [not one for one in known.before[low:start]] + between
     around += [not one for one in known.behind[end:high]]
     return Strangeness(_weight(around), float(sum(between)))
+
+
+def led_up_to(
+    sound: Sound, known: Known, start: int, concepts: Mapping[str, Sequence[Hit]], understood: Understood
+) -> bool:
+    """Whether the clause before the one with syllable `start` may stand before a declaration."""
+    clause = sound.clause
+    end = start
+    while end > 0 and clause[end - 1] == clause[start]:
+        end -= 1
+    first = end
+    while first > 0 and clause[first - 1] == clause[end - 1]:
+        first -= 1
+    if _weight([not one for one in known.before[first:end]]) <= understood.lead_slack:
+        return True
+    words = "".join(sound.characters[first:end])
+    if words.startswith(understood.leads):
+        return True
+    hits = (hit for name in understood.lead_concepts for hit in concepts[name])
+    return any(hit.start >= first and hit.end <= end for hit in hits)
 
 
 def _weight(strange: Sequence[bool]) -> float:

@@ -14,6 +14,15 @@ from transcoder.errors import BadRules
 from transcoder.syllables import sound_of
 
 _WHERE = "config/rules/notice.toml"
+_SETS = (
+    "characters",
+    "behind_characters",
+    "behind_concepts",
+    "opening_characters",
+    "joining",
+    "toward",
+    "lead_concepts",
+)
 Phrase = tuple[str, ...]
 
 
@@ -70,6 +79,9 @@ class Understood:
     """What may stand in the clause of a declaration; see `understood.py`."""
 
     slack: float  # so many strange syllables may stand there
+    lead_slack: float  # the same of the clause before
+    leads: tuple[str, ...]  # how a clause before begins that may have anything in it, as written
+    lead_concepts: frozenset[str]  # or what it has in it
     device_slack: float  # of an officer's device, here and now
     before: int  # so far before and after the anchors it is looked at
     after: int
@@ -138,7 +150,7 @@ def parse_wording(data: bytes) -> Wording:
         raise BadRules(f"{_WHERE}: {error!r}") from error
     named = {name for d in declares for name in (*d.anchors, *d.need)}
     named |= {*wording.hints, *wording.tied, *wording.official, *wording.here}
-    named |= wording.understood.behind_concepts
+    named |= wording.understood.behind_concepts | wording.understood.lead_concepts
     named |= {name for c in cancels for name in (c.unless_between, c.unless_around) if name is not None}
     if unknown := named - concepts.keys():
         raise BadRules(f"{_WHERE}: concept {sorted(unknown)} is not known; known are {sorted(concepts)}")
@@ -152,8 +164,8 @@ def _spoken(texts: list[str]) -> tuple[Spoken, ...]:
 def _understood(table: dict[str, Any]) -> Understood:
     values = {
         **table,
-        **{key: frozenset(table[key]) for key in ("characters", "behind_characters", "behind_concepts")},
-        **{key: frozenset(table[key]) for key in ("opening_characters", "joining", "toward")},
+        **{key: frozenset(table[key]) for key in _SETS},
+        "leads": tuple(table["leads"]),
         **{key: _spoken(table[key]) for key in ("phrases", "behind", "opening", "examining")},
     }
     return Understood(**values)
