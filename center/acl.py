@@ -4,6 +4,7 @@
 - The receiver speaks to enrolled docks only and never under `down/cmd/`; the operator service does.
 - Rights are written out for each dock: a pattern with `+` for the site would let a dock write under
   every site.
+- A watcher reads state, health and slots, of its sites; it writes nothing.
 - The running center says the signed registry again at each connect, so the receiver may write it too:
   snapshots are believed for their signature alone.
 """
@@ -11,17 +12,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from center import watchers
 from center.catalogue.docks import Dock
 from center.settings import Folder, Settings
 from uplink.topics import ROOT
 
+_WATCHED = ("state", "health", "slots/#")
 _RECEIVER_SPEAKS = ("receipts/#", "head", "reconciliation", "file/#", "reply/#")
 
 
-def text(settings: Settings, docks: Sequence[Dock]) -> str:
-    """Return the acl file."""
+def text(
+    settings: Settings, docks: Sequence[Dock], watching: Mapping[str, Sequence[str]] | None = None
+) -> str:
+    """Return the acl file.  `watching`: the sites of each watcher; none given are all."""
     sites = sorted({dock.site for dock in docks})
     lines = [
         "# Written by `bodydock center docks add`: edits are lost.",
@@ -44,15 +49,21 @@ def text(settings: Settings, docks: Sequence[Dock]) -> str:
             f"topic read {ROOT}/{dock.site}/registry/#",
             f"topic read {ROOT}/keys",
         ]
+    for name, seen in sorted((watching or {}).items()):
+        lines += ["", f"user {name}"]
+        lines += [f"topic read {ROOT}/{site}/+/up/{rest}" for site in seen or ("+",) for rest in _WATCHED]
     return "\n".join(lines) + "\n"
 
 
 def write(folder: Folder, settings: Settings, docks: Sequence[Dock]) -> None:
-    """Write the acl file.  The broker (not ours) must be able to read it: mode 0644."""
+    """Write the acl file, with the watchers too; mode 0644, for the broker is not ours.
+
+    Raises BadFolder, OSError.
+    """
     temporary = folder.acl.with_name(f".acl.{os.getpid()}")
     try:
         with temporary.open("w", encoding="ascii") as f:
-            f.write(text(settings, docks))
+            f.write(text(settings, docks, watchers.read(folder)))
             f.flush()
             os.fchmod(f.fileno(), 0o644)
             os.fsync(f.fileno())

@@ -46,7 +46,7 @@ class Blobs:
         return self._folder.incoming / file_id
 
     def stored(self, sha256: str) -> Path:
-        return self._folder.store / sha256[:2] / sha256[2:4] / sha256
+        return self._folder.blob(sha256)
 
     def has(self, sha256: str, size_bytes: int) -> bool:
         """Return whether the store has these bytes, as far as name and size tell."""

@@ -3,11 +3,14 @@
 - `n` has no gaps and `prev` is the digest of event n-1 of the same epoch.
 - Event 0 of the first epoch is `enrolled`; event 0 of a later one is `restarted` (or `enrolled` anew)
   with the parents `after` and `branch`: it joins if the platform's head is either.
-- A branch that was not sent yet is waited for a while (it is sent first); a parent that nobody holds
-  any more is recorded as *lost* and never waited for.
+- A branch that was not sent yet is waited for a while (it is sent first), counted from the last event of
+  it that came; a parent that nobody holds any more is recorded as *lost* and never waited for.
+- An id that is enrolled in place of a lost one names the old one's head: held is held, whosever it is.
 - An event whose parent is held but is not the head opens (or goes on with) a branch: kept, and
   receipts are held back until a `restarted` names it.
-- Where the `run` of that `restarted` had already signed on the main line, the dock is `cloned`.
+- Where the `run` of a `restarted` that goes on from a head which is not its own branch had already signed
+  on the main line, the dock is `cloned`: a restored dock is another run, so two go on side by side.  (Sent
+  again to a platform that forgot, a `restarted` follows on its own branch: that is no clone.)
 - An event that comes too early is not kept: the dock sends again from the head (mqtt.md, Timers).
 - The same event again changes nothing.
 """
@@ -48,6 +51,9 @@ class Chain(Protocol):
     def head(self) -> ChainPoint | None: ...
 
     def find(self, digest: str) -> Held | None: ...
+
+    def elsewhere(self, digest: str) -> bool:
+        """Return whether it is an event of another dock."""
 
     def main_has_run(self, run: str) -> bool: ...
 
@@ -137,7 +143,13 @@ def _next_of_epoch(event: CustodyEvent, chain: Chain) -> Decision:
 
 def _first_of_epoch(event: CustodyEvent, named: Parents, chain: Chain, waited_s: float) -> Decision:
     head = chain.head()
-    lost = tuple(p for p in (named.after, named.branch) if p is not None and chain.find(p.head) is None)
+    lost = tuple(
+        p
+        for p in (named.after, named.branch)
+        if p is not None
+        and chain.find(p.head) is None
+        and not (event.kind == "enrolled" and chain.elsewhere(p.head))
+    )
     if head is None:
         return Decision(Outcome.JOINS, lost=lost)
     if head not in (named.after, named.branch):
@@ -145,7 +157,8 @@ def _first_of_epoch(event: CustodyEvent, named: Parents, chain: Chain, waited_s:
     if named.branch in lost and waited_s < BRANCH_WAIT_S:
         return Decision(Outcome.EARLY, "the branch it names has not come")
     merges = _side_named(named, chain)
-    cloned = merges is not None and chain.main_has_run(event.run)
+    beside = event.kind == "restarted" and head == named.after != named.branch
+    cloned = beside and chain.main_has_run(event.run)
     return Decision(Outcome.JOINS, merges=merges, lost=lost, cloned=cloned)
 
 

@@ -4,22 +4,25 @@
   nothing: a person compares the fingerprint, or a script brings it.
 - Another key for a known dock, and a known key under another id, are refused; so are keys of small
   order (one verifies any message).
+- The certificate for the broker is made for the key in the request that the signed identity carries, under
+  the name that was enrolled; nothing else of the request counts.
 - The same identity again changes nothing but the broker's entries, which are written anew.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from center import acl
+from center import acl, ca
 from center.catalogue import database, docks, events
 from center.errors import NotEnrolled
 from center.office import utc_now
 from center.platform import dock_record, grouped
 from center.settings import Folder, Settings
-from uplink import envelope
+from uplink import envelope, tlskey
 from uplink.errors import BadKey, Refused
 from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages.identity import Identity
@@ -72,6 +75,23 @@ def take_in(folder: Folder, settings: Settings, applicant: Applicant) -> bool:
     finally:
         connection.close()
     return held is None
+
+
+def certify(folder: Folder, applicant: Applicant) -> ca.Issued:
+    """Issue the certificate of an enrolled dock.  Raises NotEnrolled, BadAuthority, BadKey, OSError."""
+    identity = applicant.identity
+    if identity.tls_request is None:
+        raise NotEnrolled(
+            f"the identity of {identity.dock} carries no certificate request: print it anew with a newer "
+            "`bodydock identity`"
+        )
+    with database.reading(folder) as connection:
+        held = docks.find(connection, identity.dock)
+        _check_one_to_one(held, docks.by_key(connection, applicant.key.key_id), applicant)
+        if held is None:
+            raise NotEnrolled(f"dock {identity.dock} is not enrolled: a certificate would serve nobody")
+    public = tlskey.requested_key(base64.b64decode(identity.tls_request))
+    return ca.load(folder.ca).client(f"{identity.site}/{identity.dock}", public)
 
 
 def settle(folder: Folder, dock: str) -> int:

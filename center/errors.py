@@ -11,12 +11,24 @@ class BadFolder(CenterError):
     """The center's folder or its settings cannot be used.  Needs a person."""
 
 
+class BadAuthority(CenterError):
+    """The certificate authority cannot do what was asked.  Needs a person."""
+
+
 class BadTable(CenterError):
     """A registry file does not hold: file, line and column are in the message.  Needs a person."""
 
 
 class NotEnrolled(CenterError):
     """An identity cannot be taken, or a dock is not known.  Needs a person."""
+
+
+class BadPerson(CenterError):
+    """A person or their key cannot be used.  Needs a person."""
+
+
+class BadOrder(CenterError):
+    """An order cannot be given, or was not answered.  Needs a person."""
 
 
 class NotFound(CenterError):

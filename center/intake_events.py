@@ -108,6 +108,7 @@ class EventIntake:
                 self.announce(dock.dock, self._published.get(dock.dock, 0.0) + HEAD_AGAIN_S)
             case chain.Outcome.BRANCHES:
                 self._office.count("forked.event", dock.dock)
+                self._branch_grows(dock)
                 log.warning("dock %s: event %d beside the main line: %s", dock.dock, event.n, decision.reason)
                 self.announce(dock.dock, self._published.get(dock.dock, 0.0) + HEAD_AGAIN_S)
             case chain.Outcome.JOINS:
@@ -128,7 +129,13 @@ class EventIntake:
         if decision.cloned:
             log.error("dock %s is cloned: `bodydock center docks settle`", dock.dock)
         if decision.merges is not None:
-            self._receipting.release(dock)
+            self._receipting.release(dock.dock)
+
+    def _branch_grows(self, dock: Dock) -> None:
+        """What waits for a branch waits on while the branch comes in."""
+        for key in self._early:
+            if key[0] == dock.dock:
+                self._early[key] = self._office.monotonic()
 
     def _waited_s(self, dock: Dock, digest: str) -> float:
         first_s = self._early.get((dock.dock, digest))

@@ -1,13 +1,15 @@
 """The platform's own keys, one for each role (trust.md, Signing and the chain).
 
 `receipt` signs receipts, refusals, heads and reconciliations; `registry` the registry snapshots;
-`operate` commands.  `destroy` is two persons' and `root` is off line: neither lives here.
+`operate` commands.  `destroy` keys are two persons' (`people`) and `root` is off line: neither lives here.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from center.settings import Folder
 from uplink.errors import BadKey
@@ -35,11 +37,27 @@ class PlatformKeys:
         """Return the public halves, as a dock would know them."""
         return KeyRing(key.record(role, self.platform) for role, key in self.by_role.items())
 
-    def table(self) -> str:
-        """Return the `[platform]` table for a dock's settings (TOML)."""
-        lines = ["[platform]", f"id = {json.dumps(self.platform)}", "", "[platform.keys]"]
-        lines += [f'{role.value} = ["{key.public.hex()}"]' for role, key in self.by_role.items()]
-        return "\n".join(lines) + "\n"
+    def table(self, people: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Return the `[platform]` table for a dock's settings.  `people`: destroy keys by person."""
+        keys = {role.value: [key.public.hex()] for role, key in self.by_role.items()}
+        if not people:
+            return {"id": self.platform, "keys": keys}
+        keys[Role.DESTROY.value] = [public for publics in people.values() for public in publics]
+        return {"id": self.platform, "keys": keys, "people": {who: list(has) for who, has in people.items()}}
+
+
+def as_toml(table: Mapping[str, Any]) -> str:
+    """Return a `[platform]` table as it is written into settings."""
+    lines = ["[platform]", f"id = {json.dumps(table['id'])}"]
+    for name in ("keys", "people"):
+        if name in table:
+            lines += ["", f"[platform.{name}]"]
+            # A quoted key of TOML takes what a string of JSON does.
+            lines += [
+                f"{json.dumps(key, ensure_ascii=False)} = {json.dumps(publics)}"
+                for key, publics in table[name].items()
+            ]
+    return "\n".join(lines) + "\n"
 
 
 def load(folder: Folder, platform: str) -> PlatformKeys:

@@ -46,6 +46,7 @@ def dock_listing(folder: Folder) -> list[dict[str, Any]]:
                 "head": None if dock.head is None else dock.head.model_dump(),
                 "cloned": dock.cloned,
                 "events_beside": events.open_branch_events(connection, dock.dock),
+                "events_lost": events.lost_parents(connection, dock.dock),
                 "state_claimed": dock.state,
                 "state_at": dock.state_at,
             }
@@ -177,7 +178,7 @@ def _chain(connection: sqlite3.Connection, held: Recording) -> list[dict[str, An
 
 
 def _file(folder: Folder, held: Recording, verify: bool) -> dict[str, Any]:
-    path = folder.store / held.sha256[:2] / held.sha256[2:4] / held.sha256
+    path = folder.blob(held.sha256)
     there = path.exists()
     shown: dict[str, Any] = {"path": str(path) if there else None, "stored": held.stored_at is not None}
     if verify:

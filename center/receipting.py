@@ -4,7 +4,8 @@
   and a report that travels beside it has come.
 - Once for each revision: asked again, the same receipt is given again.
 - Not while the dock's chain has a fork that no `restarted` names, nor while it is `cloned`.
-- The store is looked at each time: bytes that are gone are no longer receipted.
+- The store is looked at each time: bytes that are gone are no longer receipted, and what was signed for them
+  is void, so that they are taken again and a new receipt is signed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import logging
 from datetime import datetime
 
 from center.blobs import Blobs
-from center.catalogue import database, docks, events, recordings
+from center.catalogue import database, docks, events, recordings, voiding
 from center.catalogue.docks import Dock
 from center.catalogue.recordings import HeldReceipt, Recording
 from center.office import Office, Outgoing, Subject
@@ -39,10 +40,14 @@ class Receipting:
             return []
         return [Outgoing(dock.topics.down(f"receipts/{recording}"), receipt.raw)]
 
-    def release(self, dock: Dock) -> None:
+    def release(self, dock: str) -> None:
         """Look again at all that waits for a receipt (a fork was settled, the center was restarted)."""
-        waiting = recordings.without_receipt(self._office.connection, dock.dock)
-        self._waiting |= {(dock.dock, recording): None for recording in waiting}
+        waiting = recordings.without_receipt(self._office.connection, dock)
+        self._waiting |= {(dock, recording): None for recording in waiting}
+
+    def held_back(self) -> frozenset[str]:
+        """Return the docks whose receipts wait: forked, or cloned."""
+        return events.held_back(self._office.connection)
 
     @property
     def waiting(self) -> bool:
@@ -66,7 +71,7 @@ class Receipting:
         if not self._blobs.has(held.sha256, held.size_bytes):
             log.error("the store has lost %s (recording %s of %s)", held.sha256, recording, dock.dock)
             self._office.count("store.lost", dock.dock)
-            recordings.set_stored(connection, dock.dock, recording, None)
+            voiding.void(connection, dock.dock, recording, self._office.now())
             return None
         signed = recordings.receipts(connection, dock.dock, recording)
         for receipt in signed:
@@ -93,6 +98,7 @@ class Receipting:
     ) -> HeldReceipt:
         subject = Subject(held.recording, held.sha256, held.size_bytes, held.revision, held.manifest)
         supersedes = signed[-1].receipt if signed else None
+        supersedes = supersedes or voiding.newest(self._office.connection, dock.dock, held.recording)
         receipt = self._office.receipt(dock, subject, stored_at, supersedes)
         raw = self._office.sealed("receipt", receipt)
         kept = HeldReceipt(

@@ -51,6 +51,7 @@ class Receiver:
         self._flush_s = 0.0
         self._trouble_s = 0.0
         self._known = self._dock_names()
+        self._held_back: frozenset[str] = frozenset()
 
     def connected(self) -> list[Outgoing]:
         """Return what is said at each connect: heads, registries, open ranges."""
@@ -62,7 +63,7 @@ class Receiver:
 
     def _greet(self) -> list[Outgoing]:
         for dock in docks.every(self._office.connection):
-            self._receipting.release(dock)
+            self._receipting.release(dock.dock)
         snapshots = registries.newest(self._office.connection)
         signed = [
             Outgoing(topics.registry_topic(snapshot.site, snapshot.kind), snapshot.raw, retain=True)
@@ -115,6 +116,10 @@ class Receiver:
             for name in names - self._known:  # enrolled while we run
                 self._events.announce(name)
             self._known = names
+            held_back = self._receipting.held_back()
+            for name in self._held_back - held_back:  # a person settled it
+                self._receipting.release(name)
+            self._held_back = held_back
         return []
 
     def _route(self, dock: Dock, parts: tuple[str, ...], inbound: Inbound) -> list[Outgoing]:

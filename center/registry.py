@@ -12,13 +12,13 @@ from center.catalogue import database, docks, registries
 from center.catalogue.registries import Snapshot
 from center.errors import BadTable
 from center.office import utc_now
+from center.operating import at_broker
 from center.platform import PlatformKeys
 from center.settings import Folder, Settings
 from center.tables import Table
 from uplink import envelope, topics
-from uplink.connection import Acknowledged, BrokerAddress, Connected, Connection, Disconnected
+from uplink.connection import Acknowledged, Connected, Connection, Disconnected
 from uplink.errors import Offline, TooLarge
-from uplink.ids import draw_id
 from uplink.messages.registry import REGISTRIES
 
 PUBLISH_WAIT_S = 5.0
@@ -60,19 +60,13 @@ def sign(folder: Folder, settings: Settings, site: str, tables: Sequence[Table])
 
 def publish(settings: Settings, snapshots: Sequence[Snapshot]) -> Delivery:
     """Put snapshots on the broker, retained.  A running center does so too, at each connect."""
-    broker = settings.broker
-    address = BrokerAddress(broker.host, broker.port, broker.operator)
-    connection = Connection(address, f"operator-{settings.id}-{draw_id()[:8]}", subscriptions=())
-    connection.start()
-    try:
+    with at_broker(settings) as connection:
         return _publish(connection, snapshots, time.monotonic() + PUBLISH_WAIT_S)
-    finally:
-        connection.close()
 
 
 def _sign(connection: sqlite3.Connection, keys: PlatformKeys, site: str, table: Table) -> Snapshot:
-    version = registries.next_version(connection, site, table.kind)
     now = utc_now()
+    version = registries.next_version(connection, site, table.kind, int(now.timestamp()))
     message = REGISTRIES[table.kind].model_validate(
         {
             "platform": keys.platform,

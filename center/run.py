@@ -17,11 +17,11 @@ from center.catalogue import database, registries
 from center.errors import StoreFull
 from center.office import Office, Outgoing
 from center.receiver import Receiver
+from center.reconciler import Reconciler
 from center.settings import Folder, Settings, load
 from center.verifier import Verifier
 from uplink.connection import (
     Acknowledged,
-    BrokerAddress,
     Connected,
     Connection,
     Disconnected,
@@ -42,8 +42,8 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
     Raises BadFolder, BadKey, NotLoopback.
     """
     settings = load(folder)
-    with _office(folder, settings) as (office, receiver):
-        address = BrokerAddress(settings.broker.host, settings.broker.port, settings.broker.receiver)
+    with _office(folder, settings) as (office, receiver, reconciler):
+        address = settings.broker.receiver_address()
         connection = Connection(
             address,
             f"receiver-{settings.id}",
@@ -58,12 +58,15 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
             )
             while going_on():
                 _turn(connection, receiver, office)
+                if connection.connected:
+                    _publish(connection, reconciler.take(), office)
+                    reconciler.connected()
         finally:
             connection.close()
 
 
 @contextlib.contextmanager
-def _office(folder: Folder, settings: Settings) -> Iterator[tuple[Office, Receiver]]:
+def _office(folder: Folder, settings: Settings) -> Iterator[tuple[Office, Receiver, Reconciler]]:
     keys = platform.load(folder, settings.id)
     with contextlib.ExitStack() as stack:
         stack.enter_context(folder.locked("run", wait=False))
@@ -77,7 +80,9 @@ def _office(folder: Folder, settings: Settings) -> Iterator[tuple[Office, Receiv
             lease = registries.next_lease(catalogue, int(time.time() * 1000))
         office = Office(catalogue, settings, keys, lease)
         stack.callback(_flush, office)
-        yield office, Receiver(office, blobs, verifier)
+        reconciler = Reconciler(folder, keys)
+        stack.callback(reconciler.close)
+        yield office, Receiver(office, blobs, verifier), reconciler
 
 
 def _flush(office: Office) -> None:

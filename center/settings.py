@@ -17,23 +17,76 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from center.errors import BadFolder
+from uplink.broker import BrokerAddress, is_loopback
 from uplink.messages.base import Name, Short
+from uplink.tls import TlsFiles
 
 DEFAULT_FOLDER = Path("/var/lib/bodydock-center")
+TLS_FILES = ("ca", "certificate", "key", "operator_certificate", "operator_key")
+# Where `center ca init` puts them.
+OWN_TLS = {
+    "ca": Path("ca/ca.crt"),
+    "certificate": Path("ca/receiver.crt"),
+    "key": Path("ca/receiver.key"),
+    "operator_certificate": Path("ca/operator.crt"),
+    "operator_key": Path("ca/operator.key"),
+}
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
 class Broker(BaseModel):
-    """Where the broker is, and the names that the ACL entries are written for."""
+    """Where the broker is, and the names that the ACL entries are written for.
+
+    `ca` and the rest: PEM files for TLS, in the center's folder where not absolute.  Receiver and operator
+    have a certificate each, named as they are.  Plain MQTT is for literal loopback addresses only.
+    """
 
     model_config = _STRICT
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     receiver: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "receiver"
     operator: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "operator"
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    operator_certificate: Path | None = None
+    operator_key: Path | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> Broker:
+        given = [name for name in TLS_FILES if getattr(self, name) is not None]
+        if given and len(given) < len(TLS_FILES):
+            missing = ", ".join(name for name in TLS_FILES if name not in given)
+            raise ValueError(f"{given[0]} without {missing}: TLS needs all of them")
+        if not given and not is_loopback(self.host):
+            raise ValueError(
+                f"host = {self.host!r}: plain MQTT is only for a literal loopback address (127.0.0.1, ::1); "
+                f"elsewhere give {', '.join(TLS_FILES)} (docs/brokers.md)"
+            )
+        if self.receiver == self.operator:
+            raise ValueError("receiver and operator have different rights: give them different names")
+        return self
+
+    def within(self, root: Path) -> Broker:
+        """Return it with files named from `root`."""
+        files = {name: root / getattr(self, name) for name in TLS_FILES if getattr(self, name) is not None}
+        return self.model_copy(update=files)
+
+    def receiver_address(self) -> BrokerAddress:
+        """Return how the receiver reaches the broker.  Raises NotLoopback."""
+        return self._address(self.receiver, self.certificate, self.key)
+
+    def operator_address(self) -> BrokerAddress:
+        """Return how the operator service does: registries, commands.  Raises NotLoopback."""
+        return self._address(self.operator, self.operator_certificate, self.operator_key)
+
+    def _address(self, user: str, certificate: Path | None, key: Path | None) -> BrokerAddress:
+        if self.ca is None or certificate is None or key is None:
+            return BrokerAddress(self.host, self.port, user)
+        return BrokerAddress(self.host, self.port, None, TlsFiles(self.ca, certificate, key))
 
 
 class Limits(BaseModel):
@@ -79,9 +132,21 @@ class Folder:
     def store(self) -> Path:
         return self.root / "store"
 
+    def blob(self, sha256: str) -> Path:
+        """Return where the store keeps these bytes."""
+        return self.store / sha256[:2] / sha256[2:4] / sha256
+
     @property
     def incoming(self) -> Path:
         return self.root / "incoming"
+
+    @property
+    def ca(self) -> Path:
+        return self.root / "ca"
+
+    @property
+    def watchers(self) -> Path:
+        return self.root / "watchers.json"
 
     @property
     def acl(self) -> Path:
@@ -136,17 +201,19 @@ def load(folder: Folder) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise BadFolder(f"{path} is not TOML: {e}") from None
     try:
-        return Settings.model_validate(values)
+        read = Settings.model_validate(values)
     except ValidationError as e:
         first = e.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise BadFolder(f"{path}: {key} = {first['input']!r}: {first['msg']}") from None
+        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        raise BadFolder(f"{path}: {key}{value}: {first['msg'].removeprefix('Value error, ')}") from None
+    return read.model_copy(update={"broker": read.broker.within(folder.root)})
 
 
 def _toml(settings: Settings) -> str:
     # JSON strings are TOML basic strings for what the patterns above allow.
     lines = [f"id = {json.dumps(settings.id)}", f"store = {json.dumps(settings.store, ensure_ascii=False)}"]
     for table in ("broker", "limits"):
-        values = getattr(settings, table).model_dump()
+        values = getattr(settings, table).model_dump(mode="json", exclude_none=True)
         lines += ["", f"[{table}]"] + [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"

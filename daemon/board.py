@@ -2,6 +2,9 @@
 
 Whoever works in a slot writes here; a listener is told at once of a new phase, and of progress at most
 every `PROGRESS_S` (mqtt.md: slots at most every 5 s while moving, at once on a change of phase).
+
+A camera may show several disks (A04).  Each is a `part` of its slot, and the slot shows them joined: what
+still moves comes first, sums are of all parts, and it is safe to take only when every part says so.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dock.docking import Docking
@@ -17,6 +20,20 @@ from uplink.messages.telemetry import Phase
 
 PROGRESS_S = 5.0
 _RATE_WINDOW_S = 3.0
+# Which part of a slot leads: what an officer must not interrupt, then what a person must see.
+_LEADING: tuple[Phase, ...] = (
+    "making_room",
+    "pulling",
+    "checking",
+    "listing",
+    "attached",
+    "error",
+    "no_file_system",
+    "done",
+    "wrong_mode",
+    "expected",
+    "empty",
+)
 
 
 @dataclass(frozen=True)
@@ -49,44 +66,47 @@ class SlotBoard:
 
     def __init__(self, slots: Iterable[tuple[int, str]], listener: Callable[[SlotView], None]) -> None:
         self._lock = threading.Lock()
-        self._views = {number: SlotView(number, label) for number, label in slots}
+        self._empty = {number: SlotView(number, label) for number, label in slots}
+        self._parts: dict[int, dict[str, SlotView]] = {number: {} for number in self._empty}
         self._listener = listener
         self._told_at: dict[int, float] = {}
-        self._moves: dict[int, deque[tuple[float, int]]] = {}
+        self._moves: dict[tuple[int, str], deque[tuple[float, int]]] = {}
 
     def views(self) -> list[SlotView]:
         with self._lock:
-            return [self._views[number] for number in sorted(self._views)]
+            return [self._joined(number) for number in sorted(self._parts)]
 
-    def show(self, slot: int, phase: Phase, **changes: object) -> None:
-        """Show a new phase; what is not named stays."""
+    def show(self, slot: int, phase: Phase, *, part: str = "", **changes: object) -> None:
+        """Show a new phase; what is not named stays, but an error and *safe to take* end with theirs."""
+        ended = {"error": None, "safe_to_take": False, "rate_bytes_per_s": None}
         with self._lock:
-            self._moves.pop(slot, None)
-            view = replace(self._views[slot], phase=phase, rate_bytes_per_s=None, **changes)  # type: ignore[arg-type]
-            self._views[slot] = view
+            self._moves.pop((slot, part), None)
+            before = self._parts[slot].get(part, self._empty[slot])
+            self._parts[slot][part] = replace(before, phase=phase, **(ended | changes))  # type: ignore[arg-type]
             self._told_at[slot] = time.monotonic()
+            view = self._joined(slot)
         self._listener(view)
 
-    def clear(self, slot: int) -> None:
-        """The slot is empty."""
+    def clear(self, slot: int, part: str = "") -> None:
+        """A part left; the slot is empty when the last one did."""
         with self._lock:
-            label = self._views[slot].label
-            view = self._views[slot] = SlotView(slot, label)
-            self._moves.pop(slot, None)
+            self._parts[slot].pop(part, None)
+            self._moves.pop((slot, part), None)
+            view = self._joined(slot)
         self._listener(view)
 
-    def move(self, slot: int, bytes_done: int, files_done: int, file: str) -> None:
+    def move(self, slot: int, bytes_done: int, files_done: int, file: str, *, part: str = "") -> None:
         """Show progress within a phase."""
         now = time.monotonic()
         with self._lock:
-            moves = self._moves.setdefault(slot, deque(maxlen=1000))
+            moves = self._moves.setdefault((slot, part), deque(maxlen=1000))
             moves.append((now, bytes_done))
             while now - moves[0][0] > _RATE_WINDOW_S and len(moves) > 2:
                 moves.popleft()
             (then, before), span_s = moves[0], now - moves[0][0]
             rate = (bytes_done - before) / span_s if span_s > 0 and then < now else None
-            view = self._views[slot] = replace(
-                self._views[slot],
+            self._parts[slot][part] = replace(
+                self._parts[slot].get(part, self._empty[slot]),
                 bytes_done=bytes_done,
                 files_done=files_done,
                 file=file,
@@ -95,5 +115,25 @@ class SlotBoard:
             tell = now - self._told_at.get(slot, 0.0) >= PROGRESS_S
             if tell:
                 self._told_at[slot] = now
+            view = self._joined(slot)
         if tell:
             self._listener(view)
+
+    def _joined(self, slot: int) -> SlotView:
+        parts = list(self._parts[slot].values())
+        return joined(parts) if parts else self._empty[slot]
+
+
+def joined(parts: Sequence[SlotView]) -> SlotView:
+    """Return what a slot shows whose disks show `parts` (one at least)."""
+    lead = min(parts, key=lambda part: _LEADING.index(part.phase))
+    rates = [part.rate_bytes_per_s for part in parts if part.rate_bytes_per_s is not None]
+    return replace(
+        lead,
+        files_done=sum(part.files_done for part in parts),
+        files_total=sum(part.files_total for part in parts),
+        bytes_done=sum(part.bytes_done for part in parts),
+        bytes_total=sum(part.bytes_total for part in parts),
+        rate_bytes_per_s=sum(rates) if rates else None,
+        safe_to_take=all(part.safe_to_take for part in parts),
+    )

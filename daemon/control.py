@@ -12,6 +12,7 @@ import logging
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ _LOG = logging.getLogger(__name__)
 _LINE_BYTES = 64 * 1024
 _CLIENTS = 16
 _PATIENCE_S = 10.0
+_AFTER_FAULT_S = 0.2
+_FULL = b'{"ok": false, "kind": "busy", "error": "too many ask at once: try again"}\n'
+_BUG = b'{"ok": false, "kind": "bug", "error": "the dock failed to answer; its journal says why"}'
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class ControlServer(threading.Thread):
         self._release = release
         self._path = path
         self._handlers = handlers
+        self._closing = False
         self._room = threading.BoundedSemaphore(_CLIENTS)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -57,14 +62,20 @@ class ControlServer(threading.Thread):
         while True:
             try:
                 client, _ = self._socket.accept()
-            except OSError:
-                return  # closed
+            except OSError as error:
+                if self._closing:
+                    return
+                _LOG.warning("control socket: %s", error)  # too many open files, a client that left: passes
+                time.sleep(_AFTER_FAULT_S)
+                continue
             if not self._room.acquire(blocking=False):
-                client.close()
+                with client, contextlib.suppress(OSError):
+                    client.sendall(_FULL)
                 continue
             threading.Thread(target=self._serve, args=(client,), name="control-client", daemon=True).start()
 
     def close(self) -> None:
+        self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -76,15 +87,24 @@ class ControlServer(threading.Thread):
                 client.settimeout(_PATIENCE_S)
                 asker = _asker(client)
                 while line := stream.readline(_LINE_BYTES):
-                    stream.write(json.dumps(self._answer(asker, line)).encode() + b"\n")
+                    stream.write(self._answer(asker, line) + b"\n")
                     stream.flush()
+                    if len(line) == _LINE_BYTES and not line.endswith(b"\n"):
+                        return  # what follows is no line of its own
         except OSError:
             pass  # the client went away
         finally:
             self._release()
             self._room.release()
 
-    def _answer(self, asker: Asker, line: bytes) -> dict[str, Any]:
+    def _answer(self, asker: Asker, line: bytes) -> bytes:
+        try:
+            return json.dumps(self._judged(asker, line)).encode()
+        except Exception:  # noqa: BLE001 - a bug in one handler is an answer, not an end
+            _LOG.exception("a control verb failed")
+            return _BUG
+
+    def _judged(self, asker: Asker, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
             verb, args = request["verb"], request.get("args", {})
@@ -97,9 +117,6 @@ class ControlServer(threading.Thread):
             return {"ok": True, "data": handler(asker, args)}
         except DaemonError as error:
             return {"ok": False, "kind": type(error).__name__, "error": str(error)}
-        except Exception:  # noqa: BLE001 - a bug in one handler is an answer, not an end
-            _LOG.exception("control verb %s failed", verb)
-            return {"ok": False, "kind": "bug", "error": "the dock failed to answer; its journal says why"}
 
 
 def ask(path: Path, verb: str, **args: Any) -> Any:
@@ -108,9 +125,10 @@ def ask(path: Path, verb: str, **args: Any) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(_PATIENCE_S)
             client.connect(str(path))
-            with client.makefile("rwb") as stream:
-                stream.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
-                stream.flush()
+            # A daemon that has too many clients answers and closes before it is asked.
+            with contextlib.suppress(BrokenPipeError):
+                client.sendall(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
+            with client.makefile("rb") as stream:
                 line = stream.readline()
     except OSError as error:
         raise NotRunning(
@@ -118,7 +136,10 @@ def ask(path: Path, verb: str, **args: Any) -> Any:
         ) from None
     if not line:
         raise NotRunning(f"the daemon behind {path} went away")
-    answer = json.loads(line)
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        raise DaemonError(f"what answers on {path} does not speak as bodydock does") from None
     if not answer["ok"]:
         raise DaemonError(answer["error"])
     return answer["data"]

@@ -33,11 +33,19 @@ class Counters:
         with self._lock:
             new, self._new = self._new, Counter()
         if new:
-            with self._store.write() as tx:
-                for name, count in new.items():
-                    tx.execute(
-                        "INSERT INTO counters (name, count) VALUES (?, ?)"
-                        " ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
-                        (name[:128], count),
-                    )
+            try:
+                self._write(new)
+            except BaseException:
+                with self._lock:
+                    self._new.update(new)
+                raise
         return False
+
+    def _write(self, new: Counter[str]) -> None:
+        with self._store.write() as tx:
+            for name, count in new.items():
+                tx.execute(
+                    "INSERT INTO counters (name, count) VALUES (?, ?)"
+                    " ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
+                    (name[:128], count),
+                )

@@ -2,14 +2,17 @@
 
 - `n` has no gaps in an epoch; `prev` is the digest of event n-1 (trust.md, Chain).
 - An event is appended inside the caller's transaction, so a fact and its event stand or fall together.
-- Enrolling with another platform opens a new epoch; each recording starts again at revision 1.
+- Enrolling with another platform, or under a new id, opens a new epoch; each recording starts again at
+  revision 1.  A dock's id and its key are one to one for ever.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.clock import DockClock
+from daemon.errors import WrongKey
 from daemon.identity import DockIdentity
 from daemon.store import Store, Transaction
 from daemon.store.database import to_text
@@ -98,14 +101,29 @@ def chain_end(tx: Transaction | Store) -> ChainEnd:
 
 
 def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> bool:
-    """Open the chain for the platform in the settings, if it is not open.  Returns whether it was opened."""
+    """Open the chain for the platform in the settings, if it is not open.  Returns whether it was opened.
+
+    Another platform, or a new id with a new key (the old one is lost, or another dock's), open a new epoch.
+    Raises WrongKey where the settings' id and the key belong to different docks of this platform: the two
+    are one for ever.
+    """
     identity = custody.identity
     with store.write() as tx:
-        last = tx.row("SELECT place, platform FROM epochs ORDER BY place DESC LIMIT 1")
-        if last is not None and last["platform"] == identity.platform:
+        _check_one_to_one(tx, identity)
+        last = tx.row("SELECT place, platform, dock FROM epochs ORDER BY place DESC LIMIT 1")
+        if last is not None and (last["platform"], last["dock"]) == (identity.platform, identity.dock):
             return False
-        place = 0 if last is None else last["place"] + 1
-        tx.insert("epochs", {"place": place, "epoch": draw_id(), "platform": identity.platform})
+        after = _after(tx, identity)
+        tx.insert(
+            "epochs",
+            {
+                "place": 0 if last is None else last["place"] + 1,
+                "epoch": draw_id(),
+                "platform": identity.platform,
+                "dock": identity.dock,
+                "dock_key": identity.key.key_id,
+            },
+        )
         keys = [
             PlatformKey(key=record.key_id, public=record.public.hex(), role=record.role.value)
             for record in platform_keys
@@ -117,11 +135,64 @@ def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> boo
             dock_key=identity.key.key_id,
             public=identity.key.public.hex(),
             host=identity.host,
+            certificate=identity.certificate,
+            after=after,
         )
         custody.append(tx, "enrolled", enrolled)
         # For the new platform nothing was ever said: each recording starts again at revision 1.
+        tx.execute("DELETE FROM reconciled")
         tx.execute(
             "UPDATE recordings SET revision = 0, manifest = NULL, state = 'stored', attempt = 1,"
-            " failures = 0, failure = NULL, retry_at = '', delivered_revision = 0, durable_bytes = 0"
+            " failures = 0, failure = NULL, retry_at = '', delivered_revision = 0, durable_bytes = 0,"
+            " forgotten_at = ''"
         )
+        # One that we come back to holds the old revisions: what it has of them, its conflicts tell.
+        sideline(tx, "platform = ?", (identity.platform,))
     return True
+
+
+def sideline(tx: Transaction, which: str, args: Sequence[str | int]) -> None:
+    """Put revisions aside: kept, never sent, and a receipt for one of them still counts for its bytes."""
+    columns = "platform, recording, revision, manifest, raw, report, made_at, history"
+    tx.execute(f"INSERT INTO sidelined ({columns}) SELECT {columns} FROM manifests WHERE {which}", args)
+    tx.execute(f"DELETE FROM manifests WHERE {which}", args)
+
+
+def _after(tx: Transaction, identity: DockIdentity) -> ChainPoint | None:
+    """Return the last head that the platform in the settings holds, as far as is known.
+
+    Under the same id that is our newest event for it: what it lacks of them is sent before.  Under a new id
+    only what it was seen to hold counts, since the old chain can be gone on with by nobody.
+    """
+    ours = tx.row(
+        "SELECT e.epoch, v.n, v.event FROM events v JOIN epochs e USING (place)"
+        " WHERE e.platform = ? AND e.dock = ? ORDER BY v.place DESC, v.n DESC LIMIT 1",
+        (identity.platform, identity.dock),
+    )
+    if ours is None:
+        ours = tx.row(
+            "SELECT e.epoch, v.n, v.event FROM heads h JOIN events v ON v.event = h.event"
+            " JOIN epochs e USING (place) WHERE h.platform = ?",
+            (identity.platform,),
+        )
+        tx.execute("DELETE FROM heads WHERE platform = ?", (identity.platform,))
+    return None if ours is None else ChainPoint(epoch=ours["epoch"], n=ours["n"], head=ours["event"])
+
+
+def _check_one_to_one(tx: Transaction, identity: DockIdentity) -> None:
+    other = tx.row(
+        "SELECT dock, dock_key FROM epochs WHERE platform = ? AND (dock = ?) <> (dock_key = ?) LIMIT 1",
+        (identity.platform, identity.dock, identity.key.key_id),
+    )
+    if other is None:
+        return
+    if other["dock"] == identity.dock:
+        raise WrongKey(
+            f"the key of dock {identity.dock} is {identity.key.key_id[:16]}, but {other['dock_key'][:16]}"
+            " signed the chain in this store: put back the key that belongs to it (keys/dock.pem in the state"
+            " folder).  If it is lost, give this dock a new id (dock.id) and have it enrolled with that"
+        )
+    raise WrongKey(
+        f"the key in keys/dock.pem belongs to dock {other['dock']} for ever, and the settings say"
+        f" {identity.dock}: put the id back (dock.id), or move the key away and have this dock enrolled anew"
+    )

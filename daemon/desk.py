@@ -3,6 +3,8 @@
 - A receipt counts only if it names the platform, dock, key, bytes and a manifest of ours (trust.md,
   Delivered); then the bytes are `delivered`, and every revision up to its own is receipted.
 - A refusal never deletes anything: it is kept with its reason and tried again, or waits for a person.
+- A refusal with `current` may show that our line and the platform's parted (`daemon.lineage.line`).
+- A receipt for a revision that this store forgot makes it send its newest: the answer tells the rest.
 - Every revision goes to the platform, in order; a later one never moves the bytes back.
 """
 
@@ -14,23 +16,31 @@ from datetime import timedelta
 
 from daemon.counters import Counters
 from daemon.custody import Custody
+from daemon.lineage.chain import NEVER, ChainLine
+from daemon.lineage.heads import Meaning
+from daemon.lineage.history import Current, History
+from daemon.lineage.line import Answer
+from daemon.logfields import about
+from daemon.reconciling import forgotten, reconcile
 from daemon.registries import keep_registry
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
+from daemon.tagrules import TagRules, shipped_rules
 from daemon.vault import Vault, extension_of
-from uplink import delivery, envelope
-from uplink.desk import OutgoingEvent, OutgoingFile, OutgoingManifest, Taken
+from uplink import delivery
+from uplink.desk import HeadTaken, OutgoingEvent, OutgoingFile, OutgoingManifest, Taken
 from uplink.envelope import Envelope
 from uplink.errors import Refused
 from uplink.ids import file_id
-from uplink.keys import KeyRing, Role
-from uplink.messages import ChainPoint, Manifest, Receipt, Refusal
+from uplink.keys import KeyRing
+from uplink.messages import ChainPoint, Receipt, Refusal
 from uplink.messages.custody import RefusedByPlatform
+
+__all__ = ["NEVER", "StoreDesk"]
 
 _LOG = logging.getLogger(__name__)
 _FIRST_RETRY_S = 10.0
 _LAST_RETRY_S = 300.0
-NEVER = "9999"  # sorts after every time: waits for a person
 
 
 class StoreDesk:
@@ -44,6 +54,7 @@ class StoreDesk:
         ring: KeyRing,
         counters: Counters,
         changed: Callable[[], None],
+        rules: TagRules | None = None,
     ) -> None:
         self._store = store
         self._custody = custody
@@ -52,9 +63,15 @@ class StoreDesk:
         self._counters = counters
         self._changed = changed
         self._lease = -1
+        self.marked_first = True
         identity = custody.identity
         self._platform = identity.platform
-        self._own = KeyRing([identity.key.record(Role.DOCK, identity.dock)])
+        self._chain = ChainLine(store, custody)
+        self._history = History(store, custody, rules or shipped_rules())
+
+    @property
+    def silent(self) -> bool:
+        return self._chain.copied
 
     # What there is to send.
 
@@ -69,11 +86,12 @@ class StoreDesk:
         start = None
         if at is not None:
             start = self._store.row("SELECT place, n FROM events WHERE event = ?", (at.head,))
-        place, n = (start["place"], start["n"]) if start else (self._first_place(), -1)
+        place, n = (start["place"], start["n"]) if start else (-1, -1)
         rows = self._store.rows(
             "SELECT v.n, v.event, v.raw, e.epoch FROM events v JOIN epochs e USING (place)"
-            " WHERE e.platform = ? AND (v.place, v.n) > (?, ?) ORDER BY v.place, v.n LIMIT ?",
-            (self._platform, place, n, limit),
+            " WHERE e.platform = ? AND e.dock = ? AND (v.place, v.n) > (?, ?)"
+            " ORDER BY v.place, v.n LIMIT ?",
+            (self._platform, self._custody.identity.dock, place, n, limit),
         )
         return [
             OutgoingEvent(ChainPoint(epoch=r["epoch"], n=r["n"], head=r["event"]), r["raw"]) for r in rows
@@ -94,10 +112,10 @@ class StoreDesk:
                 )
         return [_outgoing(row) for row in sorted(rows, key=lambda r: (r["made_at"], r["revision"]))]
 
-    def manifest(self, recording: str, revision: int) -> OutgoingManifest | None:
+    def newest_manifest(self, recording: str) -> OutgoingManifest | None:
         row = self._store.row(
-            "SELECT * FROM manifests WHERE platform = ? AND recording = ? AND revision = ?",
-            (self._platform, recording, revision),
+            "SELECT * FROM manifests WHERE platform = ? AND recording = ? ORDER BY revision DESC LIMIT 1",
+            (self._platform, recording),
         )
         return _outgoing(row) if row else None
 
@@ -110,8 +128,9 @@ class StoreDesk:
         with self._store.write() as tx:
             rows = tx.rows(
                 "SELECT * FROM recordings WHERE state IN ('stored', 'sending') AND revision > 0"
-                " AND retry_at <= ? ORDER BY marked DESC, stored_at LIMIT ?",
-                (now, len(busy) + 1),
+                " AND cleared_at IS NULL AND damaged IS NULL"
+                " AND retry_at <= ? ORDER BY holds = '[]', marked AND ? DESC, stored_at LIMIT ?",
+                (now, self.marked_first, len(busy) + 1),
             )
             row = next((row for row in rows if row["recording"] not in busy), None)
             if row is None:
@@ -149,8 +168,8 @@ class StoreDesk:
             if row is None or row["state"] == "delivered":
                 return
             tx.execute(
-                "UPDATE recordings SET state = 'stored', failures = failures + 1, failure = ?, retry_at = ?,"
-                " attempt = attempt + ? WHERE recording = ? AND retry_at < ?",
+                "UPDATE recordings SET state = 'stored', failures = failures + 1, failure = ?,"
+                " retry_at = max(retry_at, ?), attempt = attempt + ? WHERE recording = ? AND retry_at < ?",
                 (
                     reason[:500],
                     to_text(now + _backoff(row["failures"])),
@@ -159,9 +178,10 @@ class StoreDesk:
                     NEVER,
                 ),
             )
-            if new_attempt:  # another file_id: nothing of it has gone out
+            if new_attempt:  # another file_id: nothing of it has gone out; our own copy is read back next
                 tx.execute(
-                    "UPDATE recordings SET durable_bytes = 0, sent_bytes = 0 WHERE recording = ?",
+                    "UPDATE recordings SET durable_bytes = 0, sent_bytes = 0, checked_at = ''"
+                    " WHERE recording = ?",
                     (recording,),
                 )
         self._changed()
@@ -177,7 +197,10 @@ class StoreDesk:
             signed, message = delivery.check_receipt(raw, self._ring, facts)
         except Refused as refused:
             self._counters.count(f"refused.receipt.{refused.code}")
-            _LOG.warning("receipt for %s refused: %s", recording, refused)
+            if refused.code == "manifest":
+                self._send_newest(recording)
+            with about(recording=recording):
+                _LOG.warning("receipt for %s refused: %s", recording, refused)
             return Taken.REFUSED
         if isinstance(message, Receipt):
             taken = self._keep_receipt(signed, message)
@@ -186,27 +209,26 @@ class StoreDesk:
         self._changed()
         return taken
 
-    def take_head(self, raw: bytes, live: bool) -> tuple[Taken, ChainPoint | None]:
+    def take_head(self, raw: bytes, live: bool) -> HeadTaken:
         try:
             _, head = delivery.check_head(raw, self._ring, self._platform, self._custody.identity.dock)
         except Refused as refused:
             self._counters.count(f"refused.head.{refused.code}")
-            return Taken.REFUSED, None
+            return HeadTaken(Taken.REFUSED)
         self._custody.clock.raise_floor(head.time)
         if not live:  # a ghost, perhaps: it starts nothing but sending
-            return Taken.TAKEN, head.at
+            return HeadTaken(Taken.TAKEN, *self._chain.sending(head.at))
         if head.lease < self._lease:
-            return Taken.IGNORED, None
+            return HeadTaken(Taken.IGNORED)
         if head.lease > self._lease:
             self._lease = head.lease
             self._send_all_again()
-        if (
-            head.at is not None
-            and self._store.value("SELECT 1 FROM events WHERE event = ?", (head.at.head,)) is None
-        ):
-            self._counters.count("head.foreign")
-            _LOG.error("the platform's head %s is no event of this dock's chain", head.at.head)
-        return Taken.TAKEN, head.at
+        what = self._chain.take(head.at)
+        if what not in (Meaning.OURS, Meaning.UNSETTLED):
+            self._counters.count(f"head.{what.value}")
+            self._changed()
+        after, beside = self._chain.sending(head.at)
+        return HeadTaken(Taken.TAKEN, after, beside, what is Meaning.UNSETTLED)
 
     def take_registry(self, kind: str, raw: bytes) -> Taken:
         identity = self._custody.identity
@@ -225,20 +247,18 @@ class StoreDesk:
 
     def take_reconciliation(self, raw: bytes) -> Taken:
         try:
-            _, page = delivery.check_reconciliation(
+            signed, page = delivery.check_reconciliation(
                 raw, self._ring, self._platform, self._custody.identity.dock
             )
         except Refused as refused:
             self._counters.count(f"refused.reconciliation.{refused.code}")
             return Taken.REFUSED
-        with self._store.write() as tx:
-            for kept in page.recordings:
-                tx.execute(
-                    "INSERT INTO reconciled (recording, at) SELECT recording, ? FROM recordings"
-                    " WHERE recording = ? AND sha256 = ?"
-                    " ON CONFLICT (recording) DO UPDATE SET at = max(at, excluded.at)",
-                    (to_text(page.time), kept.recording, kept.sha256),
-                )
+        self._custody.clock.raise_floor(page.time)
+        lost = reconcile(self._store, self._platform, signed, page)
+        if lost:
+            self._counters.count("platform.forgot")
+            _LOG.error("the platform does not hold %s (and %d more)", lost[0], len(lost) - 1)
+        self._changed()
         return Taken.TAKEN
 
     def count(self, what: str) -> None:
@@ -246,16 +266,13 @@ class StoreDesk:
 
     # Inside.
 
-    def _first_place(self) -> int:
-        place = self._store.value("SELECT min(place) FROM epochs WHERE platform = ?", (self._platform,))
-        return int(place) if place is not None else 0
-
     def _facts(self, recording: str) -> delivery.RecordingFacts | None:
         row = self._store.row("SELECT size, sha256 FROM recordings WHERE recording = ?", (recording,))
         if row is None:
             return None
         manifests = self._store.rows(
-            "SELECT manifest, revision FROM manifests WHERE platform = ? AND recording = ?",
+            "SELECT manifest, revision FROM manifests WHERE platform = ?1 AND recording = ?2 UNION ALL"
+            " SELECT manifest, revision FROM sidelined WHERE platform = ?1 AND recording = ?2",
             (self._platform, recording),
         )
         return delivery.RecordingFacts(
@@ -271,13 +288,21 @@ class StoreDesk:
     def _keep_receipt(self, signed: Envelope, receipt: Receipt) -> Taken:
         now = to_text(self._custody.clock.now())
         with self._store.write() as tx:
-            if tx.row("SELECT 1 FROM receipts WHERE receipt = ?", (signed.digest,)) is not None:
+            if forgotten(tx, receipt):
+                self._counters.count("ignored.receipt.forgotten")
+                return Taken.IGNORED
+            known = tx.row("SELECT voided FROM receipts WHERE receipt = ?", (signed.digest,))
+            if known is not None and known["voided"]:
+                self._counters.count("ignored.receipt.voided")
+                return Taken.IGNORED
+            if known is not None:
                 self._mark_delivered(tx, receipt)
                 return Taken.KNOWN
             tx.insert(
                 "receipts",
                 {
                     "receipt": signed.digest,
+                    "id": receipt.receipt,
                     "platform": receipt.platform,
                     "recording": receipt.recording,
                     "revision": receipt.revision,
@@ -289,39 +314,58 @@ class StoreDesk:
                 },
             )
             self._mark_delivered(tx, receipt)
-        _LOG.info("recording %s delivered, revision %d", receipt.recording, receipt.revision)
+        with about(recording=receipt.recording):
+            _LOG.info("recording %s delivered, revision %d", receipt.recording, receipt.revision)
         return Taken.TAKEN
 
     def _mark_delivered(self, tx: Transaction, receipt: Receipt) -> None:
-        tx.execute(
-            "UPDATE manifests SET receipted = 1, refusal = NULL"
-            " WHERE platform = ? AND recording = ? AND revision <= ?",
-            (self._platform, receipt.recording, receipt.revision),
-        )
+        """The bytes are delivered; so is the revision, and those before it, if it is of the line as it is."""
+        ours = tx.row("SELECT 1 FROM manifests WHERE manifest = ?", (receipt.manifest,)) is not None
+        if ours:
+            tx.execute(
+                "UPDATE manifests SET receipted = 1, refusal = NULL"
+                " WHERE platform = ? AND recording = ? AND revision <= ?",
+                (self._platform, receipt.recording, receipt.revision),
+            )
         tx.execute(
             "UPDATE recordings SET state = 'delivered', failure = NULL, durable_bytes = size,"
             " delivered_revision = max(delivered_revision, ?) WHERE recording = ?",
-            (receipt.revision, receipt.recording),
+            (receipt.revision if ours else 0, receipt.recording),
         )
 
     def _keep_refusal(self, refusal: Refusal) -> Taken:
         words = f"{refusal.code}: {refusal.reason}"
-        _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
         self._counters.count(f"refusal.{refusal.code}")
-        if refusal.code == "conflict" and self._held_instead(refusal):
-            return Taken.KNOWN
+        missing = refusal.code == "later" and refusal.reason.startswith("missing")
+        current = self._current(refusal) if missing or refusal.code == "conflict" else None
         waits_for_person = refusal.code in ("never", "not_allowed", "conflict")
         wait = timedelta(seconds=refusal.retry_after if refusal.retry_after is not None else _LAST_RETRY_S)
         retry_at = NEVER if waits_for_person else to_text(self._custody.clock.now() + wait)
         with self._store.write() as tx:
-            before = tx.row("SELECT refusal FROM manifests WHERE manifest = ?", (refusal.manifest,))
+            answer = self._history.take(tx, refusal, current) if current is not None else None
+            if answer is Answer.UNITE:
+                self._counters.count("line.united")
+                return Taken.TAKEN
+            if answer is Answer.NOTHING and refusal.code == "conflict":
+                # An older revision met a newer one that is ours: its receipt covers both, a transfer goes on.
+                self._leave_for_later(tx, refusal.manifest)
+                return Taken.IGNORED
+            with about(recording=refusal.recording):
+                _LOG.warning("recording %s refused by the platform: %s", refusal.recording, words)
+            before = tx.row("SELECT retry_at FROM manifests WHERE manifest = ?", (refusal.manifest,))
             tx.execute(
                 "UPDATE manifests SET refusal = ?, retry_at = ? WHERE manifest = ?",
                 (words[:500], retry_at, refusal.manifest),
             )
-            if refusal.code == "later" and refusal.reason.startswith("missing"):
-                self._send_after(tx, refusal)
-            if waits_for_person and before is not None and before["refusal"] != words[:500]:
+            if missing and answer is not Answer.NOTHING:
+                self._send_after(tx, refusal, current.manifest.revision if current is not None else 0)
+            if refusal.code == "full":
+                tx.execute(
+                    "UPDATE recordings SET retry_at = max(retry_at, ?)"
+                    " WHERE recording = ? AND state <> 'delivered'",
+                    (retry_at, refusal.recording),
+                )
+            if waits_for_person and before is not None and before["retry_at"] != NEVER:
                 self._tell_refusal(tx, refusal, words)
         return Taken.TAKEN
 
@@ -333,46 +377,32 @@ class StoreDesk:
         told = RefusedByPlatform(code=refusal.code, reason=refusal.reason, manifest=refusal.manifest)
         self._custody.append(tx, "refused", told, recording=refusal.recording)
 
-    def _send_after(self, tx: Transaction, refusal: Refusal) -> None:
+    def _send_after(self, tx: Transaction, refusal: Refusal, held: int) -> None:
         """The platform lacks revisions before this one: all after the newest it holds go again."""
-        held = 0
-        if refusal.current is not None:
-            held = self._own_revision(refusal.current)
         tx.execute(
             "UPDATE manifests SET receipted = 0, retry_at = '' WHERE platform = ? AND recording = ?"
             " AND revision > ? AND revision <= ?",
             (self._platform, refusal.recording, held, refusal.revision),
         )
 
-    def _own_revision(self, current: dict[str, object]) -> int:
-        """Return the revision of a manifest that this dock signed; 0 for anything else."""
-        signed = self._own_manifest(current)
-        return Manifest.parse(signed.payload).revision if signed else 0
-
-    def _held_instead(self, refusal: Refusal) -> bool:
-        """Whether an older revision met a newer one of ours: the newer one's receipt is for both."""
-        signed = self._own_manifest(refusal.current) if refusal.current is not None else None
-        if signed is None:
-            return False
-        with self._store.write() as tx:
-            held = tx.row(
-                "SELECT revision FROM manifests WHERE manifest = ? AND recording = ?",
-                (signed.digest, refusal.recording),
-            )
-            if held is None or held["revision"] <= refusal.revision:
-                return False
-            tx.execute(
-                "UPDATE manifests SET receipted = 1 WHERE platform = ? AND recording = ? AND revision < ?",
-                (self._platform, refusal.recording, held["revision"]),
-            )
-        return True
-
-    def _own_manifest(self, current: dict[str, object]) -> Envelope | None:
+    def _current(self, refusal: Refusal) -> Current | None:
         try:
-            return envelope.unseal(envelope.dump(current), "manifest", self._own, Role.DOCK)
+            return self._history.current(refusal)
         except Refused as refused:
             self._counters.count(f"refused.current.{refused.code}")
             return None
+
+    def _send_newest(self, recording: str) -> None:
+        with self._store.write() as tx:
+            tx.execute(
+                "UPDATE manifests SET receipted = 0, retry_at = '' WHERE platform = ? AND recording = ?"
+                " AND receipted = 1 AND revision = (SELECT revision FROM recordings WHERE recording = ?)",
+                (self._platform, recording, recording),
+            )
+
+    def _leave_for_later(self, tx: Transaction, manifest: str) -> None:
+        again = to_text(self._custody.clock.now() + timedelta(seconds=_LAST_RETRY_S))
+        tx.execute("UPDATE manifests SET retry_at = ? WHERE manifest = ?", (again, manifest))
 
     def _send_all_again(self) -> None:
         """A receiver that (re)started lacks, at worst, everything that it gave no receipt for."""

@@ -19,5 +19,13 @@ class NoSuchThing(DaemonError):
     """Somebody asked for a recording, docking or slot that is not there.  Needs a person."""
 
 
+class WrongKey(DaemonError):
+    """The dock's key is not the one that signed the store's chain.  Needs a person."""
+
+
+class StoreFull(DaemonError):
+    """The disk has no room for a commit.  Retry: the reserve is free now (daemon/reserve.py)."""
+
+
 class StoreBusy(DaemonError):
     """Another daemon uses this state folder.  Needs a person."""

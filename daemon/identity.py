@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.settings import Settings
+from uplink import tls, tlskey
+from uplink.errors import BadKey, TlsUnusable
 from uplink.ids import draw_id
 from uplink.keys import SigningKey
 from uplink.messages import Identity
 from uplink.messages.base import Utc
 
+# A key that systemd hands over (LoadCredential=) instead of one that the dock made.
+CREDENTIAL = "bodydock.dock.pem"
 # The board's own serial: another board means that this is a copy of the dock (trust.md).
 _BOARD_SERIALS = (
     Path("/sys/firmware/devicetree/base/serial-number"),
@@ -22,7 +28,10 @@ _BOARD_SERIALS = (
 
 @dataclass(frozen=True)
 class DockIdentity:
-    """The dock's names and key; `run` is random per start of the daemon."""
+    """The dock's names and key; `run` is random per start of the daemon.
+
+    `certificate`: SHA-256 of the one for the broker (DER), where there is one.
+    """
 
     dock: str
     site: str
@@ -30,26 +39,72 @@ class DockIdentity:
     key: SigningKey
     host: str | None
     run: str
+    certificate: str | None = None
 
-    def statement(self, time: Utc) -> Identity:
-        """Return what `bodydock identity` prints (signed by the same key)."""
+    def statement(self, time: Utc, tls_request: bytes | None = None) -> Identity:
+        """Return what `bodydock identity` prints (signed by the same key).  `tls_request`: DER."""
         return Identity(
-            dock=self.dock, site=self.site, public=self.key.public.hex(), host=self.host, time=time
+            dock=self.dock,
+            site=self.site,
+            public=self.key.public.hex(),
+            host=self.host,
+            time=time,
+            tls_request=None if tls_request is None else base64.b64encode(tls_request).decode("ascii"),
         )
 
 
 def load_identity(settings: Settings) -> DockIdentity:
     """Read the dock's key, or make it at the first start.  Raises uplink.BadKey, OSError."""
-    settings.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key, _ = SigningKey.load_or_make(settings.key_file)
+    key = _credential(settings.key_file)
+    if key is None:
+        settings.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key, _ = SigningKey.load_or_make(settings.key_file)
     return DockIdentity(
-        settings.dock.id, settings.dock.site, settings.platform_id, key, board_digest(), draw_id()
+        settings.dock.id,
+        settings.dock.site,
+        settings.platform_id,
+        key,
+        board_digest(settings.dock.board_serial),
+        draw_id(),
+        _certificate_digest(settings),
     )
 
 
-def board_digest() -> str | None:
+def _certificate_digest(settings: Settings) -> str | None:
+    file = settings.broker.certificate if settings.broker else None
+    try:
+        return None if file is None else tls.digest(file)
+    except TlsUnusable:
+        return None  # the uplink says so; the dock takes in footage all the same
+
+
+def _credential(other: Path) -> SigningKey | None:
+    """Return the key that systemd hands over, if it does.  Raises BadKey if there is another at `other`."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder is None or not (given := Path(folder, CREDENTIAL)).exists():
+        return None
+    key = SigningKey.load(given)
+    if other.exists() and SigningKey.load(other).key_id != key.key_id:
+        raise BadKey(
+            f"this dock has two keys, {given} and {other}: which one is it? Take away the one that no "
+            "platform knows (`bodydock identity` shows its fingerprint)"
+        )
+    return key
+
+
+def tls_request(settings: Settings) -> bytes:
+    """Return the request for the certificate that the broker is shown; its key is made where there is none.
+
+    Raises uplink.BadKey, OSError.
+    """
+    settings.tls_key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = tlskey.load_or_make(settings.tls_key_file)
+    return tlskey.request(key, f"{settings.dock.site}/{settings.dock.id}"[:64])
+
+
+def board_digest(serial_file: Path | None = None) -> str | None:
     """Return SHA-256 of the board's serial, or None where the board has none."""
-    for path in _BOARD_SERIALS:
+    for path in (serial_file,) if serial_file is not None else _BOARD_SERIALS:
         try:
             serial = path.read_bytes().strip(b"\0\n ")
         except OSError:

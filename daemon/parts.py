@@ -10,7 +10,9 @@ from daemon.counters import Counters
 from daemon.custody import Custody, enrol
 from daemon.identity import load_identity
 from daemon.ingest.ledger import Ledger
-from daemon.ingest.recover import recover_orphans
+from daemon.ingest.recover import recover_orphans, tidy_partials
+from daemon.lineage.board import as_copy, copied_from, what_to_do
+from daemon.reserve import Reserve
 from daemon.settings import Settings
 from daemon.store import Store
 from daemon.store.database import from_text
@@ -22,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """What is opened before anything runs."""
+    """What is opened before anything runs.  `copy_of`: this is a copy of that dock, on another board."""
 
     settings: Settings
     store: Store
@@ -31,23 +33,42 @@ class Parts:
     ledger: Ledger
     profiles: Profiles
     counters: Counters
+    reserve: Reserve
+    copy_of: str | None = None
 
 
 def open_parts(settings: Settings) -> Parts:
     """Open the store, the key and the vault; enrol; mend what a kill left behind.
 
-    Raises StoreBusy, uplink.BadKey, dock.ProfileError, OSError.
+    Raises StoreBusy, WrongKey, uplink.BadKey, dock.ProfileError, OSError.
     """
     profiles = load_profiles(settings.profiles)
+    reserve = Reserve(settings.reserve_file, settings.vault.reserve_bytes)
+    reserve.release_if_tight()
     store = Store(settings.store_file)
+    try:
+        return _opened(settings, store, reserve, profiles)
+    except BaseException:
+        store.close()  # or nobody else could open it as long as this process lives
+        raise
+
+
+def _opened(settings: Settings, store: Store, reserve: Reserve, profiles: Profiles) -> Parts:
+    store.when_full(reserve.release)
     last = store.value("SELECT max(made_at) FROM events")
-    custody = Custody(load_identity(settings), DockClock(floor=from_text(last)))
-    if enrol(store, custody, settings.platform.records() if settings.platform else []):
-        _LOG.info("enrolled with platform %s", settings.platform_id)
-    vault, ledger = Vault(settings.vault), Ledger(store, custody)
+    identity = load_identity(settings)
+    copy_of = copied_from(store, identity)
+    if copy_of is not None:
+        _LOG.error("%s", what_to_do(copy_of, settings.key_file))
+        identity = as_copy(settings, identity)
+    custody = Custody(identity, DockClock(floor=from_text(last)))
+    platform = settings.platform if copy_of is None else None
+    if enrol(store, custody, platform.records() if platform else []):
+        _LOG.info("dock %s enrolled with platform %s", identity.dock, identity.platform)
+    vault, ledger = Vault(settings.vault_folder), Ledger(store, custody)
     vault.prepare()
-    unknown = recover_orphans(store, ledger, vault, profiles)
+    unknown = recover_orphans(store, ledger, vault, profiles) + tidy_partials(store, vault)
     counters = Counters(store)
     for _ in range(unknown):
         counters.count("vault.unknown_file")
-    return Parts(settings, store, custody, vault, ledger, profiles, counters)
+    return Parts(settings, store, custody, vault, ledger, profiles, counters, reserve, copy_of)

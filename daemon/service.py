@@ -1,7 +1,8 @@
 """The service: puts the parts together, starts the threads, tells systemd, stops in order.
 
-Threads: the slot keeper and one puller for each occupied slot, two workers (`pipeline`: what sending
-waits for; `thorough`: the standard inspection), the link to the platform, the control socket.
+Threads: the slot keeper and one puller for each occupied slot, three workers (`pipeline`: what sending
+waits for; `thorough`: the standard inspection; `vault`: room, read-back, alarms), the link to the platform,
+the control socket.
 """
 
 from __future__ import annotations
@@ -9,36 +10,52 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from systemd import daemon as systemd
 
+from daemon.acts.commands import Commands
+from daemon.acts.handlers import handlers as acting
+from daemon.acts.tools import Tools as ActTools
+from daemon.attention import attention_json
 from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
+from daemon.dockings import dockings_json
+from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
-from daemon.ingest.docking import Tools
+from daemon.ingest.memory import Memory
 from daemon.ingest.slotkeeper import SlotKeeper
+from daemon.ingest.tools import Tools
+from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
 from daemon.settings import Settings
 from daemon.stages.first import FirstStage
 from daemon.stages.inspecting import RequestMaker
+from daemon.stages.rejudging import RejudgeStage
 from daemon.stages.retag import RetagStage
 from daemon.stages.standard import StandardStage
 from daemon.stages.told import ToldStage
 from daemon.status import dock_json, recordings_json, show_json, slot_json
+from daemon.tagrules import load_tag_rules
 from daemon.telemetry import Telemetry
 from daemon.uplinking import make_uplink
 from daemon.worker import Worker
 from transcoder.client import Inspector
+from transcoder.rules import load_rules
 
 _LOG = logging.getLogger(__name__)
 _PING_S = 2.0
 _PIPELINE_LIMIT_S = 120.0
-_THOROUGH_LIMIT_S = 900.0  # a shift's longest file; the inspector's own limits end it long before
+_THOROUGH_LIMIT_S = 120.0  # beside inspections, which feed it themselves
 _SLOTS_LIMIT_S = 90.0
+_VAULT_LIMIT_S = 120.0
+_STOP_S = 25.0
+# An inspection may go on for long, and is simply done again after the start: nothing waits for it.
+_WORKERS_STOP_S = 5.0
 
 
 class Service:
@@ -50,12 +67,20 @@ class Service:
         self._beats = Heartbeats()
         settings, custody = parts.settings, parts.custody
         self._telemetry = Telemetry(custody, settings.sha256)
-        self._quick, self._thorough = Inspector(), Inspector()
-        self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake)
+        socket = settings.inspection.socket
+        self._quick, self._thorough = Inspector(socket=socket), Inspector(socket=socket)
+        self._tag_rules = load_tag_rules(settings.tagging.rules)
+        self._acts = self._act_tools()
+        self._commands = commands_of(parts, self._acts)
+        take = self._commands.take if self._commands is not None else None
+        self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake, take)
         self._board = SlotBoard([(s.number, s.label) for s in settings.slots], self._slot_changed)
         self._pipeline, self._deep = self._workers()
+        beat = self._beats.register("vault", _VAULT_LIMIT_S)
+        self._keeping = Keeping(parts, self._board, self._stop, beat, self._uplink)
         tools = Tools(
             ledger=parts.ledger,
+            memory=Memory(parts.store, parts.vault),
             vault=parts.vault,
             board=self._board,
             profiles=parts.profiles,
@@ -63,8 +88,10 @@ class Service:
             zone=ZoneInfo(settings.dock.time_zone),
             now=custody.clock.now,
             stored=self.wake,
+            reserve_bytes=settings.vault.reserve_bytes,
+            room=self._keeping.waiting,
         )
-        keeper = SlotKeeper(
+        self._slots = keeper = SlotKeeper(
             parts.store,
             tools,
             settings.dock_slots(),
@@ -77,6 +104,7 @@ class Service:
         """Something was committed: whoever may have work looks."""
         self._pipeline.wake()
         self._deep.wake()
+        self._keeping.wake()
         self._uplink.wake()
 
     @contextmanager
@@ -87,14 +115,16 @@ class Service:
         )
         with ExitStack() as stack:
             stack.callback(self._parts.counters.step)
-            stack.callback(self._quick.close)
-            stack.callback(self._thorough.close)
+            stack.callback(self._close_inspectors)
             stack.callback(control.close)
             control.start()
-            threads = [self._keeper, self._pipeline, self._deep, *self._uplink.threads()]
-            for thread in threads:
+            threads = [self._keeper, self._keeping.worker, *self._uplink.threads()]
+            workers = [self._pipeline, self._deep]
+            for thread in [*workers, *threads]:
                 thread.start()
-            stack.callback(self._join, threads)
+            stack.callback(_join, workers, _WORKERS_STOP_S)
+            stack.callback(_join, threads, _STOP_S)
+            stack.callback(self.stop)
             for view in self._board.views():
                 self._slot_changed(view)
             yield
@@ -111,21 +141,24 @@ class Service:
         self._stop.set()
         self.wake()
 
-    def _join(self, threads: list[threading.Thread]) -> None:
-        self.stop()
-        for thread in threads:
-            thread.join(timeout=30)
+    def _close_inspectors(self) -> None:
+        for worker, inspector in ((self._pipeline, self._quick), (self._deep, self._thorough)):
+            if not worker.is_alive():  # else it inspects, and closing would wait for it; it ends with us
+                inspector.close()
 
     def _workers(self) -> tuple[Worker, Worker]:
         parts = self._parts
         maker = RequestMaker(parts.vault, parts.settings.inspection)
         beat = self._beats.register("pipeline", _PIPELINE_LIMIT_S)
-        first = FirstStage(parts.store, parts.custody, maker, self._quick, parts.profiles)
+        rules = self._tag_rules
+        quick = FedInspector(self._quick, beat)
+        first = FirstStage(parts.store, parts.custody, maker, quick, parts.profiles, rules)
         pipeline = Worker(
             "pipeline",
             [
                 first,
-                RetagStage(parts.store, parts.custody),
+                RetagStage(parts.store, parts.custody, rules),
+                RejudgeStage(parts.store, parts.custody, load_rules(parts.settings.inspection.rules)),
                 ToldStage(parts.store, parts.custody),
                 parts.counters,
             ],
@@ -134,8 +167,26 @@ class Service:
             self.wake,
         )
         beat = self._beats.register("thorough", _THOROUGH_LIMIT_S)
-        standard = StandardStage(parts.store, parts.custody, maker, self._thorough, parts.profiles)
+        thorough = FedInspector(self._thorough, beat)
+        standard = StandardStage(parts.store, parts.custody, maker, thorough, parts.profiles, rules)
         return pipeline, Worker("thorough", [standard], self._stop, beat, self.wake)
+
+    def _act_tools(self) -> ActTools:
+        parts = self._parts
+
+        def health() -> dict[str, Any]:
+            return self._telemetry.health(parts.store, parts.vault.folder).model_dump(mode="json")
+
+        return ActTools(
+            store=parts.store,
+            custody=parts.custody,
+            settings=parts.settings,
+            rules=self._tag_rules,
+            apply=lambda limits: self._uplink.apply(limits),
+            rescan=lambda slot: self._slots.rescan(slot),
+            health=health,
+            wake=self.wake,
+        )
 
     def _slot_changed(self, view: SlotView) -> None:
         self._uplink.slot(self._telemetry.slot(view))
@@ -146,7 +197,18 @@ class Service:
         def status(_: Asker, __: dict[str, Any]) -> dict[str, Any]:
             self._parts.counters.step()
             slots = [slot_json(view) for view in self._board.views()]
-            return {"running": True, "slots": slots, **dock_json(store), "uplink": self._uplink.progress()}
+            zone = ZoneInfo(self._parts.settings.dock.time_zone)
+            attention = attention_json(store, self._parts.custody.clock.now(), zone)
+            return {
+                "running": True,
+                "slots": slots,
+                **dock_json(store),
+                "attention": attention,
+                "uplink": self._uplink.progress(),
+            }
+
+        def slots(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
+            return [slot_json(view) for view in self._board.views()]
 
         def recordings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
             return recordings_json(store)
@@ -154,7 +216,29 @@ class Service:
         def show(_: Asker, args: dict[str, Any]) -> dict[str, Any]:
             return show_json(store, str(args.get("recording", "")))
 
-        return {"status": status, "recordings": recordings, "show": show}
+        def dockings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
+            return dockings_json(store)
+
+        reading = {
+            "status": status,
+            "slots": slots,
+            "recordings": recordings,
+            "show": show,
+            "dockings": dockings,
+        }
+        return reading | acting(self._acts, self._commands)
+
+
+def commands_of(parts: Parts, tools: ActTools) -> Commands | None:
+    """Return who takes the platform's commands; None where there is no platform."""
+    platform = parts.settings.platform if parts.copy_of is None else None
+    return None if platform is None else Commands(tools, platform.ring(), parts.counters.count)
+
+
+def _join(threads: Sequence[threading.Thread], longest_s: float) -> None:
+    deadline = time.monotonic() + longest_s
+    for thread in threads:
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
 def serve(settings: Settings) -> None:

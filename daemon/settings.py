@@ -6,7 +6,9 @@ What is not said has a default that is safe.  Nothing from the network changes a
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,12 +17,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from daemon.errors import BadSettings
 from dock.slots import Slot
+from uplink.broker import BrokerAddress, is_loopback
 from uplink.errors import BadKey
 from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages.base import LOCAL, Name, PublicKey
+from uplink.messages.command import Hours
+from uplink.tls import TlsFiles
+
+Person = Annotated[str, Field(min_length=1, max_length=128)]
 
 DEFAULT_FILE = Path("/etc/bodydock/bodydock.toml")
 DEFAULT_SOCKET = Path("/run/bodydock/control.sock")
+
+
+def _inspector_socket() -> Path | None:
+    said = os.environ.get("BODYDOCK_INSPECTOR")
+    return Path(said) if said else None
 
 
 def _zone(name: str) -> str:
@@ -31,40 +43,91 @@ def _zone(name: str) -> str:
     return name
 
 
+def _twice(values: Sequence[object]) -> object:
+    return next(value for value in values if values.count(value) > 1)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DockSettings(_Section):
-    """Who this dock is and where it keeps things."""
+    """Who this dock is and where it keeps things.
+
+    `board_serial`: a file with the serial of the board, where Linux does not have it in its usual places.
+    """
 
     id: Name
     site: Name
     state: Path = Path("/var/lib/bodydock")
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
     mounts: Path = Path("/run/bodydock/cards")
+    board_serial: Path | None = None
 
 
 class SlotSettings(_Section):
-    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH."""
+    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH, or a directory.
+
+    A directory (a PTP, MTP or network mount) is complete when two looks `settle_s` seconds apart agree.
+    """
 
     number: Annotated[int, Field(ge=1, le=999)]
-    ports: Annotated[list[str], Field(min_length=1)]
+    ports: list[Annotated[str, Field(min_length=1)]] = []
+    directory: Path | None = None
+    settle_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
     label: str = ""
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> SlotSettings:
+        if bool(self.ports) == (self.directory is not None):
+            raise ValueError(
+                f"slot {self.number} needs `ports` (`bodydock slots learn`) or a `directory`, and not both"
+            )
+        if self.directory is not None and not self.directory.is_absolute():
+            raise ValueError(f"slot {self.number}: directory {str(self.directory)!r} must begin with /")
+        return self
 
 
 class BrokerSettings(_Section):
-    """The MQTT broker.  Plain MQTT is for literal loopback addresses only."""
+    """The MQTT broker.  Plain MQTT is for literal loopback addresses only, all else is TLS.
+
+    PEM files: `ca` the broker's CA, `certificate` this dock's (`center docks add --issue` made it), `key` its
+    private key; left out, the one that `bodydock identity` made in the state folder.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> BrokerSettings:
+        if (self.ca is None) != (self.certificate is None):
+            missing = "ca" if self.ca is None else "certificate"
+            raise ValueError(
+                f"{missing} is missing: TLS needs both, the broker's CA and this dock's certificate"
+            )
+        if self.ca is None and self.key is not None:
+            raise ValueError("key without ca and certificate: TLS needs all three")
+        if self.ca is None and not is_loopback(self.host):
+            raise ValueError(
+                f"host = {self.host!r}: plain MQTT is only for a literal loopback address (127.0.0.1, ::1); "
+                "elsewhere give ca and certificate (docs/brokers.md)"
+            )
+        return self
 
 
 class PlatformSettings(_Section):
-    """The platform and its public keys by role, as `bodydock center keys` prints them."""
+    """The platform and its public keys by role, as `bodydock center keys` prints them.
+
+    `people`: whose the `destroy` keys are (person: key, or keys).  A destroy key of nobody in it counts
+    as the platform's own, so that two such keys are never two persons.
+    """
 
     id: Name
     keys: dict[str, list[PublicKey]]
+    people: dict[Person, PublicKey | list[PublicKey]] = {}
 
     @model_validator(mode="after")
     def _keys_are_usable(self) -> PlatformSettings:
@@ -78,34 +141,90 @@ class PlatformSettings(_Section):
                 try:
                     KeyRecord(bytes.fromhex(public), Role(role), self.id)
                 except BadKey as e:
-                    raise ValueError(f"keys.{role}: {e}") from None
+                    raise ValueError(f"keys.{role} = {public!r}: {e}") from None
         if not self.keys.get("receipt"):
             raise ValueError("keys.receipt: at least one, or nothing could ever count as delivered")
         return self
 
+    @model_validator(mode="after")
+    def _people_have_their_keys(self) -> PlatformSettings:
+        owners: dict[str, str] = {}
+        for person, given in self.people.items():
+            for public in [given] if isinstance(given, str) else given:
+                if public not in self.keys.get(Role.DESTROY.value, []):
+                    raise ValueError(f"people.{person}: this key is not in keys.destroy")
+                if owners.setdefault(public, person) != person:
+                    raise ValueError(f"people.{person}: this key is {owners[public]}'s too")
+        return self
+
     def records(self) -> list[KeyRecord]:
+        owners = {
+            public: person
+            for person, given in self.people.items()
+            for public in ([given] if isinstance(given, str) else given)
+        }
         return [
-            KeyRecord(bytes.fromhex(public), Role(role), self.id)
+            KeyRecord(bytes.fromhex(public), Role(role), self._owner(role, public, owners))
             for role, publics in self.keys.items()
             for public in publics
         ]
+
+    def _owner(self, role: str, public: str, owners: dict[str, str]) -> str:
+        return owners.get(public, self.id) if role == Role.DESTROY.value else self.id
 
     def ring(self) -> KeyRing:
         return KeyRing(self.records())
 
 
 class UplinkSettings(_Section):
-    """`bytes_per_second`: 0 is no limit."""
+    """`bytes_per_second`: 0 is no limit.  `hours`: local times in which footage is sent; [] is always.
+
+    A signed `config` of the platform amends these (mqtt.md).
+    """
 
     bytes_per_second: Annotated[int, Field(ge=0)] = 0
+    hours: Annotated[list[Hours], Field(max_length=8)] = []
+    marked_first: bool = True
+
+
+class TaggingSettings(_Section):
+    """`rules`: an office's own tag rules instead of `config/rules/tags.toml`."""
+
+    rules: Path | None = None
 
 
 class InspectionSettings(_Section):
-    """`rules`: a rule set of the office's own.  `speech_model`: a folder; found by itself if not said."""
+    """`rules`: a rule set of the office's own.  `speech_model`: a folder; found by itself if not said.
+
+    `socket`: where systemd listens for the inspector; not said, it is a child of the daemon, with all the
+    daemon may do.  The unit says it by BODYDOCK_INSPECTOR.
+    """
 
     rules: Path | None = None
+    socket: Path | None = Field(default_factory=_inspector_socket)
     speech: bool = True
     speech_model: Path | None = None
+
+
+class VaultSettings(_Section):
+    """What the vault keeps, and for how long (daemon/retention.py, daemon/read_back.py).
+
+    `reserve_bytes`: no pull goes below it, and as much again is preallocated for the store.
+    `high_water`: the share of the disk above which clearable local copies go.
+    """
+
+    reserve_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    high_water: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
+    keep_after_receipt_days: Annotated[float, Field(ge=0.0)] = 7.0
+    read_back_days: Annotated[float, Field(gt=0.0)] = 7.0
+    read_back_bytes_per_second: Annotated[int, Field(ge=1024 * 1024)] = 32 * 1024 * 1024
+
+
+class AlarmSettings(_Section):
+    """When waiting becomes an alarm."""
+
+    undelivered_hours: Annotated[float, Field(gt=0.0)] = 24.0
+    no_broker_minutes: Annotated[float, Field(gt=0.0)] = 15.0
 
 
 class ControlSettings(_Section):
@@ -120,7 +239,11 @@ class Settings(_Section):
     broker: BrokerSettings | None = None
     platform: PlatformSettings | None = None
     uplink: UplinkSettings = UplinkSettings()
-    inspection: InspectionSettings = InspectionSettings()
+    people: dict[str, Person] = {}  # Unix user: person, for acts at the dock
+    tagging: TaggingSettings = TaggingSettings()
+    inspection: InspectionSettings = Field(default_factory=InspectionSettings)
+    vault: VaultSettings = VaultSettings()
+    alarms: AlarmSettings = AlarmSettings()
     control: ControlSettings = ControlSettings()
     profiles: list[Path] = []
     sha256: str = ""
@@ -129,12 +252,18 @@ class Settings(_Section):
     def _agrees(self) -> Settings:
         numbers = [slot.number for slot in self.slots]
         if len(set(numbers)) != len(numbers):
-            raise ValueError("slots: two of them have one number")
+            raise ValueError(f"slots: number {_twice(numbers)} is given twice; each has one of its own")
         ports = [port for slot in self.slots for port in slot.ports]
         if len(set(ports)) != len(ports):
-            raise ValueError("slots: one port leads to two slots")
+            raise ValueError(f"slots: port {_twice(ports)} is given twice; a port leads to one slot")
+        folders = [slot.directory for slot in self.slots if slot.directory is not None]
+        if len(set(folders)) != len(folders):
+            raise ValueError(f"slots: directory {_twice(folders)} is given twice; it is one slot's")
         if (self.platform is None) != (self.broker is None):
-            raise ValueError("[platform] and [broker] come together: one names whom to trust, one the way")
+            there, missing = ("platform", "broker") if self.platform else ("broker", "platform")
+            raise ValueError(
+                f"[{there}] without [{missing}]: they come together, one names whom to trust, one the way"
+            )
         return self
 
     @property
@@ -146,15 +275,42 @@ class Settings(_Section):
         return self.dock.state / "store.db"
 
     @property
-    def vault(self) -> Path:
+    def vault_folder(self) -> Path:
         return self.dock.state / "vault"
+
+    @property
+    def reserve_file(self) -> Path:
+        return self.dock.state / "reserve"
 
     @property
     def key_file(self) -> Path:
         return self.dock.state / "keys" / "dock.pem"
 
+    @property
+    def tls_key_file(self) -> Path:
+        given = self.broker.key if self.broker else None
+        return given or self.dock.state / "keys" / "tls.pem"
+
+    def broker_address(self) -> BrokerAddress:
+        """Return where the broker is, and how it is reached.  Only where there is a platform."""
+        assert self.broker is not None
+        tls = None
+        if self.broker.ca is not None and self.broker.certificate is not None:
+            tls = TlsFiles(self.broker.ca, self.broker.certificate, self.tls_key_file)
+        user = f"{self.dock.site}/{self.dock.id}"
+        return BrokerAddress(self.broker.host, self.broker.port, None if tls else user, tls)
+
     def dock_slots(self) -> list[Slot]:
-        return [Slot(number=s.number, ports=tuple(s.ports), label=s.label) for s in self.slots]
+        return [
+            Slot(
+                number=s.number,
+                ports=tuple(s.ports),
+                label=s.label,
+                directory=s.directory,
+                settle_s=s.settle_s,
+            )
+            for s in self.slots
+        ]
 
 
 def load_settings(path: Path) -> Settings:
@@ -182,5 +338,30 @@ def _explain(path: Path, error: ValidationError | TypeError) -> str:
         value = (
             "" if item["type"] == "missing" or isinstance(item["input"], dict) else f" = {item['input']!r}"
         )
-        lines.append(f"{path}: {key}{value[:120]}: {item['msg']}")
+        said = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            said = f"no such key; allowed here: {', '.join(_allowed(item['loc']))}"
+        lines.append(f"{path}: {key}{value[:120]}: {said}")
     return "\n".join(lines)
+
+
+def _allowed(where: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section in which the last part of `where` is none."""
+    section: type[BaseModel] = Settings
+    for part in where[:-1]:
+        if isinstance(part, str):
+            section = _SECTIONS[part]
+    return sorted(name for name in section.model_fields if name != "sha256")
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "dock": DockSettings,
+    "slots": SlotSettings,
+    "broker": BrokerSettings,
+    "platform": PlatformSettings,
+    "uplink": UplinkSettings,
+    "inspection": InspectionSettings,
+    "vault": VaultSettings,
+    "alarms": AlarmSettings,
+    "control": ControlSettings,
+}

@@ -9,9 +9,12 @@ import base64
 import json
 from typing import Any
 
+from daemon.alarm_book import alarms_json
 from daemon.board import SlotView
 from daemon.errors import NoSuchThing
+from daemon.lineage.told import restored_json
 from daemon.store import Row, Store
+from daemon.tagging import open_conflicts, place_of
 from dock.devices import best_reading
 from uplink import envelope
 from uplink.messages import CustodyEvent, Receipt, Tag
@@ -51,12 +54,17 @@ def dock_json(store: Store) -> dict[str, Any]:
     assert waiting is not None
     end = store.row("SELECT n, event FROM events ORDER BY place DESC, n DESC LIMIT 1")
     return {
+        "alarms": alarms_json(store),
         "recordings": {row["state"]: {"count": row["count"], "bytes": row["bytes"]} for row in states},
         "waiting_bytes": waiting["bytes"],
         "oldest_undelivered_at": waiting["oldest"],
-        "waiting_manifests": store.value("SELECT count(*) FROM manifests WHERE receipted = 0"),
+        "waiting_manifests": store.value(
+            "SELECT count(*) FROM manifests WHERE receipted = 0"
+            " AND platform = (SELECT platform FROM epochs ORDER BY place DESC LIMIT 1)"
+        ),
         "waiting_inspection": store.value("SELECT count(*) FROM dockings WHERE judged = 0"),
         "chain": {"n": end["n"], "head": end["event"]} if end else None,
+        "restored": restored_json(store),
         "registries": {r["kind"]: r["version"] for r in store.rows("SELECT kind, version FROM registries")},
         "counters": {r["name"]: r["count"] for r in store.rows("SELECT * FROM counters ORDER BY name")},
     }
@@ -80,15 +88,33 @@ def recording_json(row: Row) -> dict[str, Any]:
         "sha256": row["sha256"],
         "state": row["state"],
         "failure": row["failure"] or row["work_failure"],
+        "cleared_at": row["cleared_at"],
+        "damaged": row["damaged"],
         "durable_bytes": row["durable_bytes"],
         "stored_at": row["stored_at"],
         "started_at": row["started_at"],
         "verdict": row["verdict"],
         "officer": tag.officer.model_dump() if tag.officer else None,
         "cases": [case.case for case in tag.cases],
+        "place": place_of(tag),
+        "conflicts": [claim.model_dump() for claim in open_conflicts(tag)],
+        "holds": json.loads(row["holds"]),
         "revision": row["revision"],
         "delivered_revision": row["delivered_revision"],
     }
+
+
+def find_recording(store: Store, wanted: str) -> Row:
+    """Return the row of the one recording whose id begins with `wanted`.  Raises NoSuchThing."""
+    rows = store.rows(
+        "SELECT * FROM recordings WHERE substr(recording, 1, ?) = ? LIMIT 2", (len(wanted), wanted)
+    )
+    if len(rows) != 1 or not wanted:
+        raise NoSuchThing(
+            f"{'several recordings begin' if rows and wanted else 'no recording begins'} with {wanted!r};"
+            " see `bodydock recordings` for their ids"
+        )
+    return rows[0]
 
 
 def show_json(store: Store, wanted: str) -> dict[str, Any]:
@@ -96,15 +122,7 @@ def show_json(store: Store, wanted: str) -> dict[str, Any]:
 
     `wanted` may be the beginning of an id.  Raises NoSuchThing.
     """
-    rows = store.rows(
-        "SELECT * FROM recordings WHERE substr(recording, 1, ?) = ? LIMIT 2", (len(wanted), wanted)
-    )
-    if len(rows) != 1 or not wanted:
-        raise NoSuchThing(
-            f"{'several recordings begin' if rows else 'no recording begins'} with {wanted!r};"
-            " see `bodydock recordings` for their ids"
-        )
-    row = rows[0]
+    row = find_recording(store, wanted)
     found = recording_json(row)
     report = store.value("SELECT body FROM reports WHERE report = ?", (row["report"],))
     found["tag"] = json.loads(row["tag"]) if row["tag"] else None

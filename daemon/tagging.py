@@ -4,7 +4,9 @@
   binding of the camera valid at the recording's time.  A registry gives name and unit.
 - The case is the one case of that officer at that time; where two fit, a person is asked.
 - A tag is only added to: what it has stays, a newer snapshot fills what is missing.
-- Required fields are asked for once there is a case: officer, place, matter.
+- What was merged from two lines of a restored dock stays a conflict until a person has chosen.
+- What a source says and the tag does not is a conflict: it is shown, and a person settles it.
+- Required fields are asked for once there is a case, by its matter (`tagrules`).
 - A recording without a known time gets no case from the registry: nothing says which one was open.
 """
 
@@ -14,10 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from uplink.messages.manifest import Case, Officer, Tag, TagFinding
+from daemon.tagrules import TagRules, shipped_rules
+from uplink.messages.manifest import Case, Claim, Officer, Tag, TagFinding
 from uplink.messages.registry import CameraRow, CaseRow, OfficerRow
 
 REQUIRED_ARTICLE = "15(3)"
+MERGED = "merged"  # the source of a claim that two lines of one dock do not agree on
+BY_PERSONS = ("declaration", "command")
+MAX_CONFLICTS = 16
+MAX_CLAIM = 200  # characters of a place
 
 
 @dataclass(frozen=True)
@@ -40,16 +47,19 @@ class TagFacts:
     started_at: datetime | None
 
 
-def tag(facts: TagFacts, before: Tag | None, registries: Registries) -> Tag:
-    """Return the tag of a recording, `before` added to."""
+def tag(facts: TagFacts, before: Tag | None, registries: Registries, rules: TagRules | None = None) -> Tag:
+    """Return the tag of a recording, `before` added to.  `rules`: as shipped where none are given."""
     before = before or Tag()
-    officer = before.officer or _officer(facts, registries)
+    claims = _officer_claims(facts, registries)
+    officer = before.officer or _officer(claims)
     if officer is not None and officer.name is None:
         officer = _with_name(officer, registries)
-    cases = list(before.cases) or _cases(officer, facts.started_at, registries)
-    return before.model_copy(
-        update={"officer": officer, "cases": cases, "findings": _missing_fields(officer, cases)}
-    )
+    rows = [] if officer is None else _rows(officer.officer, facts.started_at, registries)
+    cases = [_with_row(case, registries) for case in before.cases] or _cases(rows, registries)
+    made = before.model_copy(update={"officer": officer, "cases": cases})
+    findings = _missing_fields(made, rules or shipped_rules())
+    conflicts = _conflicts(made, claims, rows)
+    return made.model_copy(update={"findings": findings, "conflicts": conflicts})
 
 
 def candidates(officer: str, at: datetime, registries: Registries) -> list[CaseRow]:
@@ -57,18 +67,48 @@ def candidates(officer: str, at: datetime, registries: Registries) -> list[CaseR
     return [row for row in registries.cases if officer in row.officers and _holds(row.since, row.until, at)]
 
 
-def _officer(facts: TagFacts, registries: Registries) -> Officer | None:
-    if facts.name_officer:
-        return Officer(officer=facts.name_officer, by="name")
-    if facts.started_at is None:
-        return None
-    at = facts.started_at
-    bound = {
-        row.officer
-        for row in registries.cameras
-        if row.camera == facts.serial and _holds(row.since, row.until, at)
+def place_of(tag: Tag) -> str | None:
+    """Return where a recording was made: as a person said it, else the one place of its cases."""
+    return tag.place or _only({case.place for case in tag.cases if case.place})
+
+
+def matter_of(tag: Tag) -> str | None:
+    """Return the matter of a recording (article 10): as a person said it, else the one of its cases."""
+    return tag.matter or _only({case.matter for case in tag.cases if case.matter})
+
+
+def open_conflicts(tag: Tag) -> list[Claim]:
+    """Return the conflicts that no person has settled: what stands is not a person's word."""
+    settled = {
+        "officer": tag.officer is not None and tag.officer.by in BY_PERSONS,
+        "case": any(case.by in BY_PERSONS for case in tag.cases),
+        "place": tag.place is not None,
+        "matter": tag.matter is not None,
     }
-    return Officer(officer=bound.pop(), by="binding") if len(bound) == 1 else None
+    return [claim for claim in tag.conflicts if claim.source == MERGED or not settled.get(claim.field, False)]
+
+
+def _officer_claims(facts: TagFacts, registries: Registries) -> list[Claim]:
+    """What the sources say, the strongest first."""
+    claims = []
+    if facts.name_officer:
+        claims.append(Claim(field="officer", source="name", value=facts.name_officer))
+    if facts.started_at is not None:
+        bound = {
+            row.officer
+            for row in registries.cameras
+            if row.camera == facts.serial and _holds(row.since, row.until, facts.started_at)
+        }
+        claims += [Claim(field="officer", source="binding", value=officer) for officer in sorted(bound)]
+    return claims
+
+
+def _officer(claims: Sequence[Claim]) -> Officer | None:
+    if not claims:
+        return None
+    strongest = [claim for claim in claims if claim.source == claims[0].source]
+    # Two bindings at one time bind nobody: a person is asked.
+    return Officer(officer=claims[0].value, by=claims[0].source) if len(strongest) == 1 else None
 
 
 def _with_name(officer: Officer, registries: Registries) -> Officer:
@@ -78,40 +118,80 @@ def _with_name(officer: Officer, registries: Registries) -> Officer:
     return officer.model_copy(update={"name": row.name, "unit": row.unit or None})
 
 
-def _cases(officer: Officer | None, at: datetime | None, registries: Registries) -> list[Case]:
-    if officer is None or at is None:
-        return []
-    rows = candidates(officer.officer, at, registries)
-    if len(rows) != 1:
-        return []
-    row = rows[0]
+def _rows(officer: str, at: datetime | None, registries: Registries) -> list[CaseRow]:
+    return [] if at is None else candidates(officer, at, registries)
+
+
+def _cases(rows: Sequence[CaseRow], registries: Registries) -> list[Case]:
+    return [_case_of(rows[0], "registry", registries)] if len(rows) == 1 else []
+
+
+def _with_row(case: Case, registries: Registries) -> Case:
+    """A case that a person named before the registry knew it gets its title, matter and place now."""
+    if case.registry_version is not None:
+        return case
+    row = next((row for row in registries.cases if row.case == case.case), None)
+    return case if row is None else _case_of(row, case.by, registries)
+
+
+def _case_of(row: CaseRow, by: str, registries: Registries) -> Case:
+    return Case(
+        case=row.case,
+        title=row.title or None,
+        kind=row.kind,
+        matter=row.matter,
+        place=row.place,
+        by=by,
+        registry_version=registries.case_version,
+    )
+
+
+def _conflicts(tag: Tag, officers: Sequence[Claim], rows: Sequence[CaseRow]) -> list[Claim]:
+    standing = tag.officer.officer if tag.officer else None
+    found = [claim for claim in tag.conflicts if claim.source == MERGED and claim.value != _said(tag, claim)]
+    found += [claim for claim in officers if claim.value != standing]
+    held = {case.case for case in tag.cases}
+    found += [Claim(field="case", source="registry", value=r.case) for r in rows if r.case not in held]
+    found += _other("place", {case.place for case in tag.cases if case.place}, place_of(tag))
+    found += _other("matter", {case.matter for case in tag.cases if case.matter}, matter_of(tag))
+    return found[:MAX_CONFLICTS]
+
+
+def _other(name: str, said: set[str], standing: str | None) -> list[Claim]:
     return [
-        Case(
-            case=row.case,
-            title=row.title or None,
-            kind=row.kind,
-            matter=row.matter,
-            place=row.place,
-            by="registry",
-            registry_version=registries.case_version,
-        )
+        Claim(field=name, source="registry", value=value[:MAX_CLAIM])
+        for value in sorted(said - {standing or ""})
     ]
+
+
+def _said(tag: Tag, claim: Claim) -> str | None:
+    """What stands in the field that a claim speaks of."""
+    if claim.field == "officer":
+        return tag.officer.officer if tag.officer else None
+    said: str | None = getattr(tag, claim.field, None)
+    return said
+
+
+def _only(values: set[str]) -> str | None:
+    return next(iter(values)) if len(values) == 1 else None
 
 
 def _holds(since: datetime | None, until: datetime | None, at: datetime) -> bool:
     return (since is None or since <= at) and (until is None or at < until)
 
 
-_FIELDS = {"officer": "执法人员", "place": "地点", "matter": "事项"}
+_FIELDS = {"officer": "执法人员", "place": "地点", "matter": "事项", "stage": "环节", "marks": "重点内容标记"}
 
 
-def _missing_fields(officer: Officer | None, cases: Sequence[Case]) -> list[TagFinding]:
-    if not cases:
+def _missing_fields(tag: Tag, rules: TagRules) -> list[TagFinding]:
+    if not tag.cases:
         return []
     there = {
-        "officer": officer is not None,
-        "place": any(case.place for case in cases),
-        "matter": any(case.matter for case in cases),
+        "officer": tag.officer is not None,
+        "place": tag.place is not None or any(case.place for case in tag.cases),
+        "matter": tag.matter is not None or any(case.matter for case in tag.cases),
+        "stage": tag.stage is not None,
+        "marks": bool(tag.marks),
     }
     return [
         TagFinding(
@@ -120,6 +200,6 @@ def _missing_fields(officer: Officer | None, cases: Sequence[Case]) -> list[TagF
             article=REQUIRED_ARTICLE,
             text={"zh": f"缺少必填项：{_FIELDS[name]}", "en": f"required field missing: {name}"},
         )
-        for name, present in there.items()
-        if not present
+        for name in rules.required_for(matter_of(tag))
+        if not there[name]
     ]

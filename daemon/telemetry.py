@@ -7,8 +7,10 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+from daemon.alarm_book import told
 from daemon.board import SlotView
 from daemon.custody import Custody
+from daemon.limits import digest_of, kept_amendments
 from daemon.revisions import bodydock_version
 from daemon.store import Store
 from daemon.store.database import from_text
@@ -66,7 +68,8 @@ class Telemetry:
             waiting_bytes=waiting["bytes"],
             oldest_undelivered_at=from_text(waiting["oldest"]),
             counters={row["name"]: row["count"] for row in counters},
-            settings_sha256=self._settings_sha256,
+            alarms=told(store),
+            settings_sha256=digest_of(self._settings_sha256, kept_amendments(store)),
         )
 
     def _common(self) -> dict[str, str | int | datetime | Clock]:

@@ -8,7 +8,10 @@ closes the device after writing.  The rules here make one fact of it (B17, A04, 
 - Another medium under the same node is Gone, then Present.
 - A disk without partitions and without a file system is NoFilesystem once, never silence; so is a partition
   without a file system, but not the container of logical partitions.
-- A device of size 0 has no medium (a card reader, a camera that is not a disk yet): Gone if it had one.
+- A disk of size 0 has no medium (a card reader, a camera that is not a disk yet): Gone if it had one, and
+  NoMedium once; it waits for a medium, which is no error (A14).
+- A USB device is UsbPresent once for each of its modes: a camera that leaves picture mode and becomes a disk
+  is UsbGone, then UsbPresent (A13).
 - After a resynchronisation whatever was known and is not listed any more is Gone.
 """
 
@@ -18,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dock.devices import BlockDevice
+from dock.usb import UsbDevice
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,36 @@ class NoFilesystem:
 
 
 @dataclass(frozen=True)
+class NoMedium:
+    """A disk is there and holds no medium (yet)."""
+
+    device: BlockDevice
+
+
+@dataclass(frozen=True)
 class Gone:
-    """What was Present or NoFilesystem under this node left, or its medium did."""
+    """What was Present, NoFilesystem or NoMedium under this node left, or its medium did."""
 
     node: str
     diskseq: int | None
 
 
-DeviceChange = Present | NoFilesystem | Gone
+@dataclass(frozen=True)
+class UsbPresent:
+    """A USB device that is no hub came, whatever it can do."""
+
+    device: UsbDevice
+
+
+@dataclass(frozen=True)
+class UsbGone:
+    """What was UsbPresent under this node left, or became something else."""
+
+    node: str
+
+
+DeviceChange = Present | NoFilesystem | NoMedium | Gone
+UsbChange = UsbPresent | UsbGone
 
 
 class Known:
@@ -60,7 +86,7 @@ class Known:
         changes: list[DeviceChange] = list(self._removed(node))
         if after is not None:
             self._known[node] = after
-            changes.append(Present(after) if after.fs_type else NoFilesystem(after))
+            changes.append(_said(after))
         return changes
 
     def _removed(self, node: str) -> list[DeviceChange]:
@@ -78,7 +104,44 @@ class Known:
         return changes
 
 
+class KnownUsb:
+    """The USB devices that were reported and not yet reported gone.  Not thread-safe: one owner."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, UsbDevice] = {}
+
+    def seen(self, node: str, device: UsbDevice | None) -> list[UsbChange]:
+        """Take in what `node` is now; None if it is nothing of ours (any more)."""
+        before = self._known.get(node)
+        if before == device:
+            return []
+        changes: list[UsbChange] = []
+        if before is not None:
+            del self._known[node]
+            changes.append(UsbGone(node))
+        if device is not None:
+            self._known[node] = device
+            changes.append(UsbPresent(device))
+        return changes
+
+    def resynchronise(self, devices: Iterable[UsbDevice]) -> list[UsbChange]:
+        """Take in the whole list of what is there now."""
+        present = {device.node: device for device in devices}
+        changes: list[UsbChange] = []
+        for node in [*(node for node in self._known if node not in present), *present]:
+            changes += self.seen(node, present.get(node))
+        return changes
+
+
+def _said(device: BlockDevice) -> DeviceChange:
+    if device.size_bytes == 0:
+        return NoMedium(device)
+    return Present(device) if device.fs_type else NoFilesystem(device)
+
+
 def _same(before: BlockDevice, after: BlockDevice) -> bool:
+    if before.size_bytes == after.size_bytes == 0:  # an empty reader counts on while it is asked
+        return before.serial == after.serial
     # diskseq alone would do on a new kernel; the rest tells media apart on one before 5.15.
     return (before.diskseq, before.fs_type, before.fs_uuid, before.serial, before.size_bytes) == (
         after.diskseq,
@@ -90,6 +153,8 @@ def _same(before: BlockDevice, after: BlockDevice) -> bool:
 
 
 def _is_worth_saying(device: BlockDevice) -> bool:
-    if device.size_bytes == 0 or device.container:
+    if device.size_bytes == 0:
+        return device.whole_disk
+    if device.container:
         return False
     return bool(device.fs_type) or not device.whole_disk or device.partitions == 0

@@ -9,17 +9,43 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyudev
 
-from dock.changes import DeviceChange, Gone, Known, NoFilesystem, Present
+from dock.changes import (
+    DeviceChange,
+    Gone,
+    Known,
+    KnownUsb,
+    NoFilesystem,
+    NoMedium,
+    Present,
+    UsbChange,
+    UsbGone,
+    UsbPresent,
+)
 from dock.devices import BlockDevice, from_properties
+from dock.usb import UsbDevice, usb_from_properties
 
-__all__ = ["DeviceChange", "DeviceWatch", "Gone", "NoFilesystem", "Present"]
+__all__ = [
+    "Change",
+    "DeviceChange",
+    "DeviceWatch",
+    "Gone",
+    "NoFilesystem",
+    "NoMedium",
+    "Present",
+    "UsbChange",
+    "UsbGone",
+    "UsbPresent",
+]
+Change = DeviceChange | UsbChange
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # A hub with ten cameras sends some hundred events of 1-8 KiB at once; the default of 208 KiB overruns.
 _RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
@@ -31,11 +57,12 @@ _RETRY_S = 1.0
 
 
 class DeviceWatch:
-    """USB disks and partitions as they come and go.  One thread owns it; a context manager."""
+    """USB devices, disks and partitions as they come and go.  One thread owns it; a context manager."""
 
     def __init__(self) -> None:
         self._context = pyudev.Context()
         self._known = Known()
+        self._known_usb = KnownUsb()
         self._monitor: Any = None
 
     def __enter__(self) -> DeviceWatch:
@@ -48,7 +75,7 @@ class DeviceWatch:
         """Let go of the netlink socket (closed when its last reference goes)."""
         self._monitor = None
 
-    def changes(self, timeout_s: float) -> list[DeviceChange]:
+    def changes(self, timeout_s: float) -> list[Change]:
         """Return what changed since the last call, waiting at most `timeout_s` for something.
 
         The first call, and the first after trouble with the socket, enumerates what is there.  Raises
@@ -57,7 +84,7 @@ class DeviceWatch:
         """
         if self._monitor is None:
             return self._start(timeout_s)
-        changes: list[DeviceChange] = []
+        changes: list[Change] = []
         try:
             self._drain(timeout_s, changes)
         except Exception as error:  # noqa: BLE001 - the watch outlives whatever one event brings (B17)
@@ -66,18 +93,19 @@ class DeviceWatch:
             changes += self._start(timeout_s)
         return changes
 
-    def _start(self, timeout_s: float) -> list[DeviceChange]:
+    def _start(self, timeout_s: float) -> list[Change]:
         try:
             # Listening before listing: what comes in between is then seen twice, never missed.
             self._monitor = _listen(self._context)
-            return self._known.resynchronise(_enumerate(self._context))
+            disks = self._known.resynchronise(_enumerate(self._context, "block", _read))
+            return [*disks, *self._known_usb.resynchronise(_enumerate(self._context, "usb", _read_usb))]
         except Exception as error:  # noqa: BLE001 - as above
             self._monitor = None
             _LOG.error("udev watch cannot start: %s", error)
             time.sleep(min(timeout_s, _RETRY_S))  # the caller's loop would spin otherwise
             return []
 
-    def _drain(self, timeout_s: float, changes: list[DeviceChange]) -> None:
+    def _drain(self, timeout_s: float, changes: list[Change]) -> None:
         # Into the caller's list: what was taken in before an exception counts as said from then on.
         wait_s = timeout_s
         for _ in range(_EVENTS_PER_CALL):
@@ -87,16 +115,21 @@ class DeviceWatch:
             changes += self._take(event)
             wait_s = 0.0
 
-    def _take(self, event: Any) -> list[DeviceChange]:
+    def _take(self, event: Any) -> Sequence[Change]:
         # An event only says where to look: it may be old, and what it carries be over (a long queue, a camera
         # that came, left and came again).  What counts is what udev's database says now.
         node = event.device_node
-        return self._known.seen(node, _current(self._context, event.sys_path)) if node else []
+        if not node:
+            return []
+        if event.subsystem == "usb":
+            return self._known_usb.seen(node, _current(self._context, event.sys_path, _read_usb))
+        return self._known.seen(node, _current(self._context, event.sys_path, _read))
 
 
 def _listen(context: Any) -> Any:
     monitor = pyudev.Monitor.from_netlink(context)
     monitor.filter_by("block")
+    monitor.filter_by("usb", "usb_device")
     try:
         monitor.set_receive_buffer_size(_RECEIVE_BUFFER_BYTES)
     except OSError as error:  # needs CAP_NET_ADMIN; an overrun then only costs an enumeration more
@@ -105,11 +138,11 @@ def _listen(context: Any) -> Any:
     return monitor
 
 
-def _enumerate(context: Any) -> list[BlockDevice]:
+def _enumerate(context: Any, subsystem: str, read: Callable[[Any], T | None]) -> list[T]:
     found = []
-    for entry in context.list_devices(subsystem="block"):
+    for entry in context.list_devices(subsystem=subsystem):
         try:
-            device = _read(entry)
+            device = read(entry)
         except Exception as error:  # noqa: BLE001 - one odd device hides none of the others
             _LOG.warning("%s cannot be read: %s", entry.sys_path, error)
             continue
@@ -118,9 +151,9 @@ def _enumerate(context: Any) -> list[BlockDevice]:
     return found
 
 
-def _current(context: Any, sys_path: str) -> BlockDevice | None:
+def _current(context: Any, sys_path: str, read: Callable[[Any], T | None]) -> T | None:
     try:
-        return _read(pyudev.Devices.from_sys_path(context, sys_path))
+        return read(pyudev.Devices.from_sys_path(context, sys_path))
     except pyudev.DeviceNotFoundError:
         return None
 
@@ -137,6 +170,18 @@ def _read(entry: Any) -> BlockDevice | None:
         size_bytes=_size_bytes(sys_path),
         partitions=sum(1 for _ in sys_path.glob("*/partition")),
     )
+
+
+def _read_usb(entry: Any) -> UsbDevice | None:
+    if not entry.is_initialized or entry.device_type != "usb_device":
+        return None
+    parents = [(parent.subsystem or "", parent.sys_name) for parent in _ancestors(entry)]
+    return usb_from_properties(dict(entry.properties), sys_path=str(entry.sys_path), parents=parents)
+
+
+def _ancestors(entry: Any) -> Iterator[Any]:
+    while (entry := entry.parent) is not None:
+        yield entry
 
 
 def _size_bytes(sys_path: Path) -> int:

@@ -60,8 +60,8 @@ def from_properties(
         return None
     diskseq = properties.get("DISKSEQ", "")
     fs_uuid = properties.get("ID_FS_UUID", "")
-    vendor_id = _hex_id(properties.get("ID_USB_VENDOR_ID") or properties.get("ID_VENDOR_ID", ""))
-    product_id = _hex_id(properties.get("ID_USB_MODEL_ID") or properties.get("ID_MODEL_ID", ""))
+    vendor_id = hex_id(properties.get("ID_USB_VENDOR_ID") or properties.get("ID_VENDOR_ID", ""))
+    product_id = hex_id(properties.get("ID_USB_MODEL_ID") or properties.get("ID_MODEL_ID", ""))
     id_path = properties.get("ID_PATH", "")
     own = clean_serial(properties.get("ID_SERIAL_SHORT") or properties.get("ID_USB_SERIAL_SHORT", ""))
     stand_in = clean_serial(fs_uuid) or clean_serial(f"{vendor_id}-{product_id}-{id_path}")
@@ -109,5 +109,6 @@ def best_reading(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _hex_id(text: str) -> str:
+def hex_id(text: str) -> str:
+    """Return a vendor's or product's id as four lower-case hexadecimal digits, empty if it is none."""
     return text.lower() if re.fullmatch(r"[0-9a-fA-F]{4}", text) else ""

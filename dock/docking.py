@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
-from dock.devices import BlockDevice, clean_serial
-from dock.listing import Listing
+from dock.devices import clean_serial
+from dock.listing import CardFile
+from dock.profiles import CameraProfile
 from dock.slots import Slot
 
 SerialBy = Literal["usb", "name", "disk"]
 _USB: SerialBy = "usb"
 _NAME: SerialBy = "name"
 _DISK: SerialBy = "disk"
+
+
+class Origin(Protocol):
+    """What is known of a camera without reading its files; a BlockDevice is one."""
+
+    @property
+    def serial(self) -> str:
+        """Sanitised, never empty: the disk's own, or a stand-in."""
+
+    @property
+    def serial_known(self) -> bool:
+        """Whether it is the disk's own."""
+
+    @property
+    def vendor_id(self) -> str:
+        """Four hexadecimal digits, or empty."""
+
+    @property
+    def product_id(self) -> str:
+        """Four hexadecimal digits, or empty."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +65,23 @@ class Docking:
     attached_at: datetime
 
 
-def camera_of(device: BlockDevice, listing: Listing) -> Camera:
-    """Say which camera a listed card belongs to: the disk's own serial, else what most of its names say."""
-    serial, by = device.serial, _USB if device.serial_known else _DISK
-    if not device.serial_known and (said := _said_by_names(listing)):
+def camera_of(origin: Origin, files: Sequence[CardFile], profile: CameraProfile) -> Camera:
+    """Say which camera listed files belong to: the disk's own serial, else what most of their names say."""
+    serial, by = origin.serial, _USB if origin.serial_known else _DISK
+    if not origin.serial_known and (said := _said_by_names(files)):
         serial, by = said, _NAME
     return Camera(
         serial=serial,
         serial_by=by,
-        vendor_id=device.vendor_id,
-        product_id=device.product_id,
-        profile=listing.profile.name,
+        vendor_id=origin.vendor_id,
+        product_id=origin.product_id,
+        profile=profile.name,
     )
 
 
-def _said_by_names(listing: Listing) -> str:
+def _said_by_names(files: Sequence[CardFile]) -> str:
     """Return the serial in most of the names; empty where none, or several cameras, are named."""
-    named = Counter(file.facts.serial for file in listing.files if file.facts.serial)
+    named = Counter(file.facts.serial for file in files if file.facts.serial)
     if not named:
         return ""
     top, count = named.most_common(1)[0]

@@ -9,6 +9,9 @@
   bytes as 8 bytes, the modification time in nanoseconds since 1970 as 8 bytes in two's complement.  All
   numbers are big-endian. What the profile or the kernel makes of an entry is not in it: the same card gives
   the same digest.
+- A camera may show several volumes.  With one, its listing's digest is the camera's.  With several it is
+  SHA-256 over: the ASCII line `bodydock volumes v1\n`; the number of volumes as 8 bytes, big-endian; the
+  digests of their listings as 32 bytes each, in the order in which they are listed.
 """
 
 from __future__ import annotations
@@ -66,7 +69,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class CardFile:
-    """A file to pull.  `index` counts from 0 in the order of raw paths.
+    """A file to pull.  `index` counts on in the order of raw paths.
 
     `modified_at` is the file system's time read as UTC; which zone the camera meant is the profile's to
     say. `read_only` is the attribute with which cameras keep a file from being overwritten (A15).
@@ -113,8 +116,11 @@ class Listing:
     profile: CameraProfile
 
 
-def listing_of(scan: Scan, profile: CameraProfile) -> Listing:
-    """Sort what the walk found into files to pull and entries that `profile` leaves out."""
+def listing_of(scan: Scan, profile: CameraProfile, first_index: int = 0) -> Listing:
+    """Sort what the walk found into files to pull and entries that `profile` leaves out.
+
+    `first_index`: where the files of this volume begin to count, after those of the volumes before it.
+    """
     files: list[CardFile] = []
     explained = list(scan.explained)
     for entry in sorted(scan.entries, key=lambda entry: entry.path):
@@ -126,7 +132,7 @@ def listing_of(scan: Scan, profile: CameraProfile) -> Listing:
                 Explained(entry.path, entry.size_bytes, Reason.LEFT_OUT, detail, entry.modified_ns)
             )
         else:
-            files.append(_card_file(len(files), entry, kind, profile.facts(name), name))
+            files.append(_card_file(first_index + len(files), entry, kind, profile.facts(name), name))
     explained.sort(key=lambda entry: entry.path)
     listed: list[CardFile | Explained] = [*files, *explained]
     return Listing(
@@ -145,6 +151,16 @@ def digest_of(entries: Sequence[tuple[bytes, int, int]]) -> str:
     for path, size_bytes, modified_ns in sorted(entries):
         digest.update(len(path).to_bytes(8, "big") + path + size_bytes.to_bytes(8, "big"))
         digest.update(max(-_INT64_MAX, min(modified_ns, _INT64_MAX)).to_bytes(8, "big", signed=True))
+    return digest.hexdigest()
+
+
+def digest_of_volumes(digests: Sequence[str]) -> str:
+    """Return the digest of a camera whose volumes' listings have these digests; see the module's rules."""
+    if len(digests) == 1:
+        return digests[0]
+    digest = hashlib.sha256(b"bodydock volumes v1\n" + len(digests).to_bytes(8, "big"))
+    for one in digests:
+        digest.update(bytes.fromhex(one))
     return digest.hexdigest()
 
 

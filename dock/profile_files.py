@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from dock.errors import ProfileError
 
-_FIELDS = frozenset({"time", "serial", "officer", "sequence"})
+_FIELDS = frozenset({"time", "serial", "officer", "sequence", "chapter"})
 _PATTERN_CHARACTERS = 500
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -64,10 +64,17 @@ class Marks(_Part):
 
 
 class NamePattern(_Part):
-    """A regular expression over the stem, its mark taken off; groups: time, serial, officer, sequence."""
+    """A regular expression over the stem, its mark taken off; `path`: over all of the path but the suffix.
+
+    Groups: time, serial, officer, sequence, and chapter: one recording in several files, which are in order
+    by number, then chapter (C06): the sequence is then number times 100 plus chapter.  `own = false`: another
+    family writes the same shape, so it recognises no camera.
+    """
 
     pattern: Annotated[str, StringConstraints(min_length=1, max_length=_PATTERN_CHARACTERS)]
     whole: bool = True
+    path: bool = False
+    own: bool = True
     time_format: Text = "%Y%m%d%H%M%S"
 
     @field_validator("pattern")
@@ -112,7 +119,7 @@ class ProfileFile(_Part):
     name: Name
     title: Text
     basis: Text
-    time_zone: Text
+    time_zone: Text = ""  # left out: the zone of the dock
     pre_record_s: Annotated[float, Field(ge=0, le=300)] | None = None
     match: Match = Match()
     kinds: Kinds

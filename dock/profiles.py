@@ -51,7 +51,7 @@ class NameFacts:
 
 @dataclass(frozen=True)
 class CameraProfile:
-    """One family of cameras.  `time_zone` is an IANA name; `pre_record_s` is None where nobody said."""
+    """One family of cameras.  `time_zone`: IANA name, empty for the dock's; `pre_record_s` None: unknown."""
 
     name: str
     title: str
@@ -63,9 +63,8 @@ class CameraProfile:
         """Return what `path` (best reading, `/` between folders) says; what it does not say is None."""
         stem = _stem(path)
         marked = self._is_marked(path, stem)
-        bare = self._without_mark(stem)
         for pattern in self.file.names:
-            facts = _read_name(pattern, bare, marked)
+            facts = _read_name(pattern, self._text(pattern, path), marked)
             if facts is not None:
                 return facts
         return NameFacts(marked=marked)
@@ -87,7 +86,7 @@ class CameraProfile:
 
     @cached_property
     def _whole_names(self) -> tuple[NamePattern, ...]:
-        return tuple(pattern for pattern in self.file.names if pattern.whole)
+        return tuple(pattern for pattern in self.file.names if pattern.whole and pattern.own)
 
     def strength(self, device: BlockDevice | None, names: Sequence[str]) -> int:
         """Return how strongly the signs speak for this profile: 4 USB ids … 1 names, 0 not at all."""
@@ -111,8 +110,15 @@ class CameraProfile:
         return fitting / len(media)
 
     def _is_own_name(self, path: str) -> bool:
+        return any(
+            _read_name(pattern, self._text(pattern, path), False) is not None for pattern in self._whole_names
+        )
+
+    def _text(self, pattern: NamePattern, path: str) -> str:
+        """Return what `pattern` is held against."""
         bare = self._without_mark(_stem(path))
-        return any(_read_name(pattern, bare, False) is not None for pattern in self._whole_names)
+        folders = path.rpartition("/")[0]
+        return f"{folders}/{bare}" if pattern.path and folders else bare
 
     def _is_marked(self, path: str, stem: str) -> bool:
         marks: Marks = self.file.marks
@@ -146,12 +152,17 @@ class Profiles:
                 return profile
         raise KeyError(name)
 
-    def recognise(self, device: BlockDevice | None, names: Sequence[str]) -> CameraProfile:
-        """Return the profile for a card that lists `names` (paths in their best reading).
+    def find(self, name: str) -> CameraProfile | None:
+        """Return the profile called `name`, or None: settings change, what was recorded stays."""
+        return next((profile for profile in self.profiles if profile.name == name), None)
 
-        `device` None: there are only files, no device (`bodydock inspect`).
+    def recognise(self, devices: Sequence[BlockDevice], names: Sequence[str]) -> CameraProfile:
+        """Return the profile for a camera that lists `names` (paths in their best reading).
+
+        A camera may have several devices, or none: only files (a watched directory, `bodydock inspect`).
         """
-        strengths = [profile.strength(device, names) for profile in self.profiles]
+        signs: Sequence[BlockDevice | None] = devices or [None]
+        strengths = [max(profile.strength(d, names) for d in signs) for profile in self.profiles]
         strongest = max(strengths)
         return self.profiles[strengths.index(strongest)] if strongest else self.generic
 
@@ -215,10 +226,13 @@ def _read_name(pattern: NamePattern, stem: str, marked: bool) -> NameFacts | Non
         named_at = _read_time(fields["time"] or "", pattern.time_format)
         if named_at is None:  # digits that are no date: not a name of this form
             return None
-    sequence = fields.get("sequence")
+    sequence, chapter = fields.get("sequence"), fields.get("chapter")
+    number = int(sequence) if sequence else None
+    if number is not None and "chapter" in fields:
+        number = number * 100 + int(chapter or 0)
     return NameFacts(
         named_at=named_at,
-        sequence=int(sequence) if sequence else None,
+        sequence=number,
         serial=fields.get("serial") or None,
         officer=fields.get("officer") or None,
         marked=marked,

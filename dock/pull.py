@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from dock.errors import (
     CameraGone,
@@ -31,16 +31,13 @@ from dock.errors import (
 )
 from dock.listing import CardFile
 from dock.reader import Readable
-from dock.source import CardSource
-from dock.vault_copy import VaultCopy, finish, open_copy
+from dock.source import CardSource, stays
+from dock.vault_copy import finish, open_copy
 from dock.zeros import ZERO_BLOCK_BYTES, ZeroBlocks
 
-__all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "pull", "resume"]
+__all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "prove", "pull", "resume"]
 
 _BUFFER_BYTES = 1024 * 1024
-# How long a device whose reads fail is given to leave before the card is called unreadable.
-_VANISH_S = 2.0
-_VANISH_STEP_S = 0.02
 # After a bad place the rest is probed in steps of this size, to say which ranges are lost.
 _PROBE_BYTES = 64 * 1024
 _BAD_RANGES = 64
@@ -98,10 +95,20 @@ def resume(
         return _copy(source, file, target, progress, cancel)
 
 
+def prove(
+    source: CardSource, file: CardFile, progress: Callable[[int], None], cancel: Callable[[], bool]
+) -> Pulled:
+    """Read the whole of `file` without copying it: for one that is probably in the vault already.
+
+    Raises as `pull`, but nothing about the vault.
+    """
+    return _copy(source, file, _NoCopy(), progress, cancel)
+
+
 def _copy(
     source: CardSource,
     file: CardFile,
-    target: VaultCopy,
+    target: Target,
     progress: Callable[[int], None],
     cancel: Callable[[], bool],
 ) -> Pulled:
@@ -129,10 +136,32 @@ def _copy(
     )
 
 
+class Target(Protocol):
+    """Where the bytes of a pass go."""
+
+    verified_bytes: int
+
+    def take(self, part: memoryview, at: int) -> None:
+        """Take the bytes at `at`, in ascending order without gaps."""
+
+    def complete(self, size_bytes: int) -> None:
+        """Make everything durable."""
+
+
+class _NoCopy:
+    """For a pass that only reads."""
+
+    verified_bytes = 0
+
+    def take(self, part: memoryview, at: int) -> None: ...
+
+    def complete(self, size_bytes: int) -> None: ...
+
+
 class _Copy:
     """The one pass over a file."""
 
-    def __init__(self, source: CardSource, file: CardFile, reader: Readable, target: VaultCopy) -> None:
+    def __init__(self, source: CardSource, file: CardFile, reader: Readable, target: Target) -> None:
         self._source = source
         self._file = file
         self._reader = reader
@@ -178,7 +207,7 @@ class _Copy:
         raise Unreadable(self._file.display_name, [(at, self._file.size_bytes)])
 
     def _unreadable(self, at: int, error: OSError) -> NoReturn:
-        if not _stays(self._source):
+        if not stays(self._source):
             raise CameraGone(f"the camera left at byte {at} of {self._file.display_name}") from error
         ranges = _bad_ranges(self._source, self._reader, at, self._file.size_bytes)
         if not self._source.still_there():
@@ -195,15 +224,6 @@ class _Copy:
                     )
         if not self._source.still_there():
             raise CameraGone(f"the camera left at the end of {self._file.display_name}")
-
-
-def _stays(source: CardSource) -> bool:
-    give_up_at = time.monotonic() + _VANISH_S
-    while source.still_there():
-        if time.monotonic() >= give_up_at:
-            return True
-        time.sleep(_VANISH_STEP_S)
-    return False
 
 
 def _bad_ranges(source: CardSource, reader: Readable, start: int, size_bytes: int) -> list[tuple[int, int]]:
@@ -239,7 +259,7 @@ def _camera_errors(source: CardSource, file: CardFile) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not _stays(source):
+        if not stays(source):
             raise CameraGone(f"the camera left at {file.display_name}") from error
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             raise ChangedWhileReading(f"{file.display_name} is not there any more") from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 # What may follow a whole component of ID_PATH: a deeper hub port, the interface, the next bus.
 _SEPARATORS = (".", ":", "-")
@@ -18,11 +19,17 @@ _SEPARATORS = (".", ":", "-")
 
 @dataclass(frozen=True)
 class Slot:
-    """One place for a camera: its number on the housing, its USB ports, and what is written beside it."""
+    """One place for a camera: its number on the housing, its USB ports, and what is written beside it.
+
+    A camera that is reached by a directory instead of a port has `directory`, and no ports; it is complete
+    when two looks `settle_s` apart agree.
+    """
 
     number: int
     ports: tuple[str, ...]
     label: str = ""
+    directory: Path | None = None
+    settle_s: float = 5.0
 
 
 def slot_of(id_path: str, slots: Sequence[Slot]) -> Slot | None:
@@ -52,7 +59,7 @@ def check_slots(slots: Sequence[Slot]) -> None:
         if slot.number in numbers:
             raise ValueError(f"slot {slot.number} is given twice")
         numbers.add(slot.number)
-        if not any(slot.ports):
+        if not any(slot.ports) and slot.directory is None:
             raise ValueError(f"slot {slot.number} has no port")
         for port in slot.ports:
             if port in ports and ports[port] != slot.number:

@@ -1,6 +1,7 @@
 """Where footage comes from: list, open, stat, and whether it is still there.
 
-`CardSource` is the border; `MountedSource` walks a mounted card.  Nothing of a card is trusted:
+`CardSource` is the border; `TreeSource` walks a folder, `MountedSource` a mounted card.  Nothing of a card is
+trusted:
 
 - Every step opens one component by its raw name below an open folder, never following a link.
 - Only regular files are ever opened for reading; links, pipes, sockets and device nodes are explained.
@@ -8,7 +9,7 @@
   dropped.
 - An entry that cannot be read costs only itself (A08).
 - The listing is believed only if the device is still there after it (field-facts.md: after a yank vfat
-  lies).
+  lies); where something could not be read, it is given a moment to leave first.
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from dock.errors import CameraGone, ChangedWhileReading, Refused
-from dock.listing import CardFile, Entry, Explained, Listing, Reason, Scan, listing_of
+from dock.listing import CardFile, Entry, Explained, Reason, Scan
 from dock.mount import MountedCard
 from dock.presence import is_present
-from dock.profiles import CameraProfile
-from dock.reader import Readable
+from dock.reader import Handles, Readable
 
+# How long a device whose reads fail is given to leave before the card is called unreadable.
+VANISH_S = 2.0
+_VANISH_STEP_S = 0.02
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a pipe that took a file's place must not hang the puller.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -37,8 +41,8 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 class CardSource(Protocol):
     """A camera's files, however they are reached."""
 
-    def walk(self) -> Listing:
-        """List everything; what cannot be read is explained in it.  Raises CameraGone if the camera left."""
+    def scan(self) -> Scan:
+        """Find everything; what cannot be read is explained in it.  Raises CameraGone if the camera left."""
 
     def open(self, file: CardFile) -> Readable:
         """Open a listed file.  Raises OSError, CameraGone, ChangedWhileReading, Refused."""
@@ -48,6 +52,16 @@ class CardSource(Protocol):
 
     def still_there(self) -> bool:
         """Whether the very camera that was listed is still attached."""
+
+
+def stays(source: CardSource) -> bool:
+    """Whether a camera that gave errors is still there after the moment that it is given to vanish."""
+    give_up_at = time.monotonic() + VANISH_S
+    while source.still_there():
+        if time.monotonic() >= give_up_at:
+            return True
+        time.sleep(_VANISH_STEP_S)
+    return False
 
 
 @dataclass(frozen=True)
@@ -60,42 +74,41 @@ class Limits:
     walk_s: float = 120.0
 
 
-class MountedSource:
-    """The files of a mounted card.
-
-    `recognise` is told the names and returns the profile by which they are read.  `said_gone` lets the
-    owner add what it knows earlier than sysfs does: that udev reported the device's removal.
-    """
+class TreeSource:
+    """The files below the folder `path`, which people know as `name`; `there`: it is still the same."""
 
     def __init__(
         self,
-        card: MountedCard,
-        recognise: Callable[[Sequence[str]], CameraProfile],
-        *,
+        path: Path,
+        name: str,
+        handles: Handles,
+        there: Callable[[], bool],
         limits: Limits | None = None,
-        said_gone: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._card = card
-        self._recognise = recognise
+        self._path = path
+        self._name = name
+        self._handles = handles
+        self._there = there
         self._limits = limits or Limits()
-        self._said_gone = said_gone
 
     def still_there(self) -> bool:
         """See CardSource."""
-        return not self._said_gone() and is_present(self._card.device)
+        return self._there()
 
-    def walk(self) -> Listing:
+    def scan(self) -> Scan:
         """See CardSource."""
         try:
-            with _opened(os.open(self._card.path, _DIRECTORY)) as root:
+            with _opened(os.open(self._path, _DIRECTORY)) as root:
                 scan = _Walk(self._limits, os.fstat(root).st_dev).scan(root)
         except OSError as error:
             if not self.still_there():
-                raise CameraGone(f"{self._card.device.node} left while it was listed") from error
+                raise CameraGone(f"{self._name} left while it was listed") from error
             scan = Scan((), (Explained(b"", 0, Reason.UNREADABLE, _why(error)),))
-        if not self.still_there():
-            raise CameraGone(f"{self._card.device.node} left while it was listed")
-        return listing_of(scan, self._recognise(scan.names))
+        # A dying USB bridge reports errors before it leaves the bus: then none of them is the card's fault.
+        unreadable = any(entry.reason is Reason.UNREADABLE for entry in scan.explained)
+        if not (stays(self) if unreadable else self.still_there()):
+            raise CameraGone(f"{self._name} left while it was listed")
+        return scan
 
     def open(self, file: CardFile) -> Readable:
         """See CardSource."""
@@ -107,7 +120,7 @@ class MountedSource:
         except BaseException:
             os.close(fd)
             raise
-        return self._card.handles.add(fd)
+        return self._handles.add(fd)
 
     def stat(self, file: CardFile) -> tuple[int, int]:
         """See CardSource."""
@@ -121,10 +134,33 @@ class MountedSource:
         if any(part in (b"", b".", b"..") for part in (*folders, name)):
             raise Refused(f"{file.display_name!r} is no path that a walk gives")
         with contextlib.ExitStack() as stack:
-            fd = stack.enter_context(_opened(os.open(self._card.path, _DIRECTORY)))
+            fd = stack.enter_context(_opened(os.open(self._path, _DIRECTORY)))
             for part in folders:
                 fd = stack.enter_context(_opened(os.open(part, _DIRECTORY, dir_fd=fd)))
             yield fd, name
+
+
+class MountedSource(TreeSource):
+    """The files of a mounted card.
+
+    `said_gone` lets the owner add what it knows earlier than sysfs does: that udev reported the device's
+    removal.
+    """
+
+    def __init__(
+        self,
+        card: MountedCard,
+        *,
+        limits: Limits | None = None,
+        said_gone: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(
+            card.path,
+            card.device.node,
+            card.handles,
+            lambda: not said_gone() and is_present(card.device),
+            limits,
+        )
 
 
 def _check_unchanged(file: CardFile, status: os.stat_result) -> None:

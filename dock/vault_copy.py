@@ -28,7 +28,7 @@ def open_copy(path: Path, *, new: bool) -> Iterator[VaultCopy]:
     """
     flags = os.O_CREAT | os.O_EXCL if new else 0
     try:
-        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o640)
     except FileNotFoundError:
         raise
     except FileExistsError as error:

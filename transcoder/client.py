@@ -7,6 +7,8 @@
 - Time (scaled with size) and resident memory are watched from outside.
 - Idle for `idle_s`, the child is ended: the speech model is not kept in memory for nothing.
 - Not for two requests at a time: a lock makes the second wait.
+- The inspector is a child of ours, or where `socket` is given whoever systemd starts behind it.
+- One that ends twice before it began is no file's doing: InspectorFailed, to be tried again later.
 """
 
 import json
@@ -15,10 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from transcoder.child import Child, inspector_command
+from transcoder.connected import ConnectedInspector
 from transcoder.errors import BadRequest, BadRules, InspectorFailed
 from transcoder.memory import resident_bytes
 from transcoder.report import Depth, Report
@@ -30,6 +34,26 @@ Progress = Callable[[int, float], None]
 _LOOK_EVERY_S = 0.1
 _BASE_LIMIT_S = 60.0
 _SLOWEST_BYTES_PER_S = 1 << 20  # a busy single-board computer hashing, decoding and listening
+
+
+class Process(Protocol):
+    """An inspector that runs: a child's pipes or a connection."""
+
+    lines: queue.Queue[bytes | None]
+
+    @property
+    def pid(self) -> int | None: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    def ended_how(self) -> str: ...
+
+    def send(self, line: str) -> bool: ...
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class _Stopped(Exception):
@@ -53,12 +77,14 @@ class Inspector:
         speech_memory_bytes: int = 700 << 20,
         idle_s: float = 60.0,
         command: tuple[str, ...] | None = None,
+        socket: Path | None = None,
     ) -> None:
         self._memory_bytes = memory_bytes
         self._speech_memory_bytes = speech_memory_bytes
         self._idle_s = idle_s
         self._command = command or inspector_command()
-        self._child: Child | None = None
+        self._socket = socket
+        self._child: Process | None = None
         self._with_speech = False
         self._begun = False  # the child has said that it works on the request
         self._lock = threading.RLock()
@@ -66,7 +92,7 @@ class Inspector:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id; None while there is none."""
+        """Its process id; None while there is none, or it has not answered yet."""
         child = self._child
         return child.pid if child is not None and child.alive else None
 
@@ -97,7 +123,7 @@ class Inspector:
         lost: dict[int, Failed] = {}
         for index, item in enumerate(request.items):
             try:
-                self._ask(replace(request, items=(item,)), None, deadline_s)
+                self._ask_twice(replace(request, items=(item,)), None, deadline_s)
             except _Stopped as stopped:
                 lost[index] = stopped.failed
         try:
@@ -114,7 +140,12 @@ class Inspector:
         except _Stopped:
             if self._begun:
                 raise
-        return self._ask(request, progress, deadline_s)
+        try:
+            return self._ask(request, progress, deadline_s)
+        except _Stopped as stopped:
+            if self._begun or stopped.failed.limit != "crash":
+                raise
+            raise InspectorFailed(f"the inspector does not start: {stopped}") from stopped
 
     def _ask(self, request: InspectRequest, progress: Progress | None, deadline_s: float | None) -> Report:
         child = self._ready()
@@ -138,7 +169,7 @@ class Inspector:
                 kind = BadRules if message.get("kind") == "BadRules" else BadRequest
                 raise kind(str(message.get("error")))
 
-    def _next(self, child: Child, ends: float, limit_s: float, limit_bytes: int) -> dict[str, Any]:
+    def _next(self, child: Process, ends: float, limit_s: float, limit_bytes: int) -> dict[str, Any]:
         while True:
             try:
                 line = child.lines.get(timeout=_LOOK_EVERY_S)
@@ -156,8 +187,9 @@ class Inspector:
                 self._drop(kill=True)
                 raise _Stopped("crash", "inspector spoke nonsense", "检查程序出错") from error
 
-    def _watch(self, child: Child, ends: float, limit_s: float, limit_bytes: int) -> None:
-        used = resident_bytes(child.pid)
+    def _watch(self, child: Process, ends: float, limit_s: float, limit_bytes: int) -> None:
+        pid = child.pid
+        used = resident_bytes(pid) if pid is not None else None
         if used is not None and used > limit_bytes:
             self._drop(kill=True)
             megabytes = limit_bytes >> 20
@@ -168,11 +200,11 @@ class Inspector:
             self._drop(kill=True)
             raise _Stopped("time", f"not finished within {limit_s:.0f} s", f"{limit_s:.0f} 秒内未完成")
 
-    def _ready(self) -> Child:
+    def _ready(self) -> Process:
         if self._child is not None and not self._child.alive:
             self._drop(kill=True)
         if self._child is None:
-            self._child = Child(self._command)
+            self._child = ConnectedInspector(self._socket) if self._socket else Child(self._command)
             self._with_speech = False
         return self._child
 

@@ -9,6 +9,7 @@ from transcoder.errors import BadRequest, SpeechUnavailable
 from transcoder.findings import FindingList, rounded
 from transcoder.notice import Listener, judge_notice
 from transcoder.recording import Inspected, inspect_recording
+from transcoder.rejudge import judged_as
 from transcoder.report import (
     Depth,
     Engine,
@@ -161,9 +162,7 @@ def _separation(run: Run, request: InspectRequest, rules: RuleSet, found: Findin
             evidence=evidence,
         )
         return
-    place = request.join.place
-    if place == "unknown" and since.seconds > limits.same_place_unknown_s:
-        place = "different"  # beyond this, places nobody knows are taken as different: said, not held against
+    place = judged_as(request.join.place, since.seconds, limits)
     here.add(
         "continuity.gap_between_files",
         start_s=-since.seconds,

@@ -6,16 +6,22 @@
   goes to standard error.
 - It drops what it can: no core dumps, no new privileges, low priority, and an address-space limit as far
   backstop only (a near one makes good files look damaged).  Its parent watches time and resident memory.
-- It ends at the end of its input.
+- It ends at the end of its input.  Behind a socket nobody can kill it by its pid: there, while it works, the
+  kernel ends it with SIGIO as soon as the other side goes (or says anything), whatever it is stuck in.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import resource
+import select
 import signal
+import stat
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from transcoder.errors import BadRequest, BadRules
@@ -55,7 +61,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             request = InspectRequest.from_json(line)
             _limit_memory(_SPEECH_BACKSTOP_BYTES if request.speech_model else _BACKSTOP_BYTES)
             sender.send({"progress": [0, 0.0]})  # said at once: before this, a death is not the files' doing
-            report = inspect(request, sender.progress, ears)
+            with _ended_by_hangup(requests.fileno()):
+                report = inspect(request, sender.progress, ears)
             sender.send({"report": report.to_bytes().decode()})
         except (BadRequest, BadRules) as error:
             sender.send({"error": str(error), "kind": type(error).__name__})
@@ -81,8 +88,29 @@ def _drop_privileges() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    os.nice(10)
+    with suppress(OSError):  # the unit says it, and forbids us to
+        os.nice(10)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the parent, which closes us
+
+
+@contextmanager
+def _ended_by_hangup(fd: int) -> Iterator[None]:
+    """Inside the block SIGIO ends this process when the socket `fd` ends or has anything to read.
+
+    For sockets only: a pipe's writer may close it and still wait for the answer.
+    """
+    if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+        yield
+        return
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_ASYNC)
+    if select.select([fd], [], [], 0)[0]:  # it went before we listened
+        os.kill(os.getpid(), signal.SIGIO)
+    try:
+        yield
+    finally:
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags)
 
 
 def _limit_memory(limit_bytes: int) -> None:

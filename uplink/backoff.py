@@ -4,6 +4,7 @@
   thousand docks do not come back in one instant after a broker's restart (known-faults D13).
 - Only a connection that held for a minute makes retries quick again: a broker that accepts and drops
   would otherwise be asked for ever at the quickest rate.
+- After what only a person can mend, the next attempt is 30 to 60 s away at once.
 - More than three connections lost within 5 s of connecting, in a minute, mean that somebody else uses
   this client id: back off 5 min and say so (D08; trust.md: mosquitto before 2.0.15 sends no 0x8E).
 """
@@ -32,6 +33,11 @@ class Backoff:
 
     def failed(self) -> float:
         """Return how long to wait after an attempt that never connected, in seconds."""
+        return self._step()
+
+    def hopeless(self) -> float:
+        """Return how long to wait after a refusal that only a person can end: never soon, never long."""
+        self._next_s = CAP_S
         return self._step()
 
     def lost(self, connected_at: float, now: float) -> float:

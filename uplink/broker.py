@@ -1,6 +1,7 @@
 """What stands at the border of a connection: the broker's address, bounds, and what comes out.
 
 - Plain MQTT only to a literal loopback address (trust.md): a name can be changed by others.
+- Anywhere else TLS, with the broker's name and CA checked and our certificate shown (`tls.py`): no fallback.
 - A dropped, repeated or refused message is a fact with a type, never an exception in a callback.
 """
 
@@ -10,6 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from uplink.errors import NotLoopback
+from uplink.tls import TlsFiles
 
 NOBODY_SUBSCRIBED = 0x10
 REFUSED_FROM = 0x80
@@ -17,16 +19,22 @@ REFUSED_FROM = 0x80
 
 @dataclass(frozen=True)
 class BrokerAddress:
-    """Where the broker is.  Raises NotLoopback unless `host` is a literal loopback address."""
+    """Where the broker is, and how it is reached: by TLS where `tls` is given, else in the plain.
+
+    Raises NotLoopback where neither TLS nor a literal loopback address is given.  `username` is for plain
+    MQTT; with TLS the broker takes the name from the certificate.
+    """
 
     host: str
     port: int
     username: str | None = None
+    tls: TlsFiles | None = None
 
     def __post_init__(self) -> None:
-        if not is_loopback(self.host):
+        if self.tls is None and not is_loopback(self.host):
             raise NotLoopback(
-                f"broker {self.host!r}: plain MQTT is only for a literal loopback address (127.0.0.1, ::1)"
+                f"broker {self.host!r}: plain MQTT is only for a literal loopback address (127.0.0.1, ::1); "
+                "elsewhere give ca, certificate and key"
             )
 
 

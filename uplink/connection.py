@@ -5,7 +5,10 @@
   Who published repeats what was not acknowledged.
 - A message is measured with topic and properties against CONNACK's Maximum Packet Size first: paho
   sends one that is too large, is cut off, and sends it again for ever (mqtt.md, Sizes).
-- Plain MQTT only to a literal loopback address (trust.md); MQTT below 5 is refused by construction.
+- Plain MQTT only to a literal loopback address, else TLS (`broker.py`, `tls.py`); MQTT below 5 is refused
+  by construction.
+- What only a person can mend (an unknown CA, our certificate refused) is an alarm, and tried again at
+  leisure; what time mends (a certificate's dates and a wrong clock), at once when the clock was set.
 """
 
 from __future__ import annotations
@@ -15,11 +18,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from uplink import tls
 from uplink.backoff import Backoff
 from uplink.broker import (
     Acknowledged,
@@ -34,7 +39,7 @@ from uplink.broker import (
     Will,
     is_loopback,
 )
-from uplink.errors import Busy, Offline, TooLarge
+from uplink.errors import Busy, Offline, TlsUnusable, TooLarge
 from uplink.inbox import Inbox
 from uplink.session import HANDSHAKE_S, MAX_PACKET_BYTES, TURN_S, Client, Session, packet_bytes
 
@@ -55,6 +60,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+CLOCK_SET_S = 5.0  # wall and monotonic time drifted apart by more: somebody set the clock
+UNSUPPORTED_VERSION = 0x84
+NOT_AUTHORISED = "not_authorised"
+NOT_ADMITTED = (0x85, 0x86, 0x87, 0x8A)  # client id, user, not authorised, banned
 STUCK_S = 30.0  # a thread that has not looked up for this long is not alive
 FAREWELL_S = 3.0
 
@@ -94,6 +103,8 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name="uplink-network", daemon=True)
         self._turn_due_at = time.monotonic()
         self._trouble: str | None = "not started"
+        self._alarm: str | None = None
+        self._certificate_expires_at: datetime | None = None
 
     # What the owner calls
 
@@ -195,45 +206,87 @@ class Connection:
         """Whether another client seems to use this client id."""
         return self._backoff.taken_over
 
+    @property
+    def alarm(self) -> str | None:
+        """Why no connection can be had, as a stable word (`tls.py`, `not_authorised`), while that is so."""
+        return None if self.connected else self._alarm
+
+    @property
+    def certificate_expires_at(self) -> datetime | None:
+        """When our certificate ends, as it was at the last attempt; None without TLS."""
+        return self._certificate_expires_at
+
     # The network thread
 
     def _run(self) -> None:
         while not self._stop.is_set():
             wait_s = self._attempt()
-            self._turn_due_at = time.monotonic() + wait_s
-            self._stop.wait(wait_s)
+            self._wait(wait_s)
+
+    def _wait(self, wait_s: float) -> None:
+        """Wait, but not longer when the clock was set: certificates may hold now."""
+        drift_s = time.time() - time.monotonic()
+        until = time.monotonic() + wait_s
+        while (left_s := until - time.monotonic()) > 0:
+            self._turn_due_at = time.monotonic() + TURN_S
+            if self._stop.wait(min(left_s, 1.0)):
+                return
+            if self._alarm == tls.WRONG_TIME and abs(time.time() - time.monotonic() - drift_s) > CLOCK_SET_S:
+                return
 
     def _attempt(self) -> float:
         """Connect and stay; return how long to wait before the next attempt."""
         self._attempts += 1
         session = Session(self._attempts, self._inbox, self._subscriptions)
+        client: Client | None = None
         try:
-            session.open(self._make_client(), self._address, self._clean_start, self._session_properties())
+            client = self._make_client()
+            session.open(client, self._address, self._clean_start, self._session_properties())
             with self._lock:
                 self._session = session
             self._stay(session)
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError, TlsUnusable) as e:
+            session.trouble = tls.explain(e)
             session.reason = str(e) or type(e).__name__
         except Exception:
             # paho raises what it likes on bytes it does not understand: that costs the connection only.
             log.exception("the MQTT client failed")
             session.reason = "the MQTT client failed"
+            session.garbled = not session.answered
         with self._lock:
             self._session = None
             self._unacknowledged.clear()
             self._unacknowledged_bytes = 0
         session.drop()
+        if client is not None:
+            self._find_trouble(session, client)
         return self._after(session)
 
     def _stay(self, session: Session) -> None:
         while not self._stop.is_set() and session.turn():
             self._turn_due_at = time.monotonic() + TURN_S
 
+    def _find_trouble(self, session: Session, client: Client) -> None:
+        """Note what is to be said of an attempt that did not come to a connection."""
+        if session.connected_at is not None or session.trouble is not None or self._stop.is_set():
+            return
+        if client.tls_error is not None:
+            session.trouble = tls.explain(client.tls_error)
+        elif session.refusal == UNSUPPORTED_VERSION or session.garbled:
+            text = f"the broker does not speak MQTT 5: {session.reason}. There is no fallback"
+            session.trouble = tls.Trouble(tls.UNFIT, text, passes=True)
+        elif session.refusal in NOT_ADMITTED:
+            session.trouble = tls.Trouble(NOT_AUTHORISED, session.reason)
+        elif self._address.tls is not None and session.shaken and not session.answered:
+            session.trouble = tls.refused_silently()
+
     def _after(self, session: Session) -> float:
-        self._trouble = session.reason
+        trouble = session.trouble
+        self._trouble = session.reason if trouble is None else trouble.text
+        self._alarm = None if trouble is None else trouble.word
         if session.connected_at is None:
-            log.info("no connection to %s:%d: %s", self._address.host, self._address.port, session.reason)
-            return self._backoff.failed()
+            log.info("no connection to %s:%d: %s", self._address.host, self._address.port, self._trouble)
+            return self._backoff.failed() if trouble is None or trouble.passes else self._backoff.hopeless()
         wait_s = self._backoff.lost(session.connected_at, time.monotonic())
         if self._backoff.taken_over:
             self._trouble = f"client id {self._client_id} is in use elsewhere ({session.reason})"
@@ -250,6 +303,9 @@ class Connection:
             manual_ack=True,
         )
         client.max_inflight_messages = self._limits.max_inflight
+        if self._address.tls is not None:
+            client.tls_set_context(tls.context(self._address.tls))
+            self._certificate_expires_at = tls.expires_at(self._address.tls.certificate)
         if self._address.username is not None:
             client.username_pw_set(self._address.username)
         will = self._will() if callable(self._will) else self._will

@@ -27,6 +27,7 @@ from uplink.window import Patience
 NOTE_BYTES = 4 * 1024 * 1024
 NOTE_S = 0.02
 ACTIONS_A_TURN = 8  # then answers are looked at
+SHUT_S = 5.0  # outside the hours: looked at again
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,17 @@ class Courier:
         self._fd = -1
         self._lease = 0
         self._full = Patience(jitter)
+        self._may_send: Callable[[], bool] = _always
         self._sent_noted_at = 0.0
         self._noted_sent = 0
         self._noted_durable = 0
 
     # What the link tells
+
+    def set_limits(self, pace: Pace, may_send: Callable[[], bool]) -> None:
+        """Obey another pace, and other hours, from the next segment on."""
+        self._pace = pace
+        self._may_send = may_send
 
     def connected(self, now: float) -> None:
         if self._transfer is not None:
@@ -123,6 +130,8 @@ class Courier:
         Raises Offline: the rest when there is room or a connection again.
         """
         for _ in range(ACTIONS_A_TURN):
+            if self._transfer is None and not self._may_send():
+                return now + SHUT_S
             transfer = self._transfer or self._next(now)
             if transfer is None:
                 return self._full.due_at if now < self._full.due_at else None
@@ -132,6 +141,8 @@ class Courier:
                     self._finish(action, now)
                 case Wait(until):
                     return until
+                case Segment() if not self._may_send():
+                    return now + SHUT_S
                 case Segment():
                     if self._pace.clear_at(now) > now:
                         return self._pace.clear_at(now)
@@ -249,6 +260,10 @@ class Courier:
         self._outbox.publish(
             Sent("file", file_id), f"file/{file_id}/{rest}", payload, user_properties=properties
         )
+
+
+def _always() -> bool:
+    return True
 
 
 def _open(path: Path, size_bytes: int) -> int:

@@ -63,8 +63,26 @@ class Taken(Enum):
     REFUSED = "refused"  # did not verify: counted
 
 
+@dataclass(frozen=True)
+class HeadTaken:
+    """What became of a head.  `after`: the events after this one are to be sent (None: from the first).
+
+    `beside`: the head is on another line, which what is sent will move only in the end.  `again`: it has to
+    stand for a moment before anything follows from it: offer it again, unless another one comes.
+    """
+
+    taken: Taken
+    after: ChainPoint | None = None
+    beside: bool = False
+    again: bool = False
+
+
 class Desk(Protocol):
     """The dock's side of the link."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing but telemetry and answers may be sent (there is a copy of this dock)."""
 
     def newest_event(self) -> ChainPoint | None:
         """Return the end of the own chain."""
@@ -78,8 +96,8 @@ class Desk(Protocol):
     def waiting_manifests(self, limit: int) -> list[OutgoingManifest]:
         """Return newest revisions without a receipt whose retry time has come, oldest first."""
 
-    def manifest(self, recording: str, revision: int) -> OutgoingManifest | None:
-        """Return one revision."""
+    def newest_manifest(self, recording: str) -> OutgoingManifest | None:
+        """Return the newest revision."""
 
     def report(self, digest: str) -> bytes | None:
         """Return the bytes of a report that travels beside its manifest."""
@@ -96,8 +114,8 @@ class Desk(Protocol):
     def take_receipt(self, recording: str, raw: bytes) -> Taken:
         """Verify and keep a receipt or a refusal for `recording` (the topic's)."""
 
-    def take_head(self, raw: bytes, live: bool) -> tuple[Taken, ChainPoint | None]:
-        """Verify a head; with TAKEN, the point that the platform holds (None: nothing).
+    def take_head(self, raw: bytes, live: bool) -> HeadTaken:
+        """Verify a head, and do what it asks for.
 
         Not `live`: it came as retained and may be old, so it starts nothing but sending (trust.md).
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from uplink.broker import BrokerAddress, Limits, Will
@@ -22,8 +23,9 @@ MAX_INFLIGHT = LARGEST_WINDOW_BYTES // SEGMENT_BYTES + 20
 class LinkReport:
     """What people and health messages are told.  `why`: why nothing is sent, or None.
 
-    `alarms`: stable words: `taken_over`, `not_authorised`, `packet_too_large`.  `dropped`: messages
-    from the platform that found no room (they come again).
+    `alarms`: stable words: `taken_over`, `not_authorised`, `packet_too_large`, `certificate_expiring`, and
+    those of `uplink.tls`.  `dropped`: messages from the platform that found no room (they come again).
+    `certificate_expires_at`: of our certificate for the broker; None without TLS.
     """
 
     connected: bool
@@ -31,6 +33,7 @@ class LinkReport:
     file: FileReport | None
     alarms: frozenset[str]
     dropped: int = 0
+    certificate_expires_at: datetime | None = None
 
 
 def dock_connection(

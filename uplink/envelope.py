@@ -72,6 +72,15 @@ def seal(kind: str, payload: bytes, *keys: SigningKey) -> Envelope:
     return Envelope(raw, kind, payload, digest(kind, payload), tuple(key.key_id for key in keys))
 
 
+def cosign(signed: Envelope, key: SigningKey) -> Envelope:
+    """Return a *verified* envelope with one more signature over the same payload."""
+    outer = json.loads(signed.raw)
+    sig = base64.b64encode(key.sign(pae(payload_type(signed.kind), signed.payload))).decode("ascii")
+    outer["signatures"].append({"keyid": key.key_id, "sig": sig})
+    raw = json.dumps(outer, separators=(",", ":")).encode()
+    return Envelope(raw, signed.kind, signed.payload, signed.digest, (*signed.signers, key.key_id))
+
+
 def unseal(
     raw: bytes, kind: str, ring: KeyRing, role: Role, max_payload_bytes: int = MAX_PAYLOAD_BYTES
 ) -> Envelope:

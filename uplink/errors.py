@@ -27,6 +27,10 @@ class NotLoopback(UplinkError):
     """Plain MQTT to an address that is not a literal loopback address (trust.md).  Needs a person."""
 
 
+class TlsUnusable(UplinkError):
+    """Certificate, key or CA file cannot be used.  Needs a person: which file and why is in it."""
+
+
 class TooLarge(UplinkError):
     """A message is larger than the broker's MaximumPacketSize.  Retry after splitting."""
 

@@ -10,8 +10,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from uplink import keyfiles
 from uplink.errors import BadKey
 
 ED25519 = "ed25519"
@@ -123,14 +122,7 @@ class SigningKey:
     @classmethod
     def load(cls, path: Path) -> SigningKey:
         """Read a key.  Raises BadKey: not there, readable by others, or no Ed25519 key."""
-        try:
-            with path.open("rb") as f:
-                mode = stat.S_IMODE(os.fstat(f.fileno()).st_mode)
-                pem = f.read(64 * 1024)
-        except OSError as e:
-            raise BadKey(f"key file {path} cannot be read: {e.strerror}") from None
-        if mode & 0o077:
-            raise BadKey(f"key file {path} is open to others (mode {mode:04o}): chmod 600 {path}")
+        pem = keyfiles.read(path)
         try:
             private = serialization.load_pem_private_key(pem, password=None)
         except (ValueError, TypeError) as e:
@@ -148,21 +140,6 @@ class SigningKey:
         pem = key._private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(fd, "wb") as f:
-                f.write(pem)
-                f.flush()
-                os.fsync(f.fileno())
-            os.link(temporary, path)  # never over a key that is there
-        except FileExistsError:
+        if not keyfiles.keep(path, pem):
             return cls.load(path), False
-        finally:
-            temporary.unlink(missing_ok=True)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
         return key, True

@@ -14,7 +14,9 @@ import logging
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from uplink.broker import (
@@ -26,6 +28,7 @@ from uplink.broker import (
     Notice,
     SubscriptionRefused,
 )
+from uplink.commanding import Reply
 from uplink.connection import Connection
 from uplink.courier import Courier
 from uplink.desk import Desk
@@ -45,6 +48,7 @@ from uplink.messages.telemetry import (
 from uplink.outbox import Outbox, Sent
 from uplink.pace import Pace
 from uplink.reception import OnCommand, Reception
+from uplink.tls import EXPIRING
 from uplink.topics import DockTopics
 
 log = logging.getLogger(__name__)
@@ -54,6 +58,7 @@ ROOM_S = 0.1  # after a refusal to take more, if nothing is heard before
 AFTER_FAULT_S = 1.0
 NOTICES_A_TURN = 64
 EVENTS_A_TURN = 50
+MAX_REPLIES = 64
 REPEAT_TELEMETRY_S = 24 * 3600.0
 STUCK_S = 60.0
 
@@ -88,6 +93,7 @@ class DockLink:
             send_manifest=self._manifests.send_newest,
         )
         self._reception = Reception(topics, desk, self._events, self._manifests, self._courier, on_command)
+        self._replies: deque[Reply] = deque(maxlen=MAX_REPLIES)  # who asked asks again
         self._news = True  # the desk may have something new
         self._look_at = 0.0
         self._due_at = 0.0
@@ -107,6 +113,11 @@ class DockLink:
 
     def publish_state(self, message: StateMessage) -> None:
         self._leave("state", message)
+
+    def set_limits(self, bytes_per_s: int | None, may_send: Callable[[], bool]) -> None:
+        """Obey other limits from now on.  `may_send`: whether footage may be sent at this time of day."""
+        self._courier.set_limits(Pace(bytes_per_s), may_send)
+        self._connection.wake()
 
     def wake(self) -> None:
         """There is something new at the desk."""
@@ -172,6 +183,7 @@ class DockLink:
                 self._desk.count(f"refused.subscription.{notice.reason_code}")
             case Inbound():
                 self._news = self._reception.take(notice, now) or self._news
+                self._replies.extend(self._reception.replies())
 
     def _on_connected(self, now: float) -> None:
         log.info("connected to the broker")
@@ -204,10 +216,16 @@ class DockLink:
             self._mailbox.send_all_again()
             self._repeat_at = now + REPEAT_TELEMETRY_S
         self._send_letters()
+        self._send_replies()
+        if self._desk.silent:
+            self._courier.close()
+            self._due_at = now + LOOK_S
+            return
         events_due_at = self._events.due_at
         if self._news or now >= self._look_at or (events_due_at is not None and now >= events_due_at):
             self._news = False
             self._look_at = now + LOOK_S
+            self._reception.look(now)
             # A manifest before the event that names it, or the platform asks for what is on its way.
             more = self._manifests.work(now)
             more = self._send_events(now) or more
@@ -232,6 +250,17 @@ class DockLink:
                 self._mailbox.put_back(letter)
                 raise
 
+    def _send_replies(self) -> None:
+        while self._replies:
+            reply = self._replies[0]
+            try:
+                self._outbox.publish(
+                    Sent("answer", reply.rest), reply.rest, reply.payload, correlation=reply.correlation
+                )
+            except TooLarge:
+                self._desk.count("too_large.answer")
+            self._replies.popleft()
+
     def _send_events(self, now: float) -> bool:
         after, room = self._events.wanted(now)
         wanted = min(room, EVENTS_A_TURN)
@@ -253,11 +282,15 @@ class DockLink:
         self._connection.wake()
 
     def _told(self) -> LinkReport:
+        expires_at = self._connection.certificate_expires_at
         alarms = {
+            "certificate_expiring": expires_at is not None and expires_at - EXPIRING < datetime.now(UTC),
             "taken_over": self._connection.taken_over,
             "not_authorised": self._not_authorised,
             "packet_too_large": self._outbox.too_large is not None,
         }
+        if self._connection.alarm is not None:
+            alarms[self._connection.alarm] = True
         file = self._courier.report()
         why = self._connection.trouble or (file.why if file is not None else None)
         return LinkReport(
@@ -266,6 +299,7 @@ class DockLink:
             file,
             frozenset(name for name, on in alarms.items() if on),
             self._connection.dropped,
+            expires_at,
         )
 
     def _part(self) -> None:

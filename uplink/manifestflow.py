@@ -64,11 +64,7 @@ class ManifestFlow:
 
         If it lacks those before too, its refusal says so to the desk.  Raises Offline.
         """
-        newest = None
-        revision = 1
-        while (found := self._desk.manifest(recording, revision)) is not None:
-            newest = found
-            revision += 1
+        newest = self._desk.newest_manifest(recording)
         if newest is not None:
             self._send(newest)
 

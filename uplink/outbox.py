@@ -13,7 +13,7 @@ from uplink.connection import Connection
 from uplink.errors import TooLarge
 from uplink.topics import DockTopics
 
-Kind = Literal["telemetry", "event", "manifest", "report", "file"]
+Kind = Literal["telemetry", "event", "manifest", "report", "file", "answer"]
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,18 @@ class Outbox:
         user_properties: Sequence[tuple[str, str]] = (),
         retain: bool = False,
         expiry_s: int | None = None,
+        correlation: bytes | None = None,
     ) -> None:
         """Publish below the dock's `up/`.  Raises Offline (and Busy) and TooLarge."""
         topic = self._topics.up(rest)
         try:
             token = self._connection.publish(
-                topic, payload, user_properties=user_properties, retain=retain, expiry_s=expiry_s
+                topic,
+                payload,
+                user_properties=user_properties,
+                retain=retain,
+                expiry_s=expiry_s,
+                correlation=correlation,
             )
         except TooLarge:
             self.too_large = sent.kind

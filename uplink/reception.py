@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from uplink.broker import Inbound
+from uplink.commanding import MAX_COMMAND_BYTES, MAX_CORRELATION_BYTES, Reply, reply_to
 from uplink.courier import Courier
 from uplink.desk import Desk, Taken
 from uplink.envelope import declared_kind, peek
@@ -19,11 +20,15 @@ from uplink.manifestflow import ManifestFlow
 from uplink.messages.receipt import Refusal
 from uplink.topics import DockTopics
 
-OnCommand = Callable[[str, Inbound], None]
+OnCommand = Callable[[str, bytes], tuple[str, bytes] | None]
 
 
 class Reception:
-    """For the link's one thread.  `on_command(verb, message)`: without it commands are counted only."""
+    """For the link's one thread.
+
+    `on_command(verb, payload)` returns (command id, signed answer) or None; without it commands are
+    counted only.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,13 @@ class Reception:
         self._courier = courier
         self._on_command = on_command
         self.head_known = False
+        self._unsettled: bytes | None = None  # a live head that is offered to the desk again
+        self._replies: list[Reply] = []
+
+    def replies(self) -> list[Reply]:
+        """Return the answers that are due, once."""
+        due, self._replies = self._replies, []
+        return due
 
     def take(self, message: Inbound, now: float) -> bool:
         """Take one message; whatever is wrong with it is counted.
@@ -73,10 +85,8 @@ class Reception:
                 self._desk.take_registry(found.name, message.payload)
             case "reconciliation":
                 self._desk.take_reconciliation(message.payload)
-            case "command" if self._on_command is not None:
-                self._on_command(found.name, message)
             case "command":
-                self._desk.count("unsupported.command")
+                self._take_command(found.name, message)
 
     def _take_receipt(self, recording: str, raw: bytes, now: float) -> None:
         taken = self._desk.take_receipt(recording, raw)
@@ -89,12 +99,41 @@ class Reception:
         elif taken is Taken.TAKEN:  # one that is KNOWN speaks of a revision that a newer one stands for
             self._courier.refused(recording, Refusal.parse(peek(raw, "refusal")).code)
 
-    def _take_head(self, message: Inbound, now: float) -> None:
-        live = not message.retained
-        taken, at = self._desk.take_head(message.payload, live)
-        if taken is not Taken.TAKEN:
+    def _take_command(self, verb: str, message: Inbound) -> None:
+        if self._on_command is None:
+            self._desk.count("unsupported.command")
             return
+        if len(message.payload) > 2 * MAX_COMMAND_BYTES:
+            raise Refused("size", f"{len(message.payload)} bytes")
+        answered = self._on_command(verb, message.payload)
+        if answered is None:
+            return
+        command, answer = answered
+        rest, ignored = reply_to(self._topics, command, message.response_topic)
+        if ignored:
+            self._desk.count("ignored.response_topic")
+        correlation = message.correlation
+        if correlation is not None and len(correlation) > MAX_CORRELATION_BYTES:
+            correlation = None
+        self._replies.append(Reply(rest, answer, correlation))
+
+    def look(self, now: float) -> None:
+        """Offer a head again that has to stand for a moment."""
+        if self._unsettled is not None:
+            self._offer_head(self._unsettled, live=True, now=now)
+
+    def _take_head(self, message: Inbound, now: float) -> None:
+        self._offer_head(message.payload, live=not message.retained, now=now)
+
+    def _offer_head(self, payload: bytes, *, live: bool, now: float) -> None:
+        head = self._desk.take_head(payload, live)
+        if head.taken is not Taken.TAKEN:
+            return
+        if live:
+            known, self._unsettled = self._unsettled, payload if head.again else None
+            if known is payload and head.again:
+                return
         self.head_known = True
-        self._events.head(at, now)
+        self._events.head(head.after, now, beside=head.beside)
         if live:
             self._courier.head_came(now)

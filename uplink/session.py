@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from uplink.broker import (
 )
 from uplink.errors import Busy, Offline, TooLarge
 from uplink.inbox import Inbox
+from uplink.tls import Trouble
 
 KEEPALIVE_S = 30
 HANDSHAKE_S = 10.0  # from CONNECT to the last SUBACK
@@ -43,6 +45,18 @@ MAX_PACKET_BYTES = 268_435_455 + 5  # what the protocol itself allows (MQTT 5, 2
 
 
 class Client(mqtt.Client):
+    """paho's client, where it keeps to itself what we need to know."""
+
+    tls_error: ssl.SSLError | None = None
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        # paho logs an alert (over TLS 1.3 a refused certificate shows here first) and says "connection lost".
+        try:
+            return super()._sock_recv(bufsize)
+        except ssl.SSLError as e:
+            self.tls_error = e
+            raise
+
     def limit_inflight(self, receive_maximum: int) -> None:
         # paho ignores the broker's Receive Maximum (MQTT 5, 4.9), and its own setter refuses while
         # connected, out of doubt about a change from or to 0, which this is not.
@@ -61,6 +75,11 @@ class Session:
     max_packet_bytes: int = MAX_PACKET_BYTES
     connected_at: float | None = None
     reason: str = "no answer from the broker"
+    answered: bool = False  # the broker said something, be it a refusal
+    refusal: int | None = None  # the reason code of a CONNACK that refuses
+    shaken: bool = False  # TCP and TLS stood
+    garbled: bool = False  # it answered CONNECT with something that is no MQTT 5
+    trouble: Trouble | None = None
     _present: bool = False
     _opened_at: float = 0.0
     _parting: threading.Event = field(default_factory=threading.Event)
@@ -81,6 +100,7 @@ class Session:
         client.connect(
             address.host, address.port, KEEPALIVE_S, clean_start=clean_start, properties=properties
         )
+        self.shaken = True
 
     def turn(self) -> bool:
         """Do what the network asks for; False once the connection is over."""
@@ -88,7 +108,9 @@ class Session:
         if client is None or client.socket() is None:
             return False
         if self.inbox.wait_for_room(FULL_TURN_S):
-            going = client.loop(TURN_S) == MQTTErrorCode.MQTT_ERR_SUCCESS
+            code = client.loop(TURN_S)
+            self.garbled = code == MQTTErrorCode.MQTT_ERR_PROTOCOL and not self.answered
+            going = code == MQTTErrorCode.MQTT_ERR_SUCCESS
         else:  # not reading; what goes out, keepalive too, does so all the same
             going = client.loop_write() == client.loop_misc() == MQTTErrorCode.MQTT_ERR_SUCCESS
         if not self.ready and time.monotonic() - self._opened_at > HANDSHAKE_S:
@@ -147,7 +169,9 @@ class Session:
         reason_code: ReasonCode,
         properties: Properties | None,
     ) -> None:
+        self.answered = True
         if reason_code.is_failure:
+            self.refusal = reason_code.value
             self.reason = f"the broker refuses: {reason_code}"
             return
         self.reason = "connection lost"

@@ -68,6 +68,10 @@ class Patience:
         self._length_s = min(self._length_s * 2, self._longest_s)
         self.ran_out += 1
 
+    def extend(self, now: float) -> None:
+        """Count from now again, as long as this time."""
+        self.due_at = now + self._jittered()
+
     def _jittered(self) -> float:
         return self._length_s * (0.8 + 0.4 * self._draw())
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from center import chain
 from center.catalogue import docks
+from uplink.audit import HeldEvent
 from uplink.messages.base import ChainPoint
 from uplink.messages.custody import CustodyEvent
 
@@ -30,6 +31,13 @@ class HeldChain:
         if row is None:
             return None
         return chain.Held(ChainPoint(epoch=row["epoch"], n=row["n"], head=digest), chain.Line(row["line"]))
+
+    def elsewhere(self, digest: str) -> bool:
+        row = self._connection.execute(
+            "SELECT 1 FROM events WHERE dock IN (SELECT dock FROM docks WHERE dock <> ?) AND digest = ?",
+            (self._dock.dock, digest),
+        ).fetchone()
+        return row is not None
 
     def main_has_run(self, run: str) -> bool:
         return self._any("SELECT 1 FROM events WHERE dock = ? AND run = ? AND line = 'main' LIMIT 1", run)
@@ -127,6 +135,24 @@ def open_branch_events(connection: sqlite3.Connection, dock: str) -> int:
     return int(row[0])
 
 
+def held_back(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the docks with an open branch, or `cloned`."""
+    rows = connection.execute(
+        "SELECT dock FROM events WHERE line = 'branch' UNION SELECT dock FROM docks WHERE cloned = 1"
+    )
+    return frozenset(row["dock"] for row in rows)
+
+
+def lost_parents(connection: sqlite3.Connection, dock: str) -> int:
+    """Return how many events a dock's epochs go on from that nobody holds any more."""
+    row = connection.execute(
+        "SELECT count(*) FROM parents p WHERE p.dock = ? AND p.lost = 1 AND NOT EXISTS"
+        " (SELECT 1 FROM events e WHERE e.dock = p.dock AND e.digest = p.parent)",
+        (dock,),
+    ).fetchone()
+    return int(row[0])
+
+
 @dataclass(frozen=True)
 class Missing:
     """A revision that an event commits, and that is not held."""
@@ -148,6 +174,25 @@ def missing_manifests(connection: sqlite3.Connection, limit: int) -> Iterator[Mi
     )
     for row in rows:
         yield Missing(row["dock"], row["recording"], row["revision"], row["manifest"])
+
+
+def missing_of(connection: sqlite3.Connection, dock: str) -> list[Missing]:
+    """Return the revisions that events of one dock commit beyond what is held."""
+    return [item for item in missing_manifests(connection, 100_000) if item.dock == dock]
+
+
+def on_lines(connection: sqlite3.Connection, dock: str, *, main: bool) -> Iterator[HeldEvent]:
+    """Yield a dock's events as they joined: of the main line, or of all others."""
+    which = "=" if main else "<>"
+    rows = connection.execute(
+        "SELECT epoch, n, digest, kind, recording, raw FROM events"
+        f" WHERE dock = ? AND line {which} 'main' ORDER BY rowid",
+        (dock,),
+    )
+    for row in rows:
+        yield HeldEvent(
+            row["epoch"], row["n"], row["digest"], row["kind"], row["recording"], bytes(row["raw"])
+        )
 
 
 def of_recording(connection: sqlite3.Connection, dock: str, recording: str) -> list[sqlite3.Row]:

@@ -59,6 +59,20 @@ def every(connection: sqlite3.Connection) -> list[Recording]:
     ]
 
 
+def of_dock(connection: sqlite3.Connection, dock: str) -> list[Recording]:
+    """Return everything that is known of a dock's recordings, in order of ids."""
+    rows = connection.execute("SELECT * FROM recordings WHERE dock = ? ORDER BY recording", (dock,))
+    return [_recording(row) for row in rows]
+
+
+def stored_of(connection: sqlite3.Connection, dock: str) -> list[Recording]:
+    """Return what a dock brought and was seen to be in the store, in order of ids."""
+    rows = connection.execute(
+        "SELECT * FROM recordings WHERE dock = ? AND stored_at IS NOT NULL ORDER BY recording", (dock,)
+    )
+    return [_recording(row) for row in rows]
+
+
 def begins_with(connection: sqlite3.Connection, start: str) -> list[Recording]:
     rows = connection.execute(
         "SELECT * FROM recordings WHERE substr(recording, 1, ?) = ?", (len(start), start)

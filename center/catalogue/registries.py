@@ -18,11 +18,16 @@ class Snapshot:
     signed_at: str
 
 
-def next_version(connection: sqlite3.Connection, site: str, kind: str) -> int:
+def next_version(connection: sqlite3.Connection, site: str, kind: str, now_unix_s: int) -> int:
+    """Return a version above all before.
+
+    Not the next number: in a catalogue restored from a backup that would be one that docks have taken, and
+    they take no version twice.
+    """
     row = connection.execute(
         "SELECT coalesce(max(version), 0) + 1 FROM registries WHERE site = ? AND kind = ?", (site, kind)
     ).fetchone()
-    return int(row[0])
+    return max(int(row[0]), now_unix_s)
 
 
 def add(connection: sqlite3.Connection, snapshot: Snapshot) -> None:

@@ -70,3 +70,23 @@ _FIRST = (
 def m001_first(db: Database) -> None:
     for statement in _FIRST:
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m002_voided(db: Database) -> None:
+    """Receipts that a person declared void."""
+    db.execute(
+        """CREATE TABLE voided (
+        dock TEXT NOT NULL, recording TEXT NOT NULL, receipt TEXT NOT NULL, raw BLOB NOT NULL,
+        received_at TEXT NOT NULL, voided_at TEXT NOT NULL, PRIMARY KEY (dock, receipt)) STRICT"""
+    )
+
+
+@MIGRATIONS()
+def m003_surveys(db: Database) -> None:
+    """Reconciliations that a person asked for."""
+    db.execute(
+        """CREATE TABLE surveys (
+        id INTEGER PRIMARY KEY, dock TEXT NOT NULL, deep INTEGER NOT NULL, asked_at TEXT NOT NULL,
+        done_at TEXT, held INTEGER NOT NULL DEFAULT 0, lost INTEGER NOT NULL DEFAULT 0) STRICT"""
+    )

@@ -6,53 +6,20 @@ The one place where the CLI imports `center`, inside functions: a dock need not 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli import center_tables
+from daemon.cli import center_ca, center_tables
+from daemon.cli.center_common import folder_of, folder_option, told
+from daemon.cli.center_order import add_orders
+from daemon.cli.checked import report_checked
 from daemon.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
     from center.enrolment import Applicant
     from center.settings import Folder
-
-F = TypeVar("F", bound=Callable[..., Any])
-DEFAULT_FOLDER = "/var/lib/bodydock-center"
-
-
-def folder_option(command: F) -> F:
-    """Adds `--folder FOLDER` (or BODYDOCK_CENTER)."""
-    return click.option(
-        "--folder",
-        "root",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar="BODYDOCK_CENTER",
-        default=DEFAULT_FOLDER,
-        show_default=True,
-        help="Where the center lives.",
-    )(command)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Turn what a person can mend into a message and status 2."""
-    from center.errors import CenterError
-    from uplink.errors import UplinkError
-
-    try:
-        yield
-    except (CenterError, UplinkError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _folder(root: Path) -> Folder:
-    from center.settings import Folder
-
-    return Folder(root.absolute())
 
 
 @click.group("center")
@@ -71,58 +38,103 @@ def center_group() -> None:
 @click.option("--store", default="store", show_default=True, help="The name that receipts give the store.")
 @click.option("--broker-host", default="127.0.0.1", show_default=True)
 @click.option("--broker-port", default=1883, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--tls", is_flag=True, help="Reach the broker by TLS, with what `center ca init` makes.")
 @folder_option
-def init(name: str, store: str, broker_host: str, broker_port: int, root: Path) -> None:
-    """Lay out a new center's folder."""
+def init(name: str, store: str, broker_host: str, broker_port: int, tls: bool, root: Path) -> None:
+    """Lay out a new center's folder.
+
+    \b
+    bodydock center init --id pf                                  broker on this machine
+    bodydock center init --id pf --tls --broker-host mqtt.office.example --broker-port 8883
+    """
     from pydantic import ValidationError
 
     from center import settings
     from center.catalogue import database
 
     try:
-        made = settings.Settings(
-            id=name, store=store, broker=settings.Broker(host=broker_host, port=broker_port)
-        )
+        files = settings.OWN_TLS if tls else {}
+        broker = settings.Broker.model_validate({"host": broker_host, "port": broker_port, **files})
+        made = settings.Settings(id=name, store=store, broker=broker)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise click.ClickException(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     with told():
-        settings.make(_folder(root), made)
-        database.open_for_writing(_folder(root)).close()
+        settings.make(folder_of(root), made)
+        database.open_for_writing(folder_of(root)).close()
     click.echo(f"center {name} in {root}: next `bodydock center keys`", err=True)
 
 
-@center_group.command()
+center_group.add_command(center_ca.ca_group)
+center_group.add_command(center_ca.broker)
+
+
+@center_group.group(invoke_without_command=True)
 @folder_option
 @json_option
-def keys(root: Path, as_json: bool) -> None:
-    """Make what keys are missing; print the [platform] table for the docks' settings."""
-    from center import platform, settings
+@click.pass_context
+def keys(ctx: click.Context, root: Path, as_json: bool) -> None:
+    """Make what keys are missing; print the [platform] table for the docks' settings.
 
-    folder = _folder(root)
+    \b
+    bodydock center keys
+    bodydock center keys new 王伟 /media/stick/wang.pem
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from center import people, platform, settings
+
+    folder = folder_of(root)
     with told():
         held, made = platform.load_or_make(folder, settings.load(folder).id)
+        persons = people.load(folder)
     for role, key in held.by_role.items():
         new = " (new)" if role in made else ""
         click.echo(f"{role.value:9}{platform.grouped(key.key_id)}{new}", err=True)
+    for one in persons:
+        click.echo(f"destroy  {platform.grouped(one.record.key_id)} {one.person}", err=True)
+    table = held.table(people.table(persons))
     if as_json:
-        table = {role.value: [key.public.hex()] for role, key in held.by_role.items()}
-        print_json({"platform": {"id": held.platform, "keys": table}})
+        print_json({"platform": table})
     else:
-        click.echo(held.table(), nl=False)
+        click.echo(platform.as_toml(table), nl=False)
+
+
+@keys.command("new")
+@click.argument("person")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@folder_option
+def keys_new(person: str, file: Path, root: Path) -> None:
+    """Make a destroy key for PERSON in FILE (mode 0600), and register its public half.
+
+    FILE stays with that person.  Docks learn of it by the table that `bodydock center keys` prints.
+    """
+    from center import people, platform, settings
+
+    folder = folder_of(root)
+    with told():
+        settings.load(folder)
+        done = people.register(folder, person, file)
+    what = "made" if done.made else "taken as it was"
+    click.echo(f"{done.key.person}: {file} {what}\nfingerprint: {platform.grouped(done.key_id)}", err=True)
 
 
 @center_group.command()
 @folder_option
 def run(root: Path) -> None:
     """Receive until SIGTERM."""
-    import logging
+    from systemd import daemon as systemd
 
     from center import run as running
+    from daemon.journal import set_up_logging
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    def started(text: str) -> None:
+        click.echo(text, err=True)
+        systemd.notify("READY=1")
+
+    set_up_logging("INFO")
     with told(), running.until_signal() as going_on:
-        running.run(_folder(root), going_on, lambda text: click.echo(text, err=True))
+        running.run(folder_of(root), going_on, started)
 
 
 @center_group.group()
@@ -133,15 +145,20 @@ def docks() -> None:
 @docks.command("add")
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--fingerprint", help="The dock's whole fingerprint (hex): for scripts.")
+@click.option("--issue", is_flag=True, help="Print its certificate for the broker (see `center ca`).")
 @folder_option
-def docks_add(file: str, fingerprint: str | None, root: Path) -> None:
+def docks_add(file: str, fingerprint: str | None, issue: bool, root: Path) -> None:
     """Take in the dock whose `bodydock identity` printed FILE (- for standard input).
 
     Compare the fingerprint with the dock's own screen.  Exit status 1: it is another.
-    """
-    from center import enrolment, settings
 
-    folder = _folder(root)
+    \b
+    bodydock center docks add dock-01.json
+    bodydock center docks add dock-01.json --issue > dock-01.crt
+    """
+    from center import ca, enrolment, settings
+
+    folder = folder_of(root)
     with told():
         chosen = settings.load(folder)
         given = sys.stdin.buffer.read(1024 * 1024) if file == "-" else None
@@ -150,7 +167,10 @@ def docks_add(file: str, fingerprint: str | None, root: Path) -> None:
         click.echo("the fingerprint is another: nothing was changed. Is FILE from this very dock?", err=True)
         raise click.exceptions.Exit(1)
     with told():
+        if issue:
+            ca.load(folder.ca)  # before anything is changed
         new = enrolment.take_in(folder, chosen, applicant)
+        issued = enrolment.certify(folder, applicant) if issue else None
     identity = applicant.identity
     done = "enrolled" if new else "was enrolled already"
     click.echo(
@@ -158,6 +178,9 @@ def docks_add(file: str, fingerprint: str | None, root: Path) -> None:
         "have it read them again (mosquitto: SIGHUP)",
         err=True,
     )
+    if issued is not None:
+        click.echo(f"certificate {issued.name}, until {issued.expires_at:%Y-%m-%d}", err=True)
+        click.echo(issued.pem.decode(), nl=False)
 
 
 def _confirmed(applicant: Applicant, fingerprint: str | None, interactive: bool) -> bool:
@@ -184,7 +207,7 @@ def docks_list(root: Path, as_json: bool) -> None:
     from center import reading
 
     with told():
-        found = reading.dock_listing(_folder(root))
+        found = reading.dock_listing(folder_of(root))
     if as_json:
         print_json(found)
         return
@@ -199,7 +222,7 @@ def docks_settle(dock: str, root: Path) -> None:
     from center import enrolment
 
     with told():
-        beside = enrolment.settle(_folder(root), dock)
+        beside = enrolment.settle(folder_of(root), dock)
     click.echo(f"dock {dock}: settled, {beside} events beside the main line are kept", err=True)
 
 
@@ -221,7 +244,7 @@ def registry_publish(
     from center import registry as signing
     from center import settings, tables
 
-    folder = _folder(root)
+    folder = folder_of(root)
     with told():
         chosen = settings.load(folder)
         site = signing.scope(folder, scope)
@@ -255,7 +278,7 @@ def list_(root: Path, as_json: bool) -> None:
     from center import reading
 
     with told():
-        found = reading.listing(_folder(root))
+        found = reading.listing(folder_of(root))
     if as_json:
         print_json(found)
         return
@@ -276,7 +299,7 @@ def show(recording: str, verify: bool, root: Path, as_json: bool) -> None:
     from center import reading
 
     with told():
-        shown = reading.showing(_folder(root), recording, verify)
+        shown = reading.showing(folder_of(root), recording, verify)
     if as_json:
         print_json(shown)
     else:
@@ -289,6 +312,48 @@ def show(recording: str, verify: bool, root: Path, as_json: bool) -> None:
 
 
 @center_group.command()
+@click.argument("dock", required=False)
+@click.option("--deep", is_flag=True, help="Read every stored file from the medium and hash it anew.")
+@folder_option
+@json_option
+def reconcile(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
+    """Look for what is stored of DOCK (else of all docks), and tell them, signed.
+
+    The running center does this daily by itself.  Exit status 1: something is lost, and will come again.
+    """
+    from dataclasses import asdict
+
+    from center import reconciler
+
+    with told():
+        found = reconciler.ask(folder_of(root), dock, deep)
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        center_tables.print_surveys(found)
+    if any(one.lost for one in found):
+        raise click.exceptions.Exit(1)
+
+
+@center_group.command("verify")
+@click.argument("dock", required=False)
+@click.option("--deep", is_flag=True, help="Read every stored file from the medium and hash it anew.")
+@folder_option
+@json_option
+def verify_(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
+    """Check chains, sums, revisions, receipts and stored files, of DOCK or of all docks.
+
+    Works while the center runs, and changes nothing.  Exit status: 0 all of it holds, 1 something does not.
+    """
+    from center import verifying
+
+    with told():
+        verifier = verifying.Verifier(folder_of(root), deep=deep)
+        found = verifier.every_dock() if dock is None else verifier.dock(dock)
+    report_checked(found, as_json)
+
+
+@center_group.command()
 @folder_option
 @json_option
 def counters(root: Path, as_json: bool) -> None:
@@ -296,8 +361,26 @@ def counters(root: Path, as_json: bool) -> None:
     from center import reading
 
     with told():
-        found = reading.counting(_folder(root))
+        found = reading.counting(folder_of(root))
     if as_json:
         print_json(found)
         return
     center_tables.print_counters(found)
+
+
+def ordering() -> Any:
+    """Return `center.ordering`, for the verbs in `center_order`: this module is the one that knows center."""
+    from center import ordering as module
+
+    return module
+
+
+def settings_of(root: Path) -> tuple[Folder, Any]:
+    """Return a center's folder and settings."""
+    from center import settings
+
+    folder = folder_of(root)
+    return folder, settings.load(folder)
+
+
+add_orders(center_group)

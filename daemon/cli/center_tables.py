@@ -53,12 +53,20 @@ def print_docks(found: list[dict[str, Any]]) -> None:
             dock["key"][:16],
             dock["added_at"][:19],
             "-" if dock["head"] is None else f"{dock['head']['epoch'][:8]}:{dock['head']['n']}",
-            "CLONED" if dock["cloned"] else "forked" if dock["events_beside"] else "-",
+            _chain_word(dock),
             f"{dock['state_claimed'] or '-'} {(dock['state_at'] or '')[:19]}",
         )
         for dock in found
     ]
     _table(("site", "dock", "key", "enrolled", "head", "chain", "says it is"), rows)
+
+
+def _chain_word(dock: dict[str, Any]) -> str:
+    """What is wrong with a dock's chain; `lost`: it goes on from events that nobody holds any more."""
+    words = [word for word, on in (("CLONED", dock["cloned"]), ("forked", dock["events_beside"])) if on]
+    if dock["events_lost"]:
+        words.append(f"{dock['events_lost']} lost")
+    return ", ".join(words) or "-"
 
 
 def print_recording(shown: dict[str, Any]) -> None:
@@ -122,3 +130,8 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     if not console.is_terminal:
         console.width = 160  # ids whole, for who reads a pipe
     console.print(table)
+
+
+def print_surveys(found: Sequence[Any]) -> None:
+    """Print what `center reconcile` found."""
+    _table(("dock", "held", "lost"), [(one.dock, str(one.held), str(one.lost)) for one in found])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,7 +15,12 @@ from daemon.control import ask
 from daemon.errors import DaemonError, NotRunning
 from daemon.settings import DEFAULT_FILE, Settings, load_settings
 from daemon.store import Store
+from dock.errors import DockError
+from transcoder.errors import TranscoderError
 from uplink.errors import UplinkError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,8 +48,12 @@ def told() -> Iterator[None]:
     """Turn what a person can mend into a message and status 2."""
     try:
         yield
-    except (DaemonError, UplinkError) as error:
+    except (DaemonError, DockError, TranscoderError, UplinkError) as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'the system'}: {error.strerror or error}") from None
+    except sqlite3.Error as error:
+        raise click.ClickException(f"the dock's store cannot be used: {error}") from None
 
 
 def print_json(data: Any) -> None:
@@ -58,13 +68,40 @@ def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **a
             return ask(settings.control.socket, verb, **args)
         except NotRunning as down:
             click.echo(f"the daemon is not running ({down}); reading its store", err=True)
-            return from_store(_read_only(settings))
+            return from_store(open_read_only(settings))
 
 
-def _read_only(settings: Settings) -> Store:
+def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
+    """Have the daemon do something, and print what came of it."""
+    with told():
+        done = ask(load_settings(settings_file).control.socket, verb, **args)
+    if as_json:
+        print_json(done)
+        return
+    click.echo(done["text"])
+    if "revision" in done:
+        click.echo(f"recording {done['recording']}, revision {done['revision']}", err=True)
+    if "hold" in done:
+        click.echo(f"hold {done['hold']}", err=True)
+
+
+def open_read_only(settings: Settings) -> Store:
+    """Open the store for reading, with the daemon running or stopped.  Raises NotRunning: there is none."""
     if not settings.store_file.exists():
         raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")
     return Store(settings.store_file, read_only=True)
+
+
+def console() -> Console:
+    """Return a console that prints what cards call things as it is: brackets and colons are no markup."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def plain(text: str) -> str:
+    """Return text from a card fit for a terminal: what is not printable (escapes above all) as U+FFFD."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def size_text(size_bytes: float) -> str:
@@ -82,4 +119,15 @@ VERDICTS = {
     "needs_review": "待复核 needs review",
     "violation": "疑似违规 violation",
 }
+
+
+def copy_text(item: dict[str, Any]) -> str:
+    """Return in words where a recording's local copy is, if it is not simply here."""
+    if item["cleared_at"]:
+        return f"本地副本已清除 cleared at {item['cleared_at'][:16]}"
+    if item["damaged"]:
+        return f"本地副本已损坏 damaged: {item['damaged']}"
+    return ""
+
+
 STATES = {"stored": "已入库 stored", "sending": "上传中 sending", "delivered": "已送达 delivered"}

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from daemon.cli.common import settings_option, told
 
+if TYPE_CHECKING:
+    from daemon.identity import DockIdentity
+    from daemon.settings import Settings
+
 
 @click.command()
 @settings_option
 def identity(settings_file: Path) -> None:
-    """Make the dock's key where there is none; print its identity, signed by it.
+    """Make the dock's keys where there are none; print its identity, signed by it.
 
-    The signed identity goes to standard output (for `bodydock center docks add`), the fingerprint that
-    two persons compare to standard error.
+    It carries the request for the certificate that the broker wants to see.  The signed identity goes to
+    standard output (for `bodydock center docks add`), the fingerprint that two persons compare to standard
+    error.
     """
     from datetime import UTC, datetime
 
-    from daemon.identity import fingerprint, load_identity
+    from daemon.identity import fingerprint, load_identity, tls_request
     from daemon.settings import load_settings
     from uplink import envelope
 
     with told():
         try:
-            me = load_identity(load_settings(settings_file))
+            settings = load_settings(settings_file)
+            me, request = load_identity(settings), tls_request(settings)
+            _refuse_copy(settings, me)
         except OSError as error:
             raise click.ClickException(f"the dock's key cannot be kept: {error}") from None
-    signed = envelope.seal("identity", me.statement(datetime.now(UTC)).to_bytes(), me.key)
+    signed = envelope.seal("identity", me.statement(datetime.now(UTC), request).to_bytes(), me.key)
     click.echo(signed.raw.decode())
     click.echo(f"dock {me.dock}, site {me.site}\nfingerprint: {fingerprint(me.key.key_id)}", err=True)
+
+
+def _refuse_copy(settings: Settings, me: DockIdentity) -> None:
+    """A copy of a dock must not be enrolled in its name.  Raises WrongKey."""
+    from daemon.errors import WrongKey
+    from daemon.lineage.board import copied_from, what_to_do
+    from daemon.store import Store
+
+    if settings.store_file.exists():
+        copy_of = copied_from(Store(settings.store_file, read_only=True), me)
+        if copy_of is not None:
+            raise WrongKey(what_to_do(copy_of, settings.key_file))

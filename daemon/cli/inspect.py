@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from daemon.cli.common import VERDICTS, json_option
+from daemon.cli.common import VERDICTS, json_option, plain
 
 if TYPE_CHECKING:
     from dock.profiles import CameraProfile
@@ -35,6 +36,12 @@ MAX_FILES = 10_000
     help="Whether the recordings were made at one place.",
 )
 @click.option("--sha256", help="What the file's SHA-256 should be (one file only).")
+@click.option(
+    "--time-zone",
+    default="Asia/Shanghai",
+    show_default=True,
+    help="The zone of the times in names, where the camera's profile says none.",
+)
 @json_option
 def inspect(
     paths: tuple[Path, ...],
@@ -43,6 +50,7 @@ def inspect(
     profile_name: str | None,
     place_known: str,
     sha256: str | None,
+    time_zone: str,
     as_json: bool,
 ) -> None:
     """Check recordings: continuity, and the notice at the start.
@@ -59,7 +67,7 @@ def inspect(
     from transcoder.report import Verdict
 
     try:
-        request = _request(paths, depth, rules, profile_name, place_known, sha256)
+        request = _request(paths, depth, rules, profile_name, place_known, sha256, _zone(time_zone))
         with Inspector() as inspector:
             report = inspector.inspect(request, progress=_progress)
     except TranscoderError as error:
@@ -78,6 +86,7 @@ def _request(
     profile_name: str | None,
     place_known: str,
     sha256: str | None,
+    zone: ZoneInfo,
 ) -> InspectRequest:
     from dataclasses import replace
 
@@ -89,18 +98,20 @@ def _request(
 
     profiles = load_profiles()
     found = list(_files(paths))
-    if not found:
-        raise click.ClickException(f"no files in {', '.join(str(path) for path in paths)}")
     if sha256 is not None and len(found) != 1:
         raise click.ClickException("--sha256 is for one file")
-    names = [name for _, name in found]
+    names = [name for _, name, _ in found]
     try:
-        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise(None, names)
-    except LookupError as error:
-        raise click.ClickException(str(error)) from None
-    items = [_item(path, name, profile, sha256) for path, name in found]
+        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise([], names)
+    except LookupError:
+        known = ", ".join(sorted(profile.name for profile in profiles.profiles))
+        raise click.ClickException(f"no profile is called {profile_name!r}; there are: {known}") from None
+    looked_at = [_item(path, name, named, profile, sha256, zone) for path, name, named in found]
+    items = tuple(item for item in looked_at if item is not None)
+    if not items:
+        raise click.ClickException(f"no recordings in {', '.join(str(path) for path in paths)}")
     return InspectRequest(
-        items=tuple(item for item in items if item is not None),
+        items=items,
         depth=Depth(depth),
         rules=rules,
         join=replace(join_rules(profile), place=place_known),  # type: ignore[arg-type]
@@ -109,41 +120,58 @@ def _request(
     )
 
 
-def _files(paths: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
-    """Yield each file with its name for people; links inside a directory are not followed."""
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.ClickException(
+            f"--time-zone {name!r}: no such zone; write one like Asia/Shanghai"
+        ) from None
+
+
+def _files(paths: tuple[Path, ...]) -> Iterator[tuple[Path, str, bool]]:
+    """Yield each file, its name in its best reading, and whether it was named itself.
+
+    Links inside a directory are not followed.
+    """
+    from dock.devices import best_reading
+
     count = 0
     for path in paths:
         if not path.exists():
             raise click.ClickException(f"no such path: {path}")
         if not path.is_dir():
-            yield path, path.name
+            yield path, best_reading(os.fsencode(path.name)), True
             continue
         for file in sorted(path.rglob("*")):
             if file.is_file() and not file.is_symlink():
                 count += 1
                 if count > MAX_FILES:
                     raise click.ClickException(f"{path} holds more than {MAX_FILES} files: name fewer")
-                yield file, str(file.relative_to(path))
+                yield file, best_reading(os.fsencode(file.relative_to(path))), False
 
 
-def _item(path: Path, name: str, profile: CameraProfile, sha256: str | None) -> InspectItem | None:
+def _item(
+    path: Path, name: str, named: bool, profile: CameraProfile, sha256: str | None, dock_zone: ZoneInfo
+) -> InspectItem | None:
     from datetime import UTC, datetime
 
+    from daemon.camera_time import to_utc
     from transcoder.request import InspectItem
 
     kind = profile.kind_of(name)
-    if kind is None or (kind == "attachment" and len(Path(name).parts) > 1):
-        return None  # left out, or a log beside the footage
+    if not named and kind in (None, "attachment"):
+        return None  # left out, or a log beside the footage; what is named itself is looked at
     facts = profile.facts(name)
     status = path.stat()
-    zone = ZoneInfo(profile.time_zone or "Asia/Shanghai")
+    zone = ZoneInfo(profile.time_zone) if profile.time_zone else dock_zone
     return InspectItem(
         path=path,
         name=name,
-        kind=None if kind == "attachment" else kind,
+        kind=kind if kind != "attachment" else None,
         sha256=sha256,
         size_bytes=status.st_size,
-        named_at=facts.named_at.replace(tzinfo=zone).astimezone(UTC) if facts.named_at else None,
+        named_at=to_utc(facts.named_at, zone),
         named_sequence=facts.sequence,
         modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
     )
@@ -156,11 +184,11 @@ def _progress(index: int, share: float) -> None:
 
 def _print(report: Report) -> None:
     for index, recording in enumerate(report.recordings):
-        click.echo(f"{recording.path}: {VERDICTS[report.verdict_of(index)]}")
+        click.echo(f"{plain(recording.path)}: {VERDICTS[report.verdict_of(index)]}")
         for finding in recording.findings:
             click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")
     for number, run in enumerate(report.runs, 1):
-        members = ", ".join(report.recordings[i].path for i in run.recordings)
+        members = ", ".join(plain(report.recordings[i].path) for i in run.recordings)
         click.echo(f"run {number} ({members}): {VERDICTS[run.verdict]}, notice {run.notice.status}")
         for finding in run.findings:
             click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")

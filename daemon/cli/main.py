@@ -13,11 +13,19 @@ import click
 VERBS = {
     "run": ("daemon.cli.run", "run"),
     "status": ("daemon.cli.status", "status"),
+    "slots": ("daemon.cli.slots", "slots"),
     "recordings": ("daemon.cli.recordings", "recordings"),
     "show": ("daemon.cli.show", "show"),
+    "dockings": ("daemon.cli.dockings", "dockings"),
+    "tag": ("daemon.cli.tag", "tag"),
+    "hold": ("daemon.cli.hold", "hold"),
+    "release": ("daemon.cli.release", "release"),
+    "verify": ("daemon.cli.verify", "verify"),
+    "watch": ("daemon.cli.watch", "watch"),
     "inspect": ("daemon.cli.inspect", "inspect"),
     "identity": ("daemon.cli.identity", "identity"),
     "models": ("daemon.cli.models", "models"),
+    "config": ("daemon.cli.config", "config"),
     "center": ("daemon.cli.center", "center_group"),
 }
 
@@ -44,6 +52,7 @@ def main_group() -> None:
 
     \b
     bodydock status                what the slots and the store are doing
+    bodydock slots --watch         the slots as they change
     bodydock show ID               everything about one recording
     bodydock inspect FILE          check a recording, anywhere, without a dock
     bodydock center list           what the platform has received
@@ -53,7 +62,9 @@ def main_group() -> None:
 def main() -> None:
     """Run the command; errors for people end with status 2 and no traceback."""
     try:
-        main_group.main(standalone_mode=False)
+        # click gives the status of `Exit` back here, and raises it only where it runs alone.
+        status = main_group.main(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

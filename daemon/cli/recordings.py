@@ -7,7 +7,18 @@ from typing import Any
 
 import click
 
-from daemon.cli.common import STATES, VERDICTS, json_option, print_json, read, settings_option, size_text
+from daemon.cli.common import (
+    STATES,
+    VERDICTS,
+    console,
+    copy_text,
+    json_option,
+    plain,
+    print_json,
+    read,
+    settings_option,
+    size_text,
+)
 from daemon.store import Store
 
 
@@ -26,7 +37,6 @@ def recordings(settings_file: Path, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table()
@@ -36,11 +46,11 @@ def recordings(settings_file: Path, as_json: bool) -> None:
         officer = item["officer"] or {}
         table.add_row(
             item["recording"],
-            item["name"],
+            plain(item["name"]),
             size_text(item["size"]),
             officer.get("name") or officer.get("officer") or "-",
             ", ".join(item["cases"]) or "-",
             VERDICTS.get(item["verdict"], "-"),
-            STATES[item["state"]] + (f" ({item['failure']})" if item["failure"] else ""),
+            "; ".join(filter(None, [STATES[item["state"]], copy_text(item), item["failure"]])),
         )
-    Console().print(table)
+    console().print(table)

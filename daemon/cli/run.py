@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
@@ -12,14 +11,18 @@ from daemon.cli.common import settings_option, told
 
 @click.command()
 @settings_option
-@click.option("--log-level", default="INFO", show_default=True, help="DEBUG, INFO, WARNING or ERROR.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+    default="INFO",
+    show_default=True,
+)
 def run(settings_file: Path, log_level: str) -> None:
     """Run the dock until it is told to stop (SIGTERM, Ctrl-C)."""
+    from daemon.journal import set_up_logging
     from daemon.service import serve
     from daemon.settings import load_settings
 
-    logging.basicConfig(
-        level=log_level.upper(), format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
-    )
+    set_up_logging(log_level)
     with told():
         serve(load_settings(settings_file))

@@ -7,7 +7,18 @@ from typing import Any
 
 import click
 
-from daemon.cli.common import STATES, VERDICTS, json_option, print_json, read, settings_option, size_text
+from daemon.cli.common import (
+    STATES,
+    VERDICTS,
+    console,
+    copy_text,
+    json_option,
+    plain,
+    print_json,
+    read,
+    settings_option,
+    size_text,
+)
 
 
 @click.command()
@@ -25,23 +36,30 @@ def show(recording: str, settings_file: Path, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    out = console()
     facts = Table(show_header=False)
     for name, value in _facts(data):
         facts.add_row(name, value)
-    console.print(facts)
+    out.print(facts)
     for finding in _findings(data):
-        console.print(f"  {finding['code']} ({finding['severity']}, art. {finding['article']}) ", end="")
-        console.print(f"{finding['text']['zh']} {finding['text']['en']}")
+        out.print(f"  {finding['code']} ({finding['severity']}, art. {finding['article']}) ", end="")
+        out.print(f"{finding['text']['zh']} {finding['text']['en']}")
+    for claim in data["conflicts"]:
+        out.print(
+            f"  标签有冲突，请确认 conflict: {claim['source']}: {claim['field']} {plain(claim['value'])}",
+        )
+    for finding in (data["tag"] or {}).get("findings", []):
+        out.print(
+            f"  {finding['code']} (art. {finding['article']}) {finding['text']['zh']} {finding['text']['en']}"
+        )
     custody = Table(title="custody")
     for name in ("n", "time", "what", "who"):
         custody.add_column(name)
     for event in data["custody"]:
         custody.add_row(str(event["n"]), event["time"], event["kind"], event["actor"]["person"])
-    console.print(custody)
+    out.print(custody)
 
 
 def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
@@ -49,15 +67,21 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
     receipts = [f"revision {r['revision']} at {r['received_at']}" for r in data["receipts"]]
     return [
         ("recording", data["recording"]),
-        ("名称 name", data["name"]),
+        ("名称 name", plain(data["name"])),
         ("记录仪 camera", data["camera"]),
         ("大小 size", size_text(data["size"])),
         ("SHA-256", data["sha256"]),
         ("开始 started", data["started_at"] or "-"),
         ("警员 officer", f"{officer.get('officer', '-')} {officer.get('name') or ''}"),
         ("案件 cases", ", ".join(data["cases"]) or "-"),
+        ("地点 place", plain(data["place"] or "-")),
+        (
+            "保留 holds",
+            "; ".join(f"{h['hold']} ({h['person']}: {plain(h['reason'])})" for h in data["holds"]) or "-",
+        ),
         ("结论 verdict", VERDICTS.get(data["verdict"], "-")),
         ("状态 state", STATES[data["state"]]),
+        ("本地副本 local copy", copy_text(data) or "在本站 here"),
         ("收据 receipts", "; ".join(receipts) or "-"),
     ]
 

@@ -7,14 +7,21 @@ from typing import Any
 
 import click
 
-from daemon.cli.common import json_option, print_json, read, settings_option, size_text
+from daemon.cli.common import console, json_option, plain, print_json, read, settings_option, size_text
 from daemon.store import Store
 
 
-def _from_store(store: Store) -> dict[str, Any]:
+def _from_store(store: Store, settings_file: Path) -> dict[str, Any]:
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
+    from daemon.attention import attention_json
+    from daemon.settings import load_settings
     from daemon.status import dock_json
 
-    return {"running": False, "slots": [], **dock_json(store)}
+    zone = ZoneInfo(load_settings(settings_file).dock.time_zone)
+    attention = attention_json(store, datetime.now(UTC), zone)
+    return {"running": False, "slots": [], **dock_json(store), "attention": attention}
 
 
 @click.command()
@@ -22,26 +29,73 @@ def _from_store(store: Store) -> dict[str, Any]:
 @json_option
 def status(settings_file: Path, as_json: bool) -> None:
     """Show the slots, what is stored and what still waits for the platform."""
-    data = read(settings_file, "status", _from_store)
+    data = read(settings_file, "status", lambda store: _from_store(store, settings_file))
     if as_json:
         print_json(data)
         return
-    from rich.console import Console
-
-    console = Console()
+    out = console()
+    for line in alarm_lines(data["alarms"]):
+        out.print(line)
     if data["slots"]:
-        console.print(slots_table(data["slots"]))
+        out.print(slots_table(data["slots"]))
     else:
-        console.print("采集站未运行 the dock is not running")
+        out.print("采集站未运行 the dock is not running")
     states = ", ".join(
         f"{name} {value['count']} ({size_text(value['bytes'])})" for name, value in data["recordings"].items()
     )
-    console.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
+    out.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
     if data.get("uplink"):
-        console.print(f"上传 uplink: {uplink_text(data['uplink'])}")
+        out.print(f"上传 uplink: {uplink_text(data['uplink'])}")
+    for line in attention_lines(data["attention"]):
+        out.print(line)
+    if data["restored"]["times"]:
+        out.print(restored_text(data["restored"]))
     if data["counters"]:
         counted = ", ".join(f"{name} {count}" for name, count in data["counters"].items())
-        console.print(f"refused or ignored: {counted}")
+        out.print(f"refused or ignored: {counted}")
+
+
+def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
+    """Return the alarms that stand, a line each; what each means: docs/alarms.md."""
+    marks = {"critical": "!!!", "warning": "!"}
+    return [
+        f"{marks.get(alarm['severity'], '')} {plain(alarm['text'].get('zh', ''))}"
+        f" {plain(alarm['text'].get('en', ''))} ({alarm['alarm']}"
+        f"{' ' + plain(alarm['subject']) if alarm['subject'] else ''}, since {alarm['since'][:16]})"
+        for alarm in alarms
+        if alarm["cleared"] is None
+    ]
+
+
+def attention_lines(attention: dict[str, Any]) -> list[str]:
+    """Return what wants a person, a line each; most urgent first."""
+    lines = []
+    for due in attention["deadlines"]:
+        left = (
+            f"已逾期 {-due['days_left']} 天 overdue" if due["overdue"] else f"剩 {due['days_left']} 天 left"
+        )
+        lines.append(
+            f"归档期限 archive by {due['archive_by']} (第16条): 案件 case {plain(due['case'])}, {left},"
+            f" {due['recordings']} recordings"
+        )
+    for torn in attention["conflicts"]:
+        said = ", ".join(f"{c['source']}: {c['field']} {plain(c['value'])}" for c in torn["claims"])
+        lines.append(
+            f"标签有冲突，请确认 conflict: {torn['recording']} 警员 officer {torn['officer'] or '-'}; {said}"
+        )
+    if attention["missing_fields"]:
+        lines.append(f"缺少必填项 required fields are missing: {attention['missing_fields']} recordings")
+    if attention["on_hold"]:
+        lines.append(f"保留中 on hold: {attention['on_hold']} recordings")
+    return lines
+
+
+def restored_text(restored: dict[str, Any]) -> str:
+    """Return in words that the dock was restored from a backup."""
+    return (
+        f"曾从备份恢复 restored from a backup {restored['times']} ×, noticed {restored['last_at'][:19]} UTC;"
+        f" {restored['overtaken_recordings']} recordings have revisions that were overtaken"
+    )
 
 
 def uplink_text(uplink: dict[str, Any]) -> str:

@@ -1,10 +1,11 @@
-"""One docking, from a mounted card to `closed`: what the puller thread of a slot does.
+"""One stay of a camera, from its first volume to `closed`: what the puller thread of a slot does.
 
-- List, commit the listing, pull file by file; each file is committed by itself, so that a kill costs at
-  most the file that was on the way, and that one is resumed by its verified prefix.
-- The same stay after a restart of the daemon is the same docking (boot id and disk sequence say so).
-- A file that cannot be had is explained and costs only itself.
-- A full disk is waited for, and said.
+- What the camera shows when it settles is one docking; a volume that comes later during the same stay (a disk
+  that spins up, a second card) is a further docking that names the first, pulled by the same thread.
+- New before known, marked before unmarked, oldest first (ingest.order).  *Safe to take* is said as soon as
+  all is stored or explained, where what is known by samples counts; the proof goes on while the camera stays.
+- A volume that leaves while others stay costs only its own files.
+- What the camera took away unread the last time is told while it is copied.
 """
 
 from __future__ import annotations
@@ -12,264 +13,283 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from contextlib import ExitStack
 
-from daemon.board import SlotBoard
-from daemon.ingest.ledger import Arrived, FileTimes, Ledger, Volume
-from daemon.store.database import from_text
-from daemon.vault import Vault
-from dock.devices import BlockDevice
-from dock.docking import Docking, camera_of, new_docking_id
-from dock.errors import (
-    CameraGone,
-    ChangedWhileReading,
-    DiskFull,
-    NameTaken,
-    PullCancelled,
-    Refused,
-    Unreadable,
-)
-from dock.listing import CardFile, Listing, Reason
-from dock.mount import mounted
-from dock.profiles import CameraProfile, Profiles
-from dock.pull import Pulled, finish, pull, resume
-from dock.slots import Slot
-from dock.source import CardSource, MountedSource
-from uplink.ids import recording_id
+from daemon.ingest import wording
+from daemon.ingest.contents import Note
+from daemon.ingest.filing import Filer, Outcome
+from daemon.ingest.opening import OpenDocking, open_docking
+from daemon.ingest.order import Agenda, Item, Stage
+from daemon.ingest.progress import Progress
+from daemon.ingest.stay import Stay, docking_of
+from daemon.ingest.tools import Tools
+from daemon.ingest.volumes import Volume, awaited_partitions, is_superseded
+from daemon.logfields import about
+from daemon.store import Row
+from dock.devices import best_reading
+from dock.errors import CameraGone, PullCancelled
+from uplink.messages.telemetry import Phase
 
 _LOG = logging.getLogger(__name__)
-_ROOM_POLL_S = 2.0
-# FAT keeps local time without a zone; others keep UTC (cameras.md, names and folders).
-_LOCAL_TIME_FS = frozenset({"vfat", "msdos"})
-_EXPLAINED = {
-    Unreadable: Reason.UNREADABLE,
-    Refused: Reason.NOT_REGULAR,
-    ChangedWhileReading: Reason.CHANGED,
-}
+_GATHER_STEP_S = 0.05
+# udev may be a moment behind sysfs.
+_UDEV_PATIENCE_S = 5.0
+# udev looks into each partition; a slow card keeps it longer, a broken one for ever.
+_PARTITIONS_S = 10.0
+_VOLUMES = 64  # that one docking lists; what is beyond is a further docking
 
 
-@dataclass(frozen=True)
-class Tools:
-    """What a puller works with."""
+class StayJob:
+    """The work of one stay.  `run` may be called again: after trouble, and when a volume came."""
 
-    ledger: Ledger
-    vault: Vault
-    board: SlotBoard
-    profiles: Profiles
-    mounts: Path
-    zone: ZoneInfo
-    now: Callable[[], datetime]
-    stored: Callable[[], None]  # wakes the next stage
-
-
-class DockingJob:
-    """One docking.  `gone` and `stop` are asked often; both leave everything resumable."""
-
-    def __init__(
-        self,
-        tools: Tools,
-        slot: Slot,
-        device: BlockDevice,
-        gone: Callable[[], bool],
-        stop: Callable[[], bool],
-    ) -> None:
+    def __init__(self, tools: Tools, stay: Stay, stop: Callable[[], bool]) -> None:
         self._tools = tools
-        self._slot = slot
-        self._device = device
-        self._gone = gone
+        self._stay = stay
         self._stop = stop
-        self._bytes_done = 0
-        self._files_done = 0
-
-    def run(self) -> bool:
-        """Do the docking.  Returns whether it was closed.  Raises MountFailed, CameraGone, PullCancelled."""
-        tools, slot = self._tools, self._slot
-        attachment = f"{_boot_id()}:{self._device.diskseq}:{self._device.node}:{self._device.serial}"
-        if (done := tools.ledger.ended_docking(slot.number, attachment)) is not None:
-            _LOG.info("slot %d: docking %s was closed before", slot.number, done["docking"])
-            tools.board.show(slot.number, "done", safe_to_take=True, text=_SAFE)
-            return True
-        tools.board.show(slot.number, "listing", text=_READING)
-        with mounted(self._device, tools.mounts) as card:
-            source = MountedSource(card, self._recognise, said_gone=self._gone)
-            listing = source.walk()
-            times = {file.index: self._times(file, listing.profile) for file in listing.files}
-            docking = self._begin(attachment, listing, times)
-            self._pull_all(source, docking, listing, times)
-        closed = tools.ledger.close(docking.id, removed=False)
-        _LOG.info("slot %d: docking %s closed, %d files", slot.number, docking.id, closed.listed.count)
-        tools.board.show(slot.number, "done", safe_to_take=True, file="", text=_SAFE)
-        tools.stored()
-        return True
-
-    def _recognise(self, names: Sequence[str]) -> CameraProfile:
-        return self._tools.profiles.recognise(self._device, names)
-
-    def _begin(self, attachment: str, listing: Listing, times: dict[int, FileTimes]) -> Docking:
-        tools, slot = self._tools, self._slot
-        camera = camera_of(self._device, listing)
-        row = tools.ledger.open_docking(slot.number, attachment)
-        if row is not None and row["listing"] == listing.digest:
-            attached_at = from_text(row["attached_at"])
-            assert attached_at is not None
-            docking = Docking(row["docking"], slot, camera, attached_at)
-        else:
-            if row is not None:  # the card was written to meanwhile: another listing, another docking
-                tools.ledger.close(row["docking"], removed=True)
-            docking = Docking(new_docking_id(), slot, camera, tools.now())
-            volume = Volume(attachment, self._device.fs_type, self._device.fs_label)
-            tools.ledger.begin(docking, volume, listing, times)
-        tools.board.show(
-            slot.number,
-            "pulling",
-            docking=docking,
-            files_total=len(listing.files),
-            bytes_total=sum(file.size_bytes for file in listing.files),
-            text=_PULLING,
+        self._settled: set[str] = set()  # attachments whose docking is closed
+        self._first: str | None = None  # the docking that the stay began with
+        self._notes: list[set[Note]] = []
+        self._problems: list[str] = []
+        self._unreadable: set[str] = set()  # attachments of which nothing could be read
+        self._missing: dict[str, list[bytes]] = {}  # by docking: what left unread at the last stay
+        self._progress = Progress(tools.board, stay.slot.number, stay.key)
+        self._taken: set[str] = set()
+        self._given_up: set[str] = set()  # partitions that were waited for in vain
+        self.unfinished = False  # something is open for which the camera has to stay
+        self._filer = Filer(
+            tools, self._progress.moved, self._say, self._gone, stop, lambda: bool(self._new_volumes())
         )
-        return docking
 
-    def _pull_all(
-        self, source: CardSource, docking: Docking, listing: Listing, times: dict[int, FileTimes]
-    ) -> None:
-        still_open = self._tools.ledger.open_indexes(docking.id)
-        for file in sorted(listing.files, key=_order):
-            if file.index in still_open:
-                self._pull_one(source, docking, file, times[file.index])
-            self._files_done += 1
-            self._bytes_done += file.size_bytes
-            self._show(file, 0)
+    @property
+    def has_news(self) -> bool:
+        """Whether there is a volume that no run has dealt with, or somebody wants one looked at again."""
+        return self._stay.asked_again or bool(self._volumes_but(self._settled))
 
-    def _pull_one(self, source: CardSource, docking: Docking, file: CardFile, times: FileTimes) -> None:
-        while True:
-            try:
-                pulled = self._copy(source, docking, file, times)
-                break
-            except DiskFull:
-                self._wait_for_room(file)
-            except (Unreadable, Refused, ChangedWhileReading) as error:
-                _LOG.warning("slot %d: %s", self._slot.number, error)
-                self._tools.ledger.explain(docking.id, file.index, _EXPLAINED[type(error)], str(error))
-                self._tools.vault.partial(docking.id, file.index).unlink(missing_ok=True)
-                return
-        self._keep(docking, file, times, pulled)
-        self._tools.stored()
+    def run(self) -> None:
+        """Settle everything that the camera shows.  Raises CameraGone, PullCancelled, VaultFailed."""
+        if self._stay.take_again():
+            self._settled -= self._unreadable
+            self._unreadable.clear()
+            self._notes.clear()
+            self._problems.clear()
+        self._taken = set(self._settled)
+        opened: list[OpenDocking] = []
+        agenda = Agenda()
+        with ExitStack() as mounts:
+            while True:
+                if volumes := self._gathered():
+                    self._open(volumes, opened, agenda, mounts)
+                self._close_finished(opened, agenda)
+                self._show_stage(agenda)
+                self.unfinished = agenda.keeps_camera
+                item = agenda.take()
+                if item is not None:
+                    self._deal(opened[item.docking], item, agenda)
+                elif not self._new_volumes():
+                    break
+        self._show_end()
 
-    def _copy(self, source: CardSource, docking: Docking, file: CardFile, times: FileTimes) -> Pulled:
-        partial = self._tools.vault.partial(docking.id, file.index)
-        if not partial.exists():
-            self._adopt_partial(docking, file, times, partial)
-        copy = resume if partial.exists() else pull
-        return copy(source, file, partial, lambda done: self._show(file, done), self._cancelled)
+    def _gone(self, volume: Volume) -> bool:
+        return not self._stay.has(volume)
 
-    def _adopt_partial(self, docking: Docking, file: CardFile, times: FileTimes, partial: Path) -> None:
-        """Go on where an earlier docking of this camera broke off; nothing of it is believed unread."""
-        left = self._tools.ledger.left_behind(
-            docking.camera.serial, file.path, file.size_bytes, times.modified_at
-        )
-        if left is not None:
-            earlier = self._tools.vault.partial(left["docking"], left["idx"])
-            if earlier.exists():
-                earlier.rename(partial)
+    def _new_volumes(self) -> list[Volume]:
+        return self._volumes_but(self._taken)
 
-    def _keep(self, docking: Docking, file: CardFile, times: FileTimes, pulled: Pulled) -> None:
-        tools = self._tools
-        partial = tools.vault.partial(docking.id, file.index)
-        arrived = _arrived(docking, file, times, pulled, tools.vault)
-        known = tools.ledger.known(arrived.recording)
-        if known is None:
-            self._finish(partial, tools.vault.path(arrived.vault))
-            tools.ledger.store(arrived)
-        elif _has_size(tools.vault.path(known["vault"]), pulled.size_bytes):
-            tools.ledger.store_again(arrived)
-            partial.unlink()
-        else:  # the vault had lost it: the card gave it back
-            self._finish(partial, tools.vault.path(known["vault"]))
-            tools.ledger.store_again(arrived)
+    def _volumes_but(self, attachments: set[str]) -> list[Volume]:
+        volumes = [volume for volume in self._stay.volumes() if volume.attachment not in attachments]
+        return [volume for volume in volumes if not is_superseded(volume)]
 
-    def _finish(self, partial: Path, final: Path) -> None:
-        final.parent.mkdir(exist_ok=True, mode=0o700)
-        try:
-            finish(partial, final)
-        except NameTaken:
-            # Killed between rename and commit.  The copy at hand was just read and hashed; the old one was
-            # not, so it makes way.
-            final.unlink()
-            finish(partial, final)
-
-    def _wait_for_room(self, file: CardFile) -> None:
-        self._tools.board.show(self._slot.number, "making_room", text=_NO_ROOM)
-        _LOG.warning("slot %d: no room for %s", self._slot.number, file.display_name)
-        deadline = time.monotonic() + _ROOM_POLL_S
-        while time.monotonic() < deadline:
-            if self._gone():
-                raise CameraGone(f"the camera left while the dock had no room for {file.display_name}")
+    def _gathered(self) -> list[Volume]:
+        """Return the volumes that came since, waiting until no more come."""
+        give_up_at = time.monotonic() + _PARTITIONS_S
+        while self._comes_more(give_up_at):
             if self._stop():
                 raise PullCancelled("the dock is stopping")
-            time.sleep(0.1)
-        self._tools.board.show(self._slot.number, "pulling", text=_PULLING)
+            self._stay.wait(_GATHER_STEP_S)
+        if self._stay.left:
+            raise CameraGone("the camera left")
+        return self._new_volumes()[:_VOLUMES]
 
-    def _show(self, file: CardFile, done: int) -> None:
-        self._tools.board.move(
-            self._slot.number, self._bytes_done + done, self._files_done, file.display_name
-        )
+    def _comes_more(self, give_up_at: float) -> bool:
+        if awaited := awaited_partitions(self._stay.volumes()) - self._given_up:
+            if time.monotonic() < give_up_at:
+                return True
+            _LOG.warning("slot %d: udev tells nothing of %s", self._stay.slot.number, ", ".join(awaited))
+            self._given_up |= awaited  # if it does later, that is a further docking
+        return bool(self._new_volumes()) and self._stay.quiet_for_s() < self._tools.gather_s
 
-    def _cancelled(self) -> bool:
-        return self._stop() or self._gone()
+    # Opening
 
-    def _times(self, file: CardFile, profile: CameraProfile) -> FileTimes:
-        zone = ZoneInfo(profile.time_zone) if profile.time_zone else self._tools.zone
-        modified = file.modified_at
-        if self._device.fs_type in _LOCAL_TIME_FS:
-            modified = modified.replace(tzinfo=zone).astimezone(UTC)
-        named = file.facts.named_at
-        return FileTimes(modified, named.replace(tzinfo=zone).astimezone(UTC) if named else None)
+    def _open(
+        self, volumes: Sequence[Volume], opened: list[OpenDocking], agenda: Agenda, mounts: ExitStack
+    ) -> None:
+        self.unfinished = True
+        self._taken |= {volume.attachment for volume in volumes}
+        open_ones = [volume for volume in volumes if not self._was_done(volume)]
+        if not open_ones:
+            return
+        if not agenda.keeps_camera:
+            self._progress.show("listing", text=wording.READING)
+        one = open_docking(self._tools, self._stay.slot, open_ones, self._first, self._gone)
+        mounts.push(one.stack)
+        self._first = self._first or one.docking.id
+        self._missing[one.docking.id] = [
+            missing.path for missing in self._tools.memory.missing(one.docking.camera.serial, one.docking.id)
+        ]
+        self._notes.append(one.contents.notes)
+        self._problems += one.problems
+        self._unreadable |= {v.attachment for v in one.contents.volumes if v.listing is None}
+        opened.append(one)
+        self._plan(one, len(opened) - 1, agenda)
 
-
-def _order(file: CardFile) -> tuple[bool, int, int]:
-    # Marked before unmarked, oldest first (cameras.md; mqtt.md, order of sending).
-    return (not file.marked, file.modified_ns, file.index)
-
-
-def _arrived(docking: Docking, file: CardFile, times: FileTimes, pulled: Pulled, vault: Vault) -> Arrived:
-    serial = docking.camera.serial
-    recording = recording_id(serial, file.path, pulled.size_bytes, pulled.sha256)
-    return Arrived(
-        docking=docking.id,
-        index=file.index,
-        serial=serial,
-        serial_by=docking.camera.serial_by,
-        path=file.path,
-        kind=file.kind,
-        marked=file.marked,
-        facts=file.facts,
-        times=times,
-        size_bytes=pulled.size_bytes,
-        sha256=pulled.sha256,
-        zero_bytes=pulled.zero_block_bytes,
-        recording=recording,
-        vault=vault.relative(recording, file.path),
-    )
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
+    def _was_done(self, volume: Volume) -> bool:
+        """Whether all of this medium was done before the daemon was restarted."""
+        for row in self._tools.ledger.dockings_of(self._stay.slot.number, volume.attachment):
+            if volume.may_repeat:
+                return False  # this may be another stay of the same camera
+            self._first = row["stay"]
+            if row["state"] == "closed" and self._was_read(row):
+                with about(docking=row["docking"]):
+                    _LOG.info("slot %d: docking %s was closed before", self._stay.slot.number, row["docking"])
+                self._settled.add(volume.attachment)
+                self._progress.done_before(
+                    docking_of(row, self._stay.slot), self._tools.ledger.to_pull(row["docking"])
+                )
+                return True
         return False
 
+    def _was_read(self, row: Row) -> bool:
+        volumes = self._tools.ledger.volumes_of(row["docking"])
+        return any(volume["listing"] is not None for volume in volumes)
 
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    def _plan(self, one: OpenDocking, place: int, agenda: Agenda) -> None:
+        states = self._tools.ledger.states(one.docking.id)
+        serial = one.docking.camera.serial
+        self._progress.began(one.docking)
+        for volume, file in one.contents.files:
+            state, known = states[file.index]
+            if state != "listed":
+                self._progress.found_settled(file)
+                continue
+            if known:
+                stage = Stage.KNOWN
+            else:
+                stage = Stage.UNSURE if self._tools.memory.candidates(serial, file) else Stage.NEW
+            self._add(Item(stage, place, volume, file), agenda)
 
+    def _add(self, item: Item, agenda: Agenda) -> None:
+        self._progress.planned(item)
+        agenda.add(item)
 
-_READING = {"zh": "正在读取，请勿拔出", "en": "reading the card, do not unplug"}
-_PULLING = {"zh": "正在采集，请勿拔出", "en": "copying, do not unplug"}
-_SAFE = {"zh": "采集完成，可以取走", "en": "done, safe to take"}
-_NO_ROOM = {
-    "zh": "采集站存储已满，请勿拔出，请联系管理员",
-    "en": "the dock is full: leave the camera in, call the administrator",
-}
+    # Working
+
+    def _deal(self, one: OpenDocking, item: Item, agenda: Agenda) -> None:
+        try:
+            if item.stage is Stage.UNSURE:
+                self._add(self._judged(one, item), agenda)
+                return
+            with about(docking=one.docking.id):
+                outcome = self._filer.settle(one, item)
+        except (CameraGone, PullCancelled) as error:
+            self._interrupted(one, item, agenda, error)
+            return
+        if outcome is Outcome.SETTLED:
+            self._progress.settled(item)
+            return
+        self._progress.unplanned(item)
+        stage = Stage.AGAIN if outcome is Outcome.CHANGED else Stage.NEW
+        self._add(Item(stage, item.docking, item.volume, item.file), agenda)
+
+    def _judged(self, one: OpenDocking, item: Item) -> Item:
+        source, volume = one.source(item.volume), one.volumes[item.volume]
+        known = self._tools.memory.looks_known(source, item.file, one.docking.camera.serial)
+        if self._gone(volume):
+            raise CameraGone(f"{volume.name} left while it was sampled")
+        if known:
+            self._tools.ledger.set_known(one.docking.id, item.file.index, True)
+        return Item(Stage.KNOWN if known else Stage.NEW, item.docking, item.volume, item.file)
+
+    def _interrupted(
+        self, one: OpenDocking, item: Item, agenda: Agenda, error: CameraGone | PullCancelled
+    ) -> None:
+        """Go on if others than this volume are left, or a new one came; else raise `error`."""
+        volume = one.volumes[item.volume]
+        if self._stop():
+            raise error
+        if isinstance(error, CameraGone):
+            self._wait_for_udev(volume)
+        if not self._gone(volume):
+            if isinstance(error, CameraGone):
+                raise error  # the device is still there: a cable, or a port (B12)
+            self._progress.unplanned(item)
+            self._add(item, agenda)
+            return
+        if self._stay.left:
+            raise CameraGone(f"{volume.name} left") from error
+        _LOG.warning("slot %d: %s left, the others stay", self._stay.slot.number, volume.name)
+        self._tools.ledger.volume_gone(one.docking.id, item.volume)
+        agenda.drop(item.docking, item.volume)
+        one.sources = [None if n == item.volume else source for n, source in enumerate(one.sources)]
+
+    def _wait_for_udev(self, volume: Volume) -> None:
+        waited_s = 0.0
+        while not self._gone(volume) and waited_s < _UDEV_PATIENCE_S and not self._stop():
+            self._stay.wait(_GATHER_STEP_S)
+            waited_s += _GATHER_STEP_S
+
+    def _close_finished(self, opened: list[OpenDocking], agenda: Agenda) -> None:
+        for place, one in enumerate(opened):
+            attachments = set(one.contents.attachments)
+            if agenda.has(place) or attachments <= self._settled:
+                continue
+            one.stack.close()
+            closed = self._tools.ledger.close(one.docking.id, removed=False)
+            self._settled |= attachments
+            with about(docking=one.docking.id):
+                number, count = self._stay.slot.number, closed.listed.count
+                _LOG.info("slot %d: docking %s closed, %d files", number, one.docking.id, count)
+            self._tools.stored()
+
+    # Saying
+
+    def _say(self, phase: Phase, text: wording.Text) -> None:
+        self._progress.show(
+            phase, text=wording.pulling(self._missing_names()) if phase == "pulling" else text
+        )
+
+    def _show_stage(self, agenda: Agenda) -> None:
+        if agenda.keeps_camera:
+            self._progress.stage("pulling", proving=False, text=wording.pulling(self._missing_names()))
+        elif agenda:
+            text = wording.safe(wording.CHECKING, self._missing_names(), self._lost_names())
+            self._progress.stage("checking", proving=True, safe_to_take=True, text=text)
+
+    def _show_end(self) -> None:
+        if self._first is None:
+            return  # its partitions are still to come
+        bad = [notes & {Note.NO_FILE_SYSTEM, Note.UNREADABLE} for notes in self._notes]
+        if self._notes and all(len(b) == len(n) for b, n in zip(bad, self._notes, strict=True)):
+            self._show_unreadable()
+            return
+        partly = any(Note.UNREADABLE in notes for notes in self._notes)
+        text = wording.PARTLY if partly else wording.SAFE
+        self._progress.end(
+            "done", safe_to_take=True, text=wording.safe(text, self._missing_names(), self._lost_names())
+        )
+
+    def _show_unreadable(self) -> None:
+        if any(Note.UNREADABLE in notes for notes in self._notes):
+            self._progress.show("error", text=wording.UNREADABLE, error="; ".join(self._problems))
+        else:
+            self._progress.show("no_file_system", text=wording.NO_FILE_SYSTEM)
+
+    def _missing_names(self) -> list[str]:
+        return [best_reading(path) for paths in self._missing.values() for path in paths]
+
+    def _lost_names(self) -> list[str]:
+        """Return what was missing the last time and is not on the camera any more."""
+        if not self._missing:
+            return []
+        listed = {path for docking in self._missing for path in self._tools.ledger.paths(docking)}
+        missing = {path for paths in self._missing.values() for path in paths}
+        return [best_reading(path) for path in sorted(missing - listed)]

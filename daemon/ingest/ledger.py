@@ -3,7 +3,8 @@
 - `listed` (count, bytes, digest of the listing) is committed before the first byte is pulled.
 - Every listed file ends as stored, already stored or explained; `closed` carries the sum, and
   listed = stored + already stored + explained holds or the docking is not closed.
-- What was not pulled when the camera left is explained as `gone`, and `removed_early` names the sum.
+- What was not pulled when the camera left is explained as `gone`, and `removed_early` names the sum; what was
+  only not read again, and is in the vault by its samples, is explained as `known`.
 - "Already stored" needs the whole SHA-256.
 """
 
@@ -14,13 +15,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.custody import Custody
+from daemon.ingest.contents import Contents, VolumeContent
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
 from dock.docking import Docking
-from dock.listing import Listing, Reason
+from dock.listing import Reason
 from dock.profiles import NameFacts
+from dock.samples import Samples
 from uplink.messages import CameraClaim
-from uplink.messages.custody import Attached, Closed, Explained, Listed, RemovedEarly, Stored, Total
+from uplink.messages.custody import (
+    Attached,
+    Closed,
+    Explained,
+    Listed,
+    ListedVolume,
+    RemovedEarly,
+    Stored,
+    Total,
+)
+
+_INT64_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -49,15 +63,7 @@ class Arrived:
     zero_bytes: int
     recording: str
     vault: str
-
-
-@dataclass(frozen=True)
-class Volume:
-    """What the docking was read from."""
-
-    attachment: str
-    file_system: str
-    label: str
+    samples: Samples | None = None
 
 
 class Ledger:
@@ -67,24 +73,52 @@ class Ledger:
         self._store = store
         self._custody = custody
 
-    def open_docking(self, slot: int, attachment: str) -> Row | None:
-        """Return the open docking of the same stay (the daemon was restarted meanwhile), if there is one."""
-        return self._store.row(
-            "SELECT * FROM dockings WHERE slot = ? AND attachment = ? AND state IN ('attached', 'pulling')",
-            (slot, attachment),
+    def open_dockings(self) -> list[Row]:
+        """Return every docking that is not closed yet, oldest first."""
+        return self._store.rows(
+            "SELECT * FROM dockings WHERE state IN ('attached', 'pulling') ORDER BY attached_at"
         )
 
-    def ended_docking(self, slot: int, attachment: str) -> Row | None:
-        """Return the same stay's docking if all of it was done before the daemon was restarted."""
-        return self._store.row(
-            "SELECT * FROM dockings WHERE slot = ? AND attachment = ? AND state = 'closed'"
-            " ORDER BY attached_at DESC LIMIT 1",
-            (slot, attachment),
+    def dockings_of(self, slot: int, attachment: str) -> list[Row]:
+        """Return what was docked of this very medium in this slot, newest first."""
+        return self._store.rows(
+            "SELECT DISTINCT d.* FROM dockings d JOIN volumes v USING (docking)"
+            " WHERE v.attachment = ? AND d.slot = ? ORDER BY d.attached_at DESC",
+            (attachment, slot),
         )
 
-    def begin(self, docking: Docking, volume: Volume, listing: Listing, times: dict[int, FileTimes]) -> None:
-        """Commit `attached` and `listed` with a row for every entry, before the first byte."""
-        camera = docking.camera
+    def stays_like(self, slot: int, beginning: str) -> int:
+        """Return how many media were docked in this slot whose attachment begins so."""
+        found = self._store.value(
+            "SELECT count(DISTINCT v.attachment) FROM dockings d JOIN volumes v USING (docking)"
+            " WHERE d.slot = ? AND substr(v.attachment, 1, ?) = ?",
+            (slot, len(beginning), beginning),
+        )
+        return int(found)
+
+    def volumes_of(self, docking: str) -> list[Row]:
+        """Return the volumes of a docking, in their order."""
+        return self._store.rows("SELECT * FROM volumes WHERE docking = ? ORDER BY volume", (docking,))
+
+    def listed_paths(self, docking: str) -> dict[int, bytes]:
+        """Return the files to pull of a docking, as they were numbered when it was listed."""
+        rows = self._store.rows(
+            "SELECT idx, path FROM files WHERE docking = ? AND kind <> 'left_out'", (docking,)
+        )
+        return {row["idx"]: row["path"] for row in rows}
+
+    def to_pull(self, docking: str) -> Total:
+        """Return how many files, and bytes, there were to pull."""
+        return _total(self._store, docking, "kind <> 'left_out'")
+
+    def begin(
+        self, docking: Docking, contents: Contents, times: dict[int, FileTimes], stay: str | None = None
+    ) -> None:
+        """Commit `attached` and `listed` with a row for every entry, before the first byte.
+
+        `stay`: the docking that this stay of the camera began with, if this is a further one.
+        """
+        camera, first = docking.camera, contents.volumes[0]
         with self._store.write() as tx:
             tx.insert(
                 "dockings",
@@ -96,42 +130,67 @@ class Ledger:
                     "vendor_id": camera.vendor_id,
                     "product_id": camera.product_id,
                     "profile": camera.profile,
-                    "file_system": volume.file_system,
-                    "volume": volume.label,
-                    "attachment": volume.attachment,
+                    "file_system": first.file_system,
+                    "volume": first.label,
+                    "attachment": first.attachment,
                     "attached_at": to_text(docking.attached_at),
-                    "listed_count": listing.count,
-                    "listed_bytes": listing.total_bytes,
-                    "listing": listing.digest,
+                    "listed_count": contents.count,
+                    "listed_bytes": contents.total_bytes,
+                    "listing": contents.digest,
                     "state": "pulling",
+                    "stay": stay or docking.id,
                 },
             )
-            self._insert_files(tx, docking.id, listing, times)
+            self._insert_volumes(tx, docking.id, contents)
+            self._insert_files(tx, docking.id, contents, times)
             attached = Attached(
                 docking=docking.id,
+                stay=stay,
                 slot=docking.slot.number,
                 camera=CameraClaim(serial=camera.serial, by=camera.serial_by),
                 profile=camera.profile,
                 vendor_id=camera.vendor_id or None,
                 product_id=camera.product_id or None,
-                file_system=volume.file_system,
-                volume=volume.label[:128] or None,
+                file_system=first.file_system,
+                volume=first.label[:128] or None,
             )
             self._custody.append(tx, "attached", attached, docking=docking.id)
             listed = Listed(
-                docking=docking.id, count=listing.count, bytes=listing.total_bytes, listing=listing.digest
+                docking=docking.id,
+                count=contents.count,
+                bytes=contents.total_bytes,
+                listing=contents.digest,
+                volumes=[_listed_volume(volume) for volume in contents.volumes],
             )
             self._custody.append(tx, "listed", listed, docking=docking.id)
 
+    def _insert_volumes(self, tx: Transaction, docking: str, contents: Contents) -> None:
+        for place, volume in enumerate(contents.volumes):
+            tx.insert(
+                "volumes",
+                {
+                    "docking": docking,
+                    "volume": place,
+                    "attachment": volume.attachment,
+                    "name": volume.name,
+                    "file_system": volume.file_system,
+                    "label": volume.label,
+                    "note": volume.note.value,
+                    "listing": volume.listing.digest if volume.listing else None,
+                },
+            )
+
     def _insert_files(
-        self, tx: Transaction, docking: str, listing: Listing, times: dict[int, FileTimes]
+        self, tx: Transaction, docking: str, contents: Contents, times: dict[int, FileTimes]
     ) -> None:
-        for file in listing.files:
+        files = contents.files
+        for place, file in files:
             tx.insert(
                 "files",
                 {
                     "docking": docking,
                     "idx": file.index,
+                    "volume": place,
                     "path": file.path,
                     "size": file.size_bytes,
                     "modified_at": to_text(times[file.index].modified_at),
@@ -141,12 +200,18 @@ class Ledger:
                     "state": "listed",
                 },
             )
-        for offset, entry in enumerate(listing.explained):
+        explained = [
+            (place, entry)
+            for place, volume in enumerate(contents.volumes)
+            for entry in (volume.listing.explained if volume.listing else ())
+        ]
+        for index, (place, entry) in enumerate(explained, len(files)):
             tx.insert(
                 "files",
                 {
                     "docking": docking,
-                    "idx": len(listing.files) + offset,
+                    "idx": index,
+                    "volume": place,
                     "path": entry.path,
                     "size": entry.size_bytes,
                     "kind": "left_out",
@@ -156,18 +221,33 @@ class Ledger:
                 },
             )
 
-    def open_indexes(self, docking: str) -> set[int]:
-        """Return the files that are neither stored nor explained yet."""
-        rows = self._store.rows("SELECT idx FROM files WHERE docking = ? AND state = 'listed'", (docking,))
-        return {row["idx"] for row in rows}
+    def states(self, docking: str) -> dict[int, tuple[str, bool]]:
+        """Return each file's state, and whether its samples say that it is known."""
+        rows = self._store.rows("SELECT idx, state, known FROM files WHERE docking = ?", (docking,))
+        return {row["idx"]: (row["state"], bool(row["known"])) for row in rows}
+
+    def paths(self, docking: str) -> set[bytes]:
+        """Return the raw paths of everything that a docking lists."""
+        return {
+            row["path"] for row in self._store.rows("SELECT path FROM files WHERE docking = ?", (docking,))
+        }
 
     def known(self, recording: str) -> Row | None:
-        return self._store.row("SELECT vault, size FROM recordings WHERE recording = ?", (recording,))
+        return self._store.row(
+            "SELECT vault, size, state, cleared_at, damaged FROM recordings WHERE recording = ?", (recording,)
+        )
 
     def store(self, arrived: Arrived) -> None:
-        """Commit that a file is in the vault: hashed, fsynced, under its lasting name."""
+        """Commit that a file is in the vault: hashed, fsynced, under its lasting name.
+
+        Raises LookupError if the docking does not wait for this file (any more).
+        """
         now = self._custody.clock.now()
         with self._store.write() as tx:
+            if tx.row("SELECT 1 FROM recordings WHERE recording = ?", (arrived.recording,)) is not None:
+                # The same camera's card and its clone, pulled in two slots at once (B04).
+                self._settle(tx, arrived, already=True)
+                return
             tx.insert(
                 "recordings",
                 {
@@ -193,16 +273,27 @@ class Ledger:
             )
             self._settle(tx, arrived, already=False)
 
-    def store_again(self, arrived: Arrived) -> None:
-        """Commit that the vault had these very bytes already, by their whole SHA-256."""
+    def store_again(self, arrived: Arrived, *, given_back: bool = False) -> None:
+        """Commit that these very bytes were here already, by their whole SHA-256.  Raises LookupError.
+
+        `given_back`: the vault had lost or cleared them, and holds them again.
+        """
         with self._store.write() as tx:
+            if given_back:
+                tx.execute(
+                    "UPDATE recordings SET cleared_at = NULL, damaged = NULL, checked_at = ''"
+                    " WHERE recording = ?",
+                    (arrived.recording,),
+                )
             self._settle(tx, arrived, already=True)
 
     def _settle(self, tx: Transaction, arrived: Arrived, *, already: bool) -> None:
-        tx.execute(
-            "UPDATE files SET state = ?, recording = ? WHERE docking = ? AND idx = ?",
+        changed = tx.execute(
+            "UPDATE files SET state = ?, recording = ? WHERE docking = ? AND idx = ? AND state = 'listed'",
             ("already" if already else "stored", arrived.recording, arrived.docking, arrived.index),
         )
+        if changed != 1:  # its sum may be signed already: a late puller must not change it
+            raise LookupError(f"file {arrived.index} of docking {arrived.docking} is settled")
         stored = Stored(
             docking=arrived.docking,
             index=arrived.index,
@@ -212,29 +303,44 @@ class Ledger:
             zero_bytes=arrived.zero_bytes,
             already=already,
         )
+        _remember(tx, arrived)
         self._custody.append(tx, "stored", stored, recording=arrived.recording, docking=arrived.docking)
 
     def explain(self, docking: str, index: int, reason: Reason, detail: str) -> None:
         """Commit why a listed file is not in the vault."""
         with self._store.write() as tx:
             tx.execute(
-                "UPDATE files SET state = 'explained', reason = ?, detail = ? WHERE docking = ? AND idx = ?",
+                "UPDATE files SET state = 'explained', reason = ?, detail = ?"
+                " WHERE docking = ? AND idx = ? AND state = 'listed'",
                 (reason.value, detail[:2000], docking, index),
             )
 
-    def close(self, docking: str, *, removed: bool) -> Closed:
-        """Commit the sum of a docking.  `removed`: the camera left first; what is open is `gone`.
+    def set_known(self, docking: str, index: int, known: bool) -> None:
+        """Remember whether a listed file is, by its samples, probably in the vault."""
+        with self._store.write() as tx:
+            tx.execute(
+                "UPDATE files SET known = ? WHERE docking = ? AND idx = ?", (int(known), docking, index)
+            )
 
-        Raises ValueError if the sum does not come out: then nothing is committed.
+    def volume_gone(self, docking: str, volume: int) -> None:
+        """Commit that one volume of an open docking left before all of it was settled."""
+        with self._store.write() as tx:
+            _explain_left(tx, docking, "AND volume = ?", (volume,))
+
+    def close(self, docking: str, *, removed: bool) -> Closed:
+        """Commit the sum of a docking.
+
+        `removed`: the camera left first; what is open is `known` by its samples, or `gone`.
+        Raises ValueError if the sum does not come out, LookupError if it is closed already: then nothing
+        is committed.
         """
         with self._store.write() as tx:
-            missing = Total(count=0, bytes=0)
+            row = tx.row("SELECT state FROM dockings WHERE docking = ?", (docking,))
+            if row is None or row["state"] not in ("attached", "pulling"):
+                raise LookupError(f"docking {docking} is not open")
             if removed:
-                missing = _total(tx, docking, "state = 'listed'")
-                tx.execute(
-                    "UPDATE files SET state = 'explained', reason = ? WHERE docking = ? AND state = 'listed'",
-                    (Reason.GONE.value, docking),
-                )
+                _explain_left(tx, docking)
+            missing = _total(tx, docking, "state = 'explained' AND reason = 'gone'")
             closed = _sum(tx, docking)
             if missing.count:
                 early = RemovedEarly(docking=docking, missing=missing)
@@ -246,14 +352,41 @@ class Ledger:
             )
         return closed
 
-    def left_behind(self, serial: str, path: bytes, size: int, modified_at: datetime | None) -> Row | None:
-        """Return where an earlier docking stopped in the middle of this very file, if one did."""
-        return self._store.row(
-            "SELECT f.docking, f.idx FROM files f JOIN dockings d USING (docking)"
-            " WHERE f.path = ? AND f.size = ? AND f.modified_at IS ? AND f.reason = ? AND d.serial = ?"
-            " ORDER BY d.attached_at DESC LIMIT 1",
-            (path, size, to_text(modified_at), Reason.GONE.value, serial),
-        )
+
+def _explain_left(tx: Transaction, docking: str, where: str = "", args: tuple[int, ...] = ()) -> None:
+    tx.execute(
+        "UPDATE files SET state = 'explained', reason = CASE known WHEN 1 THEN ? ELSE ? END"
+        f" WHERE docking = ? AND state = 'listed' {where}",
+        (Reason.KNOWN.value, Reason.GONE.value, docking, *args),
+    )
+
+
+def _remember(tx: Transaction, arrived: Arrived) -> None:
+    if arrived.samples is None:
+        return
+    tx.execute(
+        "INSERT INTO samples (recording, modified_ns, seed, digest) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (recording) DO UPDATE SET modified_ns = excluded.modified_ns, seed = excluded.seed,"
+        " digest = excluded.digest",
+        (
+            arrived.recording,
+            max(-_INT64_MAX, min(arrived.samples.modified_ns, _INT64_MAX)),
+            arrived.samples.seed,
+            arrived.samples.digest,
+        ),
+    )
+
+
+def _listed_volume(volume: VolumeContent) -> ListedVolume:
+    listing = volume.listing
+    return ListedVolume(
+        count=listing.count if listing else 0,
+        bytes=listing.total_bytes if listing else 0,
+        file_system=volume.file_system[:128],
+        label=volume.label[:128] or None,
+        listing=listing.digest if listing else None,
+        note=volume.note.value,
+    )
 
 
 def _sum(tx: Transaction, docking: str) -> Closed:
@@ -273,7 +406,7 @@ def _sum(tx: Transaction, docking: str) -> Closed:
     )
 
 
-def _total(tx: Transaction, docking: str, where: str) -> Total:
+def _total(tx: Transaction | Store, docking: str, where: str) -> Total:
     row = tx.row(
         f"SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes FROM files WHERE docking = ? AND {where}",
         (docking,),

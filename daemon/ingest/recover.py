@@ -3,6 +3,7 @@
 - Such a file is named by its recording id, which is made of its own hash: hashing it proves what it is.
 - If an open docking lists a file that gives this id, its row is committed as if nothing had happened.
 - What fits nowhere is kept and counted, never deleted.
+- Half a copy stays as long as it may be gone on with; it goes when its file is settled in the store.
 """
 
 from __future__ import annotations
@@ -39,9 +40,35 @@ def recover_orphans(store: Store, ledger: Ledger, vault: Vault, profiles: Profil
     return unknown
 
 
+def tidy_partials(store: Store, vault: Vault) -> int:
+    """Remove half copies whose file is settled.  Returns how many belong to nothing that is known."""
+    unknown = 0
+    for path in sorted(vault.incoming.iterdir()):
+        docking, _, index = path.name.rpartition("-")
+        row = store.row(_PARTIAL, (docking, int(index) if index.isdecimal() else -1))
+        if row is None:
+            unknown += 1
+            _LOG.warning("%s belongs to no docking that is known; it is kept", path)
+        elif row["settled"]:
+            path.unlink()
+            _LOG.info("%s is not needed any more", path)
+    return unknown
+
+
+# Open, or the camera left in the middle of it and has not given the whole file since.
+_PARTIAL = """
+SELECT f.state IN ('stored', 'already')
+    OR f.state = 'explained' AND f.reason <> 'gone'
+    OR f.state = 'explained' AND EXISTS (
+        SELECT 1 FROM recordings r WHERE r.serial = d.serial AND r.path = f.path AND r.size = f.size
+    ) AS settled
+FROM files f JOIN dockings d USING (docking) WHERE f.docking = ? AND f.idx = ?
+"""
+
+
 def _orphans(store: Store, vault: Vault) -> Iterator[Path]:
     known = {row["vault"] for row in store.rows("SELECT vault FROM recordings")}
-    for path in sorted(vault.folder.glob("??/*")):
+    for path in vault.files():
         if str(path.relative_to(vault.folder)) not in known:
             yield path
 
@@ -66,7 +93,9 @@ def _identify(store: Store, vault: Vault, profiles: Profiles, path: Path) -> Arr
 def _arrived(
     row: Row, recording: str, sha256: str, zero_bytes: int, vault: Vault, profiles: Profiles
 ) -> Arrived:
-    facts = profiles.by_name(row["profile"]).facts(best_reading(row["path"]))
+    # The office's own profile may be gone from the settings meanwhile: that must not stop the start.
+    profile = profiles.find(row["profile"]) or profiles.generic
+    facts = profile.facts(best_reading(row["path"]))
     return Arrived(
         docking=row["docking"],
         index=row["idx"],

@@ -15,24 +15,34 @@ from daemon.stages.inspecting import Inspects, RequestMaker, facts_for, facts_of
 from daemon.store import Row, Store
 from daemon.store.database import from_text
 from daemon.tagging import Registries, TagFacts, tag
+from daemon.tagrules import TagRules
 from dock.profiles import Profiles
 from transcoder.report import Depth, Report
 from uplink.messages import Tag
 
 BATCH = 32
+# It takes milliseconds; what hangs shall hold up the others for no longer, however large it is.
+_DEADLINE_S = 30.0
 
 
 class FirstStage:
     """Makes revision 1 of everything that is stored and has none."""
 
     def __init__(
-        self, store: Store, custody: Custody, maker: RequestMaker, inspector: Inspects, profiles: Profiles
+        self,
+        store: Store,
+        custody: Custody,
+        maker: RequestMaker,
+        inspector: Inspects,
+        profiles: Profiles,
+        rules: TagRules | None = None,
     ) -> None:
         self._store = store
         self._custody = custody
         self._maker = maker
         self._inspector = inspector
         self._profiles = profiles
+        self._rules = rules
         self._guard = Guard(store, custody.clock)
 
     def step(self) -> bool:
@@ -55,11 +65,11 @@ class FirstStage:
             kept = self._store.row("SELECT body FROM reports WHERE report = ?", (row["report"],))
             if kept is not None:
                 return facts_for(Report.from_bytes(kept["body"]), row["recording"])
-        profile = self._profiles.by_name(row["profile"])
-        return facts_of(self._inspector.inspect(self._maker.request([row], Depth.FAST, profile)))[0]
+        request = self._maker.request([row], Depth.FAST, self._profiles.find(row["profile"]))
+        return facts_of(self._inspector.inspect(request, deadline_s=_DEADLINE_S))[0]
 
     def _revise(self, row: Row, registries: Registries, report: ReportFacts | None) -> None:
-        made = tag(tag_facts(row, report), tag_of(row), registries)
+        made = tag(tag_facts(row, report), tag_of(row), registries, self._rules)
         with self._store.write() as tx:
             revise(tx, self._custody, row["recording"], made, registries.versions, report)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from daemon.clock import DockClock
+from daemon.logfields import about
 from daemon.store import Store
 from daemon.store.database import to_text
 
@@ -29,12 +30,12 @@ class Guard:
 
     @contextmanager
     def recording(self, recording: str) -> Iterator[None]:
-        with self._row("recordings", "recording", recording):
+        with about(recording=recording), self._row("recordings", "recording", recording):
             yield
 
     @contextmanager
     def docking(self, docking: str) -> Iterator[None]:
-        with self._row("dockings", "docking", docking):
+        with about(docking=docking), self._row("dockings", "docking", docking):
             yield
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -20,11 +20,16 @@ from transcoder.report import MediaKind, Report
 from transcoder.request import InspectItem, InspectRequest, JoinRules
 from uplink.messages.manifest import VerdictWord
 
+Progress = Callable[[int, float], None]
+
 
 class Inspects(Protocol):
     """An inspector: always gives a report (what it could not check is a finding)."""
 
-    def inspect(self, request: InspectRequest) -> Report: ...
+    def inspect(
+        self, request: InspectRequest, progress: Progress | None = None, deadline_s: float | None = None
+    ) -> Report:
+        """`deadline_s` replaces the limit that is worked out from the sizes."""
 
 
 @dataclass(frozen=True)

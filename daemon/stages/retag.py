@@ -9,6 +9,7 @@ from daemon.stages.first import tag_facts, tag_of
 from daemon.stages.guard import Guard
 from daemon.store import Row, Store
 from daemon.tagging import Registries, tag
+from daemon.tagrules import TagRules
 
 BATCH = 100
 
@@ -16,7 +17,8 @@ BATCH = 100
 class RetagStage:
     """Looks at recordings whose tag was made with other snapshots than today's."""
 
-    def __init__(self, store: Store, custody: Custody) -> None:
+    def __init__(self, store: Store, custody: Custody, rules: TagRules | None = None) -> None:
+        self._rules = rules
         self._store = store
         self._custody = custody
         self._guard = Guard(store, custody.clock)
@@ -39,7 +41,7 @@ class RetagStage:
 
     def _retag(self, row: Row, registries: Registries) -> None:
         before = tag_of(row)
-        made = tag(tag_facts(row, None), before, registries)
+        made = tag(tag_facts(row, None), before, registries, self._rules)
         with self._store.write() as tx:
             if made != before:
                 revise(tx, self._custody, row["recording"], made, registries.versions, None)

@@ -1,6 +1,7 @@
 """The standard inspection: of each shift of a docking, after it is closed (architecture.md).
 
 - Newest docking first; a shift never spans two dockings; a break of `shift_break_s` starts another.
+- Gaps are judged by the places that the tags give (`transcoder.rejudge`).
 - All revisions of one shift are committed together with its report, so a kill in between repeats the
   inspection and nothing else.
 """
@@ -18,8 +19,10 @@ from daemon.stages.guard import Guard
 from daemon.stages.inspecting import Inspects, RequestMaker, facts_of
 from daemon.store import Row, Store
 from daemon.store.database import from_text
-from daemon.tagging import tag
+from daemon.tagging import place_of, tag
+from daemon.tagrules import TagRules
 from dock.profiles import Profiles
+from transcoder.rejudge import rejudge
 from transcoder.report import Depth
 from transcoder.rules import load_rules
 
@@ -30,15 +33,23 @@ class StandardStage:
     """Inspects closed dockings thoroughly."""
 
     def __init__(
-        self, store: Store, custody: Custody, maker: RequestMaker, inspector: Inspects, profiles: Profiles
+        self,
+        store: Store,
+        custody: Custody,
+        maker: RequestMaker,
+        inspector: Inspects,
+        profiles: Profiles,
+        rules: TagRules | None = None,
     ) -> None:
         self._store = store
         self._custody = custody
         self._maker = maker
         self._inspector = inspector
         self._profiles = profiles
+        self._rules = rules
         self._guard = Guard(store, custody.clock)
-        self._break_s = load_rules(maker.settings.rules).runs.shift_break_s
+        self._judging = load_rules(maker.settings.rules)
+        self._break_s = self._judging.runs.shift_break_s
 
     def step(self) -> bool:
         """Do the newest closed docking.  Returns whether there was one to do."""
@@ -69,15 +80,18 @@ class StandardStage:
             tx.execute("UPDATE dockings SET judged = 1 WHERE docking = ?", (docking["docking"],))
 
     def _judge(self, shift: Sequence[Row], profile: str) -> None:
-        request = self._maker.request(shift, Depth.STANDARD, self._profiles.by_name(profile))
-        facts = facts_of(self._inspector.inspect(request))
+        request = self._maker.request(shift, Depth.STANDARD, self._profiles.find(profile))
+        report = self._inspector.inspect(request)
         registries = load_registries(self._store)
         with self._store.write() as tx:
-            for row, report in zip(shift, facts, strict=True):
+            tags = []
+            for row, facts in zip(shift, facts_of(report), strict=True):
                 now = tx.row("SELECT * FROM recordings WHERE recording = ?", (row["recording"],))
                 assert now is not None  # rows are never deleted
-                made = tag(tag_facts(now, report), tag_of(now), registries)
-                revise(tx, self._custody, row["recording"], made, registries.versions, report)
+                tags.append(tag(tag_facts(now, facts), tag_of(now), registries, self._rules))
+            judged = rejudge(report, [place_of(made) for made in tags], self._judging)
+            for row, made, facts in zip(shift, tags, facts_of(judged), strict=True):
+                revise(tx, self._custody, row["recording"], made, registries.versions, facts)
         _LOG.info("standard inspection of %d recordings", len(shift))
 
 

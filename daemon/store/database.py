@@ -3,6 +3,7 @@
 - WAL, synchronous=FULL: what is committed survives a power cut (known-faults.md, E05).
 - One connection a thread (E07); writers begin IMMEDIATE, or read-then-write fails at once whatever
   the timeout (E02).
+- A commit for which the disk has no room frees the reserve and is told as StoreFull: the next one finds room.
 - Times are stored as RFC 3339 UTC text, which sorts as it means.
 """
 
@@ -12,7 +13,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +21,14 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from daemon.errors import StoreBusy
+from daemon.errors import StoreBusy, StoreFull
 from daemon.store.schema import migrations
 
 Row = sqlite3.Row
 Value = str | int | float | bytes | None
+
+
+_FULL_BELOW_BYTES = 1024 * 1024
 
 
 def to_text(time: datetime | None) -> str | None:
@@ -70,10 +74,19 @@ class Store:
         self._read_only = read_only
         self._local = threading.local()
         self._lock_fd: int | None = None
+        self._on_full: Callable[[], None] = lambda: None
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_fd = _take_lock(path.with_suffix(".lock"))
-            migrations.apply(Database(self._connection()))
+            try:
+                migrations.apply(Database(self._connection()))
+            except BaseException:
+                self.close()  # or nobody else could open it as long as this process lives
+                raise
+
+    def when_full(self, give_room: Callable[[], None]) -> None:
+        """Have `give_room` called when a commit finds no room on the disk."""
+        self._on_full = give_room
 
     def release(self) -> None:
         """Close this thread's connection; the next question opens another."""
@@ -91,15 +104,45 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """One IMMEDIATE transaction: commits at the end, rolls back on any exception."""
+        """One IMMEDIATE transaction: commits at the end, rolls back on any exception.  Raises StoreFull."""
+        try:
+            with self._transaction() as tx:
+                yield tx
+        except sqlite3.OperationalError as error:
+            if not self._is_full(error.sqlite_errorcode):
+                raise
+            self._on_full()
+            raise StoreFull(f"{self._path}: no room to commit ({error})") from error
+
+    def _is_full(self, code: int) -> bool:
+        if code & 0xFF == sqlite3.SQLITE_IOERR:  # so it is told where -wal or -shm cannot grow
+            found = os.statvfs(self._path.parent)
+            return found.f_bavail * found.f_frsize < _FULL_BELOW_BYTES
+        return code & 0xFF == sqlite3.SQLITE_FULL
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Transaction]:
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield Transaction(connection)
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            # A COMMIT that failed (no room) leaves it open, and the next BEGIN would fail for ever; where
+            # SQLite rolled back by itself there is nothing left to undo.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is asked inside the block is of one instant.  Not for long: the WAL grows meanwhile (E03)."""
+        connection = self._connection()
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
 
     def rows(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> list[Row]:
         return self._connection().execute(sql, args).fetchall()
@@ -122,7 +165,7 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         if self._read_only:
-            uri = f"file:{self._path}?mode=ro"
+            uri = f"{self._path.absolute().as_uri()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)
         else:
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)

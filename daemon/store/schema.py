@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from uplink import envelope
+from uplink.messages.custody import CustodyEvent
+from uplink.messages.receipt import Receipt
+
 migrations = Migrations("bodydock.store")
 
 _FIRST = """
@@ -177,6 +181,165 @@ def first(db: Database) -> None:
         if statement.strip():
             for part in _statements(statement):
                 db.execute(part)
+
+
+_SECOND = (
+    # JSON of the wire's Holds in force
+    "ALTER TABLE recordings ADD COLUMN holds TEXT NOT NULL DEFAULT '[]'",
+    # where it was made, by its tag, and by which place its shift was judged
+    "ALTER TABLE recordings ADD COLUMN place TEXT",
+    "ALTER TABLE recordings ADD COLUMN judged_place TEXT",
+    "CREATE INDEX recordings_to_rejudge ON recordings (stored_at) WHERE place IS NOT judged_place",
+    # what wants a person is asked for often, and is rare
+    "CREATE INDEX recordings_held ON recordings (stored_at) WHERE holds <> '[]'",
+    "CREATE INDEX recordings_torn ON recordings (stored_at) WHERE json_array_length(tag, '$.conflicts') > 0",
+    "CREATE INDEX recordings_lacking ON recordings (stored_at)"
+    " WHERE json_array_length(tag, '$.findings') > 0",
+    # what a `resend` names a receipt by; voided: it counts for nothing any more
+    "ALTER TABLE receipts ADD COLUMN id TEXT",
+    "ALTER TABLE receipts ADD COLUMN voided INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX receipts_by_id ON receipts (id)",
+    """CREATE TABLE commands (
+        command TEXT PRIMARY KEY,     -- seen once: whoever asks again gets the answer it got
+        verb TEXT NOT NULL,
+        raw BLOB NOT NULL,            -- the signed command, as it came
+        answer BLOB NOT NULL,         -- the signed answer
+        taken_at TEXT NOT NULL
+    ) STRICT""",
+)
+
+
+@migrations()
+def second(db: Database) -> None:
+    """Holds, voided receipts, and the commands that were answered."""
+    for statement in _SECOND:
+        db.execute(statement)
+    for row in db.execute("SELECT receipt, raw FROM receipts").fetchall():
+        # A receipt is kept only when it was verified: reading it is enough.
+        found = Receipt.parse(envelope.peek(row[1], "receipt")).receipt
+        db.execute("UPDATE receipts SET id = ? WHERE receipt = ?", (found, row[0]))
+
+
+_VAULT = (
+    # set in the transaction of its `cleared` event; the bytes go after it (daemon/room.py)
+    "ALTER TABLE recordings ADD COLUMN cleared_at TEXT",
+    # when the bytes were last read back from the medium and were right; '': not yet
+    "ALTER TABLE recordings ADD COLUMN checked_at TEXT NOT NULL DEFAULT ''",
+    # what reading back found wrong; the bytes are not sent, and taken from the camera again
+    "ALTER TABLE recordings ADD COLUMN damaged TEXT",
+    # the platform's time of a reconciliation that does not list it: receipts up to then do not count
+    "ALTER TABLE recordings ADD COLUMN forgotten_at TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX recordings_by_check ON recordings (checked_at) WHERE cleared_at IS NULL",
+    "CREATE INDEX recordings_to_clear ON recordings (stored_at) WHERE state = 'delivered'"
+    " AND cleared_at IS NULL",
+    "CREATE INDEX recordings_damaged ON recordings (recording) WHERE damaged IS NOT NULL",
+    # reconciliation pages that ended a delivery, as they came
+    "CREATE TABLE omissions (page TEXT PRIMARY KEY, at TEXT NOT NULL, raw BLOB NOT NULL) STRICT",
+    """CREATE TABLE alarms (
+        alarm TEXT NOT NULL,          -- as in docs/alarms.md
+        subject TEXT NOT NULL,        -- slot, recording …; '': the dock itself
+        since TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        text TEXT NOT NULL,           -- JSON: zh, en
+        cleared_at TEXT,
+        PRIMARY KEY (alarm, subject, since)
+    ) STRICT""",
+    "CREATE INDEX alarms_standing ON alarms (alarm) WHERE cleared_at IS NULL",
+)
+
+
+@migrations()
+def vault(db: Database) -> None:
+    """Clearing, reading back, a platform that forgot; alarms."""
+    for statement in _VAULT:
+        db.execute(statement)
+
+
+_DOCK_SECOND = """
+ALTER TABLE dockings ADD COLUMN stay TEXT NOT NULL DEFAULT '';
+UPDATE dockings SET stay = docking;
+CREATE INDEX dockings_by_camera ON dockings (serial, attached_at);
+ALTER TABLE files ADD COLUMN volume INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE files ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE volumes (
+    docking TEXT NOT NULL REFERENCES dockings (docking),
+    volume INTEGER NOT NULL,
+    attachment TEXT NOT NULL,         -- boot id and disk sequence: the same medium after a restart
+    name TEXT NOT NULL DEFAULT '',
+    file_system TEXT NOT NULL,
+    label TEXT NOT NULL DEFAULT '',
+    note TEXT NOT NULL DEFAULT '',    -- empty, no_file_system, unreadable
+    listing TEXT,
+    PRIMARY KEY (docking, volume)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX volumes_by_attachment ON volumes (attachment);
+INSERT INTO volumes (docking, volume, attachment, file_system, label, listing)
+    SELECT docking, 0, attachment, coalesce(file_system, ''), coalesce(volume, ''), listing FROM dockings;
+
+CREATE TABLE samples (
+    recording TEXT PRIMARY KEY REFERENCES recordings (recording),
+    modified_ns INTEGER NOT NULL,     -- as the card's file system said
+    seed BLOB NOT NULL,
+    digest TEXT NOT NULL
+) STRICT;
+CREATE INDEX recordings_by_camera ON recordings (serial, path);
+"""
+
+
+@migrations()
+def dock_second(db: Database) -> None:
+    """A docking has volumes and belongs to a stay; recordings are remembered by samples.
+
+    `dockings.stay`: the docking that the stay began with.  `files.known`: 1 = by samples in the vault.
+    """
+    for statement in _DOCK_SECOND.split(";\n\n"):
+        for part in _statements(statement):
+            db.execute(part)
+
+
+_RESTORED = (
+    # whose epoch it is; of one that a restore began: `after`: the head that it goes on from,
+    # `restarted_in`: by which run, `seen`: the newest head that was ours by then
+    "ALTER TABLE epochs ADD COLUMN dock TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE epochs ADD COLUMN dock_key TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE epochs ADD COLUMN after TEXT",
+    "ALTER TABLE epochs ADD COLUMN restarted_in TEXT",
+    "ALTER TABLE epochs ADD COLUMN seen TEXT",
+    # 1: no event of this chain commits it; the platform had it of an earlier life
+    "ALTER TABLE manifests ADD COLUMN history INTEGER NOT NULL DEFAULT 0",
+    # the newest head of each platform that was an event of this chain
+    "CREATE TABLE heads (platform TEXT PRIMARY KEY, event TEXT NOT NULL REFERENCES events (event)) STRICT",
+    """CREATE TABLE sidelined (          -- revisions that this dock signed and its line does not follow from
+        platform TEXT NOT NULL,
+        recording TEXT NOT NULL REFERENCES recordings (recording),
+        revision INTEGER NOT NULL,
+        manifest TEXT PRIMARY KEY,
+        raw BLOB NOT NULL,
+        report TEXT,
+        made_at TEXT NOT NULL,
+        history INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX sidelined_by_recording ON sidelined (recording)",
+)
+
+
+@migrations()
+def restored_dock(db: Database) -> None:
+    """Epochs that restart, heads that were ours, revisions that were overtaken."""
+    for statement in _RESTORED:
+        db.execute(statement)
+    opened = "SELECT e.place, v.raw FROM epochs e JOIN events v ON v.place = e.place AND v.n = 0"
+    for place, raw in db.execute(opened).fetchall():
+        event = CustodyEvent.parse(envelope.peek(raw, "event"))
+        key = event.data.get("dock_key", "")  # every epoch so far began with `enrolled`
+        db.execute("UPDATE epochs SET dock = ?, dock_key = ? WHERE place = ?", (event.dock, key, place))
+
+
+@migrations()
+def failing(db: Database) -> None:
+    """What failed is asked for all the time, and is rare."""
+    db.execute("CREATE INDEX recordings_failing ON recordings (work_retry_at) WHERE work_retry_at <> ''")
 
 
 def _statements(block: str) -> list[str]:

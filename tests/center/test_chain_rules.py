@@ -21,12 +21,16 @@ class MemoryChain:
         self._held: dict[str, chain.Held] = {}
         self._parents: set[str] = set()
         self._runs: dict[str, Line] = {}
+        self.others: set[str] = set()
 
     def head(self) -> ChainPoint | None:
         return self._head
 
     def find(self, digest: str) -> chain.Held | None:
         return self._held.get(digest)
+
+    def elsewhere(self, digest: str) -> bool:
+        return digest in self.others
 
     def main_has_run(self, run: str) -> bool:
         return self._runs.get(run) is Line.MAIN
@@ -178,6 +182,42 @@ def test_a_run_that_signed_on_both_lines_is_a_clone(held: MemoryChain, dock: Scr
     held.take(dock.event("attached"))
     held.take(copy.event("listed"))
     assert held.take(copy.restarted(after=held.head(), branch=copy.head)).cloned
+
+
+def test_a_restarted_that_is_sent_again_to_a_platform_that_forgot_is_no_clone(
+    held: MemoryChain, dock: ScriptedDock
+) -> None:
+    held.take(dock.enrolled())
+    restored = dock.clone()
+    dock.event("attached")  # the platform had it, and was restored to before it
+    held.take(restored.event("listed"))
+    decision = held.take(restored.restarted(after=dock.head, branch=restored.head))
+    assert (decision.outcome, decision.cloned) == (Outcome.JOINS, False)
+
+
+def test_a_copy_that_brings_no_branch_is_a_clone_all_the_same(held: MemoryChain, dock: ScriptedDock) -> None:
+    held.take(dock.enrolled())
+    before = dock.head
+    restored = dock.clone()
+    held.take(restored.restarted(after=held.head(), branch=before))
+    held.take(restored.event("listed"))
+    assert held.take(dock.restarted(after=held.head(), branch=before)).cloned
+
+
+def test_a_new_id_names_the_head_of_a_lost_one_which_is_not_lost(
+    held: MemoryChain, dock: ScriptedDock
+) -> None:
+    old = ScriptedDock("dock-0")
+    old.enrolled()
+    assert old.head is not None
+    after = old.head.model_dump()
+    held.others = {old.head.head}
+    data = {"platform": dock.platform, "keys": [], "site": "s", "dock_key": "0" * 64, "public": "0" * 64}
+    enrolled = dock.event("enrolled", data | {"host": None, "after": after})
+    assert held.take(enrolled).lost == ()
+    held.others = set()
+    again = ScriptedDock("dock-2").event("enrolled", data | {"host": None, "after": after})
+    assert MemoryChain().take(again).lost == (old.head,)
 
 
 def test_restarted_beside_the_head_is_a_branch(held: MemoryChain, dock: ScriptedDock) -> None:

@@ -307,6 +307,39 @@ def test_a_fork_holds_receipts_back_until_restarted_names_it(bench: Bench, dock:
     assert [receipt.manifest for receipt in bench.receipts(bench.tick())] == [digest]
 
 
+def test_a_branch_that_is_coming_in_is_waited_for(bench: Bench, dock: ScriptedDock) -> None:
+    bench.event(dock, dock.enrolled())
+    restored = dock.clone()
+    bench.event(dock, dock.event("attached"))
+    first, second = restored.event("listed"), restored.event("closed")
+    restarted = restored.restarted(after=dock.head, branch=restored.head)
+    bench.event(restored, restarted)
+    bench.tick(15.0)
+    bench.event(restored, first)
+    bench.tick(15.0)
+    bench.event(restored, restarted)
+    assert bench.counted("early.event") == 2, "half of it has come: the other half is not lost"
+    bench.event(restored, second)
+    bench.event(restored, restarted)
+    assert bench.counted("lost.parent") == 0
+    assert bench.heads(bench.tick(1.0))[-1].at == restored.head
+
+
+def test_a_settled_dock_is_given_what_waited_without_asking(bench: Bench, dock: ScriptedDock) -> None:
+    from center import enrolment
+
+    bench.event(dock, dock.enrolled())
+    bench.event(dock, dock.event("attached"))
+    wiped = ScriptedDock(dock.name, dock.site, key=dock.key)
+    bench.event(wiped, wiped.enrolled())
+    digest = first_manifest(bench, dock)
+    assert bench.receipts(bench.transfer(dock, FOOTAGE, digest)) == []
+    bench.tick(1.0)
+    enrolment.settle(bench.folder, dock.name)
+    said = [*bench.tick(1.0), *bench.tick(1.0)]
+    assert [receipt.manifest for receipt in bench.receipts(said)] == [digest]
+
+
 def test_a_clone_waits_for_a_person(bench: Bench, dock: ScriptedDock) -> None:
     from center import enrolment
 

@@ -12,7 +12,8 @@ import pytest
 from daemon.clock import DockClock
 from daemon.custody import Custody, enrol
 from daemon.identity import DockIdentity
-from daemon.ingest.ledger import FileTimes, Ledger, Volume
+from daemon.ingest.contents import Contents, Note, VolumeContent
+from daemon.ingest.ledger import FileTimes, Ledger
 from daemon.store import Store
 from daemon.vault import Vault
 from dock.docking import Camera, Docking, new_docking_id
@@ -45,7 +46,8 @@ class Dock:
         camera = Camera(serial, "usb", "2c7a", "0b01", listing.profile.name)
         docking = Docking(new_docking_id(), Slot(1, ("p",)), camera, ATTACHED_AT)
         times = {file.index: FileTimes(file.modified_at, None) for file in listing.files}
-        self.ledger.begin(docking, Volume(attachment, "ext4", "CARD"), listing, times)
+        volume = VolumeContent(attachment, "/dev/x", "ext4", "CARD", Note.NONE, listing)
+        self.ledger.begin(docking, Contents((volume,)), times)
         return docking
 
 
@@ -66,8 +68,10 @@ def dock(tmp_path: Path) -> Iterator[Dock]:
     made.store.close()
 
 
-def listing(files: dict[bytes, int], explained: dict[bytes, int] | None = None) -> Listing:
-    """Return a listing of paths with sizes, as the generic profile reads it."""
+def listing(
+    files: dict[bytes, int], explained: dict[bytes, int] | None = None, *, profile: str = "generic"
+) -> Listing:
+    """Return a listing of paths with sizes, as `profile` reads it."""
     entries = tuple(Entry(path, size, 1_764_000_000_000_000_000) for path, size in files.items())
     left = tuple(Explained(path, size, Reason.UNREADABLE, "test") for path, size in (explained or {}).items())
-    return listing_of(Scan(entries, left), load_profiles().by_name("generic"))
+    return listing_of(Scan(entries, left), load_profiles().by_name(profile))

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from daemon.ingest.ledger import Arrived, FileTimes
+from daemon.ingest.memory import Memory
 from dock.docking import Docking
 from dock.listing import CardFile, Reason
 from tests.daemon.conftest import Dock, listing
@@ -53,7 +54,8 @@ def test_listed_is_committed_before_anything_is_stored(dock: Dock) -> None:
     docking = dock.begin(found)
     listed = Listed.model_validate(events(dock, "listed")[0].data)
     assert (listed.count, listed.bytes, listed.listing) == (3, 35, found.digest)
-    assert dock.ledger.open_indexes(docking.id) == {0, 1}
+    states = dock.ledger.states(docking.id)
+    assert [state for state, _ in states.values()] == ["listed", "listed", "explained"]
 
 
 def test_a_docking_adds_up(dock: Dock) -> None:
@@ -88,8 +90,7 @@ def test_a_camera_that_left_early_is_named_with_what_is_missing_b14(dock: Dock) 
     assert [(e.reason, e.count, e.bytes) for e in closed.explained] == [("gone", 1, 20)]
     early = RemovedEarly.model_validate(events(dock, "removed_early")[0].data)
     assert early.missing.bytes == 20
-    left = dock.ledger.left_behind("CAM1", b"b.mp4", 20, found.files[1].modified_at)
-    assert left is not None
+    (left,) = Memory(dock.store, dock.vault).left_behind("CAM1", b"b.mp4", 20)
     assert (left["docking"], left["idx"]) == (docking.id, 1)
 
 
@@ -124,8 +125,7 @@ def test_seen_again_is_already_stored_and_no_second_recording(dock: Dock) -> Non
 
 def test_the_same_stay_is_the_same_docking_after_a_restart(dock: Dock) -> None:
     docking = dock.begin(listing({b"a.mp4": 10}), attachment="boot:7")
-    again = dock.ledger.open_docking(1, "boot:7")
-    assert again is not None
+    (again,) = dock.ledger.dockings_of(1, "boot:7")
     assert again["docking"] == docking.id
-    assert dock.ledger.open_docking(1, "boot:8") is None
+    assert dock.ledger.dockings_of(1, "boot:8") == dock.ledger.dockings_of(2, "boot:7") == []
     assert dataclasses.asdict(docking)["id"] == again["docking"]

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dock.detect import DeviceWatch
+from dock.listing import Listing, listing_of
 from dock.mount import mounted
 from dock.profiles import load_profiles
-from dock.source import Limits, MountedSource
+from dock.source import CardSource, Limits, MountedSource
 from tests.rig import loop_camera as rig
 from tests.rig.events import wait_present
 
 MakeCamera = Callable[..., rig.LoopCamera]
 MakeSource = Callable[..., MountedSource]
+
+
+def listed(source: CardSource, profiles: Sequence[Path] = ()) -> Listing:
+    """Scan a camera and read its names by the profile that fits them."""
+    scan = source.scan()
+    return listing_of(scan, load_profiles(profiles).recognise([], scan.names))
 
 
 @pytest.fixture(scope="session")
@@ -67,12 +73,10 @@ def source(camera: MakeCamera, watch: DeviceWatch, tmp_path: Path) -> Iterator[M
             cam: rig.LoopCamera,
             limits: Limits | None = None,
             said_gone: Callable[[], bool] = lambda: False,
-            profiles: Sequence[Path] = (),
         ) -> MountedSource:
             cam.plug()
             device = wait_present(watch, cam.node)
             mount = stack.enter_context(mounted(device, tmp_path / "mnt"))
-            recognise = partial(load_profiles(profiles).recognise, device)
-            return MountedSource(mount, recognise, limits=limits, said_gone=said_gone)
+            return MountedSource(mount, limits=limits, said_gone=said_gone)
 
         yield make

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dock.changes import DeviceChange, Gone, Known, NoFilesystem, Present
+from dock.changes import DeviceChange, Gone, Known, NoFilesystem, NoMedium, Present
 from dock.devices import BlockDevice, from_properties, read_label
 
 DISK = {
@@ -63,8 +63,9 @@ def test_odd_serials_and_labels_are_made_safe() -> None:
 def test_add_then_change_is_one_camera() -> None:
     known = Known()
     bare = device(size_bytes=0, ID_FS_TYPE="", ID_FS_UUID="")
+    assert known.seen("/dev/sda", bare) == [NoMedium(bare)]
     assert known.seen("/dev/sda", bare) == []
-    assert known.seen("/dev/sda", device()) == [Present(device())]
+    assert known.seen("/dev/sda", device()) == [Gone("/dev/sda", 9), Present(device())]
     assert known.seen("/dev/sda", device()) == []
     assert known.seen("/dev/sda", None) == [Gone("/dev/sda", 9)]
     assert known.seen("/dev/sda", None) == []
@@ -75,7 +76,11 @@ def test_another_medium_is_another_camera() -> None:
     known.seen("/dev/sda", device())
     other = device(DISKSEQ="10")
     assert known.seen("/dev/sda", other) == [Gone("/dev/sda", 9), Present(other)]
-    assert known.seen("/dev/sda", device(size_bytes=0, DISKSEQ="11")) == [Gone("/dev/sda", 10)]
+    empty = device(size_bytes=0, DISKSEQ="11")
+    assert known.seen("/dev/sda", empty) == [Gone("/dev/sda", 10), NoMedium(empty)]
+    assert known.seen("/dev/sda", device(size_bytes=0, DISKSEQ="12")) == []  # asked again, still empty
+    partition = replace(empty, node="/dev/sda1", whole_disk=False)
+    assert known.seen("/dev/sda1", partition) == []
 
 
 def test_a_medium_with_nothing_readable_is_said_once_a05() -> None:

@@ -100,7 +100,8 @@ def listed_by(*names: str) -> Scan:
 def test_which_camera_it_is(serial_known: bool, names: list[str], expected: tuple[str, str]) -> None:
     device = BlockDevice("/dev/x", "", 1, "USB1", serial_known, "2c7a", "0b01", "", "vfat", "", "", 1, True)
     scan = listed_by(*names)
-    camera = camera_of(device, listing_of(scan, PROFILES.recognise(device, scan.names)))
+    profile = PROFILES.recognise([device], scan.names)
+    camera = camera_of(device, listing_of(scan, profile).files, profile)
     assert (camera.serial, camera.serial_by) == expected
     assert (camera.vendor_id, camera.product_id) == ("2c7a", "0b01")
 

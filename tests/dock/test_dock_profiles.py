@@ -48,16 +48,47 @@ def test_any_name_is_read_without_an_error_and_generic_never_says_an_officer(nam
 
 def test_a_camera_is_recognised_by_its_names() -> None:
     fitting = [f"8888888_000000_201601292055{n:02}_{n:04}.mp4" for n in range(3)]
-    assert SHIPPED.recognise(disk(), [*fitting, "LOG.TXT", "A.THM"]) == GAT947
-    assert SHIPPED.recognise(disk(), [*fitting, "A.MP4", "B.MP4", "C.MP4"]) == GAT947
-    assert SHIPPED.recognise(disk(), [*fitting, "A.MP4", "B.MP4", "C.MP4", "D.MP4"]) == SHIPPED.generic
-    assert SHIPPED.recognise(disk(), []) == SHIPPED.generic
+    assert SHIPPED.recognise([disk()], [*fitting, "LOG.TXT", "A.THM"]) == GAT947
+    assert SHIPPED.recognise([disk()], [*fitting, "A.MP4", "B.MP4", "C.MP4"]) == GAT947
+    assert SHIPPED.recognise([disk()], [*fitting, "A.MP4", "B.MP4", "C.MP4", "D.MP4"]) == SHIPPED.generic
+    assert SHIPPED.recognise([disk()], []) == SHIPPED.generic
 
 
 def test_the_same_shape_in_another_family_is_not_taken_for_it() -> None:
     # e12 writes officer_serial_time_sequence: officer and serial would be swapped.
     name = "DCIM/100ANDRO/J0H42A_8888888_20160129205547_0001.mp4"
-    assert SHIPPED.recognise(disk(), [name]) == SHIPPED.generic
+    profile = SHIPPED.recognise([disk()], [name])
+    facts = profile.facts(name)
+    assert (profile.name, facts.officer, facts.serial) == ("e12", "J0H42A", "8888888")
+
+
+@pytest.mark.parametrize(
+    ("names", "profile"),
+    [
+        (["DCIM/100ANDRO/X.mp4"], "e12"),
+        (["X/8888888/J0H42A/20261104/083000_0005.mp4"], "e12"),  # later firmware, by its names
+        (["ID.txt", "DCIM/100MEDIA/X.MP4"], "h22"),
+        (["LocalSettings.json"], "h22"),
+        (["DCIM/100MEDIA/X.MP4"], "generic"),
+        (["DCIM/100GOPRO/GX010042.MP4", "DCIM/100GOPRO/GX010042.THM"], "gopro"),
+        (["DCIM/100GOPRO/GOPR0042.MP4", "DCIM/100GOPRO/GP010042.MP4"], "gopro"),
+        (["DCIM/100GOPRO/X.MP4"], "generic"),
+    ],
+)
+def test_which_family_a_card_belongs_to(names: list[str], profile: str) -> None:
+    assert SHIPPED.recognise([disk()], names).name == profile
+
+
+def test_chapters_of_one_recording_are_in_order_before_the_next_recording_c06() -> None:
+    names = ["GX010001.MP4", "GX010002.MP4", "GX020001.MP4", "GX030001.MP4"]
+    by_sequence = sorted(names, key=lambda name: SHIPPED.by_name("gopro").facts(name).sequence or 0)
+    assert by_sequence == ["GX010001.MP4", "GX020001.MP4", "GX030001.MP4", "GX010002.MP4"]
+
+
+def test_a_camera_with_several_disks_is_recognised_by_any_of_them(tmp_path: Path) -> None:
+    profiles = load_profiles([own_profile(tmp_path)])
+    assert profiles.recognise([disk(), disk(fs_label="cam07")], []).name == "office"
+    assert profiles.recognise([], ["ID.TXT"]).name == "office"
 
 
 def own_profile(tmp_path: Path, **changes: str) -> Path:
@@ -90,7 +121,7 @@ def own_profile(tmp_path: Path, **changes: str) -> Path:
 def test_an_offices_own_profile_is_recognised_by_any_of_its_signs(
     tmp_path: Path, device: BlockDevice, names: list[str]
 ) -> None:
-    assert load_profiles([own_profile(tmp_path)]).recognise(device, names).name == "office"
+    assert load_profiles([own_profile(tmp_path)]).recognise([device], names).name == "office"
 
 
 def test_an_own_profile_replaces_a_shipped_one(tmp_path: Path) -> None:

@@ -25,12 +25,12 @@ from dock.errors import (
     Unreadable,
 )
 from dock.filesystems import Attempt
-from dock.listing import CardFile, Entry, Listing, Scan, listing_of
+from dock.listing import CardFile, Entry, Scan
 from dock.mount import MountedCard, mounted
 from dock.profiles import CameraProfile, load_profiles
 from dock.pull import finish, pull, resume
 from dock.source import MountedSource
-from tests.dock.conftest import MakeCamera, MakeSource
+from tests.dock.conftest import MakeCamera, MakeSource, listed
 from tests.rig.events import wait_gone, wait_present
 
 SIZE = 6 * 1024 * 1024 + 123
@@ -56,8 +56,8 @@ class Folder:
             "/dev/none", str(self.sys_path), 7, "S", True, "", "", "", "ext4", "", "", 1 << 20, True
         )
         card = MountedCard(self.device, self.path, Attempt("ext4", ""))
-        self.source = MountedSource(card, generic)
-        (self.file,) = self.source.walk().files
+        self.source = MountedSource(card)
+        (self.file,) = listed(self.source).files
         self.vault = tmp_path / "vault"
         self.vault.mkdir()
         self.into = self.vault / "temporary"
@@ -72,7 +72,7 @@ class Folder:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    monkeypatch.setattr("dock.pull._VANISH_S", 0.1)
+    monkeypatch.setattr("dock.source.VANISH_S", 0.1)
     return Folder(tmp_path)
 
 
@@ -96,7 +96,7 @@ def test_zero_blocks_are_counted_in_the_same_pass_c03(folder: Folder) -> None:
     content = os.urandom(4096) + bytes(8192) + os.urandom(4096) + bytes(4096 * 300) + b"x" + bytes(100)
     content += bytes(4096 - 101) + bytes(50)
     (folder.path / "a.mp4").write_bytes(content)
-    (file,) = folder.source.walk().files
+    (file,) = listed(folder.source).files
     pulled = pull(folder.source, file, folder.into, lambda done: None, lambda: False)
     assert pulled.zero_blocks == 2 + 300 + 1
     assert pulled.zero_block_bytes == 302 * 4096 + 50
@@ -105,7 +105,7 @@ def test_zero_blocks_are_counted_in_the_same_pass_c03(folder: Folder) -> None:
 
 def test_an_empty_file_is_pulled(folder: Folder) -> None:
     (folder.path / "a.mp4").write_bytes(b"")
-    (file,) = folder.source.walk().files
+    (file,) = listed(folder.source).files
     seen: list[int] = []
     pulled = pull(folder.source, file, folder.into, seen.append, lambda: False)
     assert (pulled.sha256, pulled.zero_blocks, seen) == (hashlib.sha256().hexdigest(), 0, [0])
@@ -170,7 +170,7 @@ def test_a_link_that_took_the_place_of_what_was_listed_is_not_followed(folder: F
     (folder.path / "sub").mkdir()
     (folder.path / "a.mp4").rename(folder.path / "sub" / "b.mp4")
     (folder.path / "a.mp4").hardlink_to(folder.path / "sub" / "b.mp4")
-    file = next(file for file in folder.source.walk().files if file.path.startswith(linked.encode()))
+    file = next(file for file in listed(folder.source).files if file.path.startswith(linked.encode()))
     (folder.path / linked).rename(folder.path / "moved")
     (folder.path / linked).symlink_to("moved")  # the very same file lies behind it
     with pytest.raises(ChangedWhileReading):
@@ -221,8 +221,8 @@ class BadSectors:
         self.leaves_after_s = math.inf
         self._failed_at = math.inf
 
-    def walk(self) -> Listing:
-        return listing_of(Scan((Entry(b"a.mp4", self.size_bytes, 0),), ()), load_profiles().generic)
+    def scan(self) -> Scan:
+        return Scan((Entry(b"a.mp4", self.size_bytes, 0),), ())
 
     def open(self, file: CardFile) -> BadSectors:
         return self
@@ -252,10 +252,10 @@ class BadSectors:
 def test_bad_sectors_are_named_as_ranges_that_hold_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dock.pull._VANISH_S", 0.0)
+    monkeypatch.setattr("dock.source.VANISH_S", 0.0)
     files = BadSectors(os.urandom(SIZE), [range(2_000_000, 2_000_512), range(4_000_000, 4_200_000)])
     with pytest.raises(Unreadable) as failed:
-        pull(files, files.walk().files[0], tmp_path / "into", lambda done: None, lambda: False)
+        pull(files, listed(files).files[0], tmp_path / "into", lambda done: None, lambda: False)
     assert len(failed.value.ranges) == len(files.bad)
     for bad, (start, end) in zip(files.bad, failed.value.ranges, strict=True):
         assert bad.start - 65536 < start <= bad.start
@@ -266,13 +266,13 @@ def test_a_device_that_reports_errors_before_it_leaves_is_gone_b12(tmp_path: Pat
     files = BadSectors(os.urandom(SIZE), [range(2_000_000, SIZE)])
     files.leaves_after_s = 0.3
     with pytest.raises(CameraGone):
-        pull(files, files.walk().files[0], tmp_path / "into", lambda done: None, lambda: False)
+        pull(files, listed(files).files[0], tmp_path / "into", lambda done: None, lambda: False)
 
 
 def test_a_chain_shorter_than_the_size_is_unreadable_not_a_short_copy(tmp_path: Path) -> None:
     files = BadSectors(os.urandom(SIZE - 1000))
     with pytest.raises(Unreadable) as failed:
-        pull(files, files.walk().files[0], tmp_path / "into", lambda done: None, lambda: False)
+        pull(files, listed(files).files[0], tmp_path / "into", lambda done: None, lambda: False)
     assert failed.value.ranges == ((SIZE - 1000, SIZE),)
 
 
@@ -283,7 +283,7 @@ def test_read_errors_of_a_camera_that_stays_name_the_ranges(
     (card / "a.mp4").write_bytes(os.urandom(SIZE))
     cam = camera(card, faulty=True)
     files = source(cam)
-    (file,) = files.walk().files
+    (file,) = listed(files).files
     with pytest.raises(Unreadable) as failed:
         pull(files, file, tmp_path / "into", lambda done: cam.break_reads(), lambda: False)
     ((start, end),) = failed.value.ranges
@@ -310,9 +310,9 @@ def test_a_yank_in_mid_copy_is_gone_and_the_next_docking_goes_on_b12(
 
     cam.plug()
     with mounted(wait_present(watch, cam.node), tmp_path / "mnt") as mount:
-        files = MountedSource(mount, generic, said_gone=gone.is_set)
+        files = MountedSource(mount, said_gone=gone.is_set)
         with pytest.raises(CameraGone):
-            pull(files, files.walk().files[0], into, yank, lambda: False)
+            pull(files, listed(files).files[0], into, yank, lambda: False)
     partial = into.stat().st_size
     assert 0 < partial < SIZE
 
@@ -320,8 +320,8 @@ def test_a_yank_in_mid_copy_is_gone_and_the_next_docking_goes_on_b12(
     cam.mend_reads()
     cam.plug()
     with mounted(wait_present(watch, cam.node), tmp_path / "mnt") as mount:
-        files = MountedSource(mount, generic)
-        pulled = resume(files, files.walk().files[0], into, lambda done: None, lambda: False)
+        files = MountedSource(mount)
+        pulled = resume(files, listed(files).files[0], into, lambda done: None, lambda: False)
     assert pulled.sha256 == hashlib.sha256(content).hexdigest()
     assert pulled.verified_bytes == partial
 

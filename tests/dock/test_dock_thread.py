@@ -17,11 +17,10 @@ from dock.filesystems import Attempt
 from dock.linux import is_read_only, mounts_below
 from dock.mount import clear_stale, mounted
 from dock.presence import is_present
-from dock.profiles import load_profiles
 from dock.pull import finish, pull
 from dock.slots import Slot, slot_of
 from dock.source import MountedSource
-from tests.dock.conftest import MakeCamera, MakeSource
+from tests.dock.conftest import MakeCamera, MakeSource, listed
 from tests.rig import loop_camera as rig
 from tests.rig.events import wait_gone, wait_no_filesystem, wait_present
 
@@ -52,12 +51,12 @@ def test_a_recording_goes_from_the_slot_to_the_vault(
     vault = tmp_path / "vault"
     vault.mkdir()
     with mounted(device, tmp_path / "mnt") as mount:
-        source = MountedSource(mount, lambda names: load_profiles().recognise(device, names))
-        listing = source.walk()
+        source = MountedSource(mount)
+        listing = listed(source)
         (file,) = listing.files
         assert (listing.profile.name, file.display_name, file.facts.officer) == ("gat947", NAME, "J0H42A")
         assert (listing.count, listing.total_bytes) == (1, len(footage))
-        assert camera_of(device, listing).serial == "BWC0042"
+        assert camera_of(device, listing.files, listing.profile).serial == "BWC0042"
         seen: list[int] = []
         pulled = pull(source, file, vault / "tmp", seen.append, lambda: False)
         finish(vault / "tmp", vault / "id")
@@ -153,8 +152,8 @@ def test_open_files_do_not_hold_the_mount_b18(
     cam.plug()
     device = wait_present(watch, cam.node)
     with mounted(device, tmp_path / "mnt") as mount:
-        source = MountedSource(mount, lambda names: load_profiles().generic)
-        reader = source.open(source.walk().files[0])
+        source = MountedSource(mount)
+        reader = source.open(listed(source).files[0])
     with pytest.raises(Exception, match="released"):
         reader.read_into(memoryview(bytearray(1)), 0)
     assert mounts_below(tmp_path) == []

@@ -14,7 +14,7 @@ from dock.listing import CardFile, Explained, Listing, Reason
 from dock.profiles import NameFacts
 from dock.pull import pull
 from dock.source import Limits
-from tests.dock.conftest import MakeCamera, MakeSource
+from tests.dock.conftest import MakeCamera, MakeSource, listed
 
 pytestmark = pytest.mark.devices
 
@@ -43,7 +43,7 @@ def test_names_of_every_kind_are_listed_pulled_and_shown_b02_b19(
     for number, name in enumerate(ODD_NAMES):
         Path(os.fsdecode(os.fsencode(card) + b"/" + name)).write_bytes(bytes([number]) * 10)
     files = source(camera(card))
-    listing = files.walk()
+    listing = listed(files)
     assert {file.path for file in listing.files} == set(ODD_NAMES)
     for file in listing.files:
         file.display_name.encode()  # no surrogate gets out
@@ -61,7 +61,7 @@ def test_the_same_name_in_two_folders_is_two_files_a02(
         (card / folder / "CLIP.MP4").write_bytes(folder.encode())
         os.utime(card / folder / "CLIP.MP4", (1_700_000_000, 1_700_000_000))
     files = source(camera(card))
-    listing = files.walk()
+    listing = listed(files)
     for file in listing.files:
         pull(files, file, tmp_path / f"id{file.index}", lambda done: None, lambda: False)
     assert [(tmp_path / f"id{index}").read_bytes() for index in (0, 1)] == [b"100MEDIA", b"101MEDIA"]
@@ -79,7 +79,7 @@ def test_links_pipes_and_device_nodes_are_explained_never_opened(
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(card / "socket"))
     (card / "real.mp4").write_bytes(b"footage")
-    listing = source(camera(card)).walk()
+    listing = listed(source(camera(card)))
     assert [file.path for file in listing.files] == [b"real.mp4"]
     explained = {entry.path: entry.reason for entry in listing.explained}
     expected = [b"up", b"loop", b"passwd.mp4", b"pipe.mp4", b"zero.mp4", b"socket"]
@@ -94,7 +94,7 @@ def test_what_the_profile_leaves_out_is_in_the_sum(
     (card / "autorun.inf").write_bytes(b"worm")
     (card / "a.mp4").write_bytes(b"footage")
     (card / "a.mp4").chmod(0o444)
-    listing = source(camera(card)).walk()
+    listing = listed(source(camera(card)))
     left_out = by_path(listing)[b"autorun.inf"]
     assert isinstance(left_out, Explained)
     assert (left_out.reason, left_out.size_bytes) == (Reason.LEFT_OUT, 4)
@@ -114,7 +114,7 @@ def test_what_the_profile_leaves_out_is_in_the_sum(
 def test_beyond_a_limit_entries_are_explained(
     card: Path, camera: MakeCamera, source: MakeSource, limit: tuple[Limits, set[bytes], str]
 ) -> None:
-    limits, listed, detail = limit
+    limits, expected, detail = limit
     folder = card
     for number in range(4):
         (folder / f"{number}.mp4").write_bytes(b"x")
@@ -123,8 +123,8 @@ def test_beyond_a_limit_entries_are_explained(
     if "name" in detail:
         (card / "long-name.m").write_bytes(b"x")
     (card / "lost+found").mkdir(exist_ok=True)
-    listing = source(camera(card), limits).walk()
-    assert listed <= {file.path for file in listing.files}
+    listing = listed(source(camera(card), limits))
+    assert expected <= {file.path for file in listing.files}
     reasons = [entry.detail for entry in listing.explained if entry.reason is Reason.LIMIT]
     assert any(detail in reason for reason in reasons)
 
@@ -135,10 +135,10 @@ def test_a_listing_of_a_camera_that_left_is_not_believed(
     (card / "a.mp4").write_bytes(b"x")
     gone: list[bool] = []
     files = source(camera(card), said_gone=lambda: bool(gone))
-    assert files.walk().count == 1
+    assert listed(files).count == 1
     gone.append(True)
     with pytest.raises(CameraGone):
-        files.walk()
+        listed(files)
 
 
 def test_an_unreadable_folder_costs_only_itself_a08(
@@ -152,7 +152,7 @@ def test_an_unreadable_folder_costs_only_itself_a08(
     with cam.image.open("r+b") as image:
         image.seek(block)
         image.write(os.urandom(1024))
-    listing = source(cam).walk()
+    listing = listed(source(cam))
     assert [file.path for file in listing.files] == [b"good/good.mp4"]
     entry = by_path(listing)[b"bad"]
     assert isinstance(entry, Explained)
@@ -162,7 +162,7 @@ def test_an_unreadable_folder_costs_only_itself_a08(
 def test_paths_that_no_walk_gives_are_refused(card: Path, camera: MakeCamera, source: MakeSource) -> None:
     (card / "a.mp4").write_bytes(b"x")
     files = source(camera(card))
-    (file,) = files.walk().files
+    (file,) = listed(files).files
     for path in (b"../etc/passwd", b"/etc/passwd", b"a/./b", b""):
         with pytest.raises(Refused):
             files.open(CardFile(0, path, 1, file.modified_at, 0, "video", False, NameFacts(), "x"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from dock.detect import DeviceWatch, Gone, NoFilesystem, Present
+from dock.detect import DeviceWatch, Gone, NoFilesystem, Present, UsbGone
 from dock.devices import BlockDevice
 
 WAIT_S = 20.0
@@ -49,7 +49,7 @@ def _wait_for(
     give_up_at = time.monotonic() + WAIT_S
     while time.monotonic() < give_up_at:
         for change in watch.changes(0.5):
-            its_node = change.node if isinstance(change, Gone) else change.device.node
+            its_node = change.node if isinstance(change, Gone | UsbGone) else change.device.node
             if isinstance(change, kind) and its_node == node:
                 return change
     raise AssertionError(f"no {kind.__name__} for {node} within {WAIT_S:.0f} s")

@@ -150,7 +150,8 @@ class LoopCamera:
 
     `port` is the USB port it is plugged into (`1.2`, see `port_path`); `serial` what its disk says.  With
     `faulty=True` `break_reads()` makes every further read of the device fail with EIO, as a yanked card's
-    do.  With `partitions=True` the image's partition table is read.
+    do; each read takes `read_s` seconds longer then.  With `partitions=True` the image's partition table is
+    read.  `made` is told the number of the loop device before udev hears of its medium.
     """
 
     def __init__(
@@ -163,7 +164,9 @@ class LoopCamera:
         product: str = "0b01",
         controller: str = CONTROLLER,
         faulty: bool = False,
+        read_s: float = 0.0,
         partitions: bool = False,
+        made: Callable[[int], None] | None = None,
     ) -> None:
         self.image = image
         self.serial = serial
@@ -171,7 +174,9 @@ class LoopCamera:
         self.vendor = vendor
         self.product = product
         self.faulty = faulty
+        self.read_s = read_s
         self.partitions = partitions
+        self._made = made
         self.number: int | None = None
         self._stack = contextlib.ExitStack()
         self._backing = image
@@ -208,6 +213,8 @@ class LoopCamera:
             return
         self.number = _new_loop()
         try:
+            if self._made is not None:
+                self._made(self.number)
             self._write_rule()
             # Direct: a page cached before `break_reads` would be read all the same.
             flags = ["--direct-io=on"] if self.faulty else []
@@ -261,8 +268,9 @@ class LoopCamera:
         self._bad = folder / "bad"
         mount = folder / "fuse"
         mount.mkdir()
-        # nbdkit delays nothing and fails nothing until the file `bad` exists.
-        command = ["nbdkit", "-s", "--exit-with-parent", "--filter=error", "file", str(self.image.resolve())]
+        # nbdkit fails nothing until the file `bad` exists.
+        command = ["nbdkit", "-s", "--exit-with-parent", "--filter=error", "--filter=delay"]
+        command += ["file", str(self.image.resolve()), f"delay-read={round(self.read_s * 1000)}ms"]
         command += ["error-pread=EIO", "error-pread-rate=100%", f"error-file={self._bad}"]
         server = subprocess.Popen(
             ["nbdfuse", "-r", f"{mount}/card.img", "--command", *command],

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from uplink import delivery, envelope
-from uplink.desk import OutgoingEvent, OutgoingFile, OutgoingManifest, Taken
+from uplink.desk import HeadTaken, OutgoingEvent, OutgoingFile, OutgoingManifest, Taken
 from uplink.errors import Refused
 from uplink.ids import draw_id, file_id, recording_id
 from uplink.keys import KeyRing, SigningKey
@@ -37,6 +37,7 @@ class MemoryDesk:
         self.registries: Counter[str] = Counter()
         self.reports: dict[str, bytes] = {}
         self.counters: Counter[str] = Counter()
+        self.silent = False
 
     # What a test puts in
 
@@ -105,9 +106,9 @@ class MemoryDesk:
         taken, self.due = self.due[:limit], self.due[limit:]
         return taken
 
-    def manifest(self, recording: str, revision: int) -> OutgoingManifest | None:
+    def newest_manifest(self, recording: str) -> OutgoingManifest | None:
         known = self.revisions.get(recording, [])
-        return known[revision - 1] if 0 < revision <= len(known) else None
+        return known[-1] if known else None
 
     def report(self, digest: str) -> bytes | None:
         return self.reports.get(digest)
@@ -144,14 +145,14 @@ class MemoryDesk:
             self.count(f"refusal.{message.code}")
         return Taken.TAKEN
 
-    def take_head(self, raw: bytes, live: bool) -> tuple[Taken, ChainPoint | None]:
+    def take_head(self, raw: bytes, live: bool) -> HeadTaken:
         try:
             _, head = delivery.check_head(raw, self.ring, PLATFORM, DOCK)
         except Refused as e:
             self.count(f"refused.head.{e.code}")
-            return Taken.REFUSED, None
+            return HeadTaken(Taken.REFUSED)
         self.heads.append((head.at, live))
-        return Taken.TAKEN, head.at
+        return HeadTaken(Taken.TAKEN, head.at)
 
     def take_registry(self, kind: str, raw: bytes) -> Taken:
         try:

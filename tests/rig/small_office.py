@@ -7,6 +7,7 @@ here, by its pid.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -19,10 +20,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from center import ca
 from daemon.control import ask
 from daemon.errors import DaemonError
 from tests.rig.broker import Broker, free_port
+from tests.rig.tls_broker import Certificates, ShippedBroker
 from uplink.keys import SigningKey
+from uplink.tls import TlsFiles
 
 PLATFORM, SITE, DOCK = "pf-demo", "xlt", "dock-01"
 BODYDOCK = (sys.executable, "-m", "daemon")
@@ -87,7 +91,8 @@ class SmallOffice:
     """Enter it to have broker and center running and the dock enrolled; start the dock yourself.
 
     `ports`: one USB port path for each slot.  `wrong_platform_key`: the dock is told a receipt key that is
-    not the platform's.
+    not the platform's.  `people`: persons with a destroy key, in `{person}.pem` of the folder.  `tls`: over
+    TLS, through the configuration of mosquitto that is shipped.
     """
 
     def __init__(
@@ -98,6 +103,8 @@ class SmallOffice:
         bytes_per_second: int = 0,
         speech: bool = True,
         wrong_platform_key: bool = False,
+        people: Sequence[str] = (),
+        tls: bool = False,
     ) -> None:
         self.folder = folder
         self.center_folder = folder / "center"
@@ -106,6 +113,9 @@ class SmallOffice:
         self._bytes_per_second = bytes_per_second
         self._speech = speech
         self._wrong_platform_key = wrong_platform_key
+        self._people = people
+        self._tls = tls
+        self.certificates = folder / "certificates"  # with `tls`: the dock's, and those of `stranger`
         self._stack = ExitStack()
         self.dock = Program("dock", ("run", "--settings", str(self.settings)), folder / "dock.log")
         self.center = Program(
@@ -116,12 +126,15 @@ class SmallOffice:
     def __enter__(self) -> SmallOffice:
         try:
             port = free_port()
-            self._run("center", "init", "--id", PLATFORM, "--broker-port", str(port), *self._at_center)
+            tls = ("--tls",) if self._tls else ()
+            self._run("center", "init", "--id", PLATFORM, "--broker-port", str(port), *tls, *self._at_center)
+            if self._tls:
+                self._run("center", "ca", "init", *self._at_center)
+            for person in self._people:
+                self._run("center", "keys", "new", person, str(self.key_of(person)), *self._at_center)
             self._write_settings(port)
             self._enrol()
-            acl = (self.center_folder / "acl").read_text() + "\nuser observer\ntopic read bodydock/#\n"
-            acl += "\nuser vandal\ntopic write bodydock/#\n"  # for tests: rights are the second wall only
-            self.broker = self._stack.enter_context(Broker(acl=acl, port=port))
+            self.broker = self._stack.enter_context(self._make_broker(port))
             self._stack.callback(self.center.stop)
             self.center.start()
             self._stack.callback(self.dock.stop)
@@ -135,6 +148,23 @@ class SmallOffice:
     ) -> None:
         self._stack.close()
 
+    def _make_broker(self, port: int) -> Broker:
+        strangers = "\nuser observer\ntopic read bodydock/#\n"
+        strangers += "\nuser vandal\ntopic write bodydock/#\n"  # for tests: rights are the second wall only
+        if not self._tls:
+            return Broker(acl=(self.center_folder / "acl").read_text() + strangers, port=port)
+        self._run("center", "ca", "server", "127.0.0.1", *self._at_center)
+        for_broker = self.folder / "broker"
+        for_broker.mkdir()
+        self._run("center", "broker", str(for_broker), *self._at_center)
+        with (for_broker / "acl").open("a") as acl:
+            acl.write(strangers)
+        return ShippedBroker(for_broker, port)
+
+    def stranger(self, name: str) -> TlsFiles:
+        """Return the certificate of `observer` or `vandal`, which only tests know.  With `tls` only."""
+        return Certificates(self.certificates, ca.load(self.center_folder / "ca")).client(name)
+
     @property
     def _at_center(self) -> tuple[str, str]:
         return ("--folder", str(self.center_folder))
@@ -143,6 +173,15 @@ class SmallOffice:
         """Start the dock and wait until it answers."""
         self.dock.start()
         self.wait("the dock answers", lambda: self.status() is not None, 30)
+
+    def start_dock_at_broker(self) -> None:
+        """Start the dock and wait until it would hear a command."""
+        self.start_dock()
+        self.wait("the dock is at the broker", self._is_connected, 60)
+
+    def _is_connected(self) -> bool:
+        status = self.status()
+        return status is not None and bool(status["uplink"]["connected"])
 
     def status(self) -> dict[str, Any] | None:
         """Return the dock's status over its control socket; None while it does not answer."""
@@ -167,6 +206,10 @@ class SmallOffice:
         """Return what `bodydock center VERB --json` prints."""
         return json.loads(self._run("center", *verb, *self._at_center, "--json"))
 
+    def key_of(self, person: str) -> Path:
+        """Return where a person's destroy key is."""
+        return self.folder / f"{person}.pem"
+
     def publish(self, *files: Path) -> None:
         """`bodydock center registry publish`."""
         self._run("center", "registry", "publish", *(str(file) for file in files), *self._at_center)
@@ -188,7 +231,7 @@ class SmallOffice:
 
     def _write_settings(self, port: int) -> None:
         table = self.platform_table()
-        keys = dict(table["keys"])
+        keys, people = dict(table["keys"]), table.get("people", {})
         if self._wrong_platform_key:
             keys["receipt"] = [SigningKey.draw().public.hex()]
         lines = [
@@ -200,10 +243,15 @@ class SmallOffice:
             "[broker]",
             'host = "127.0.0.1"',
             f"port = {port}",
+            *self._tls_lines(),
             "[platform]",
             f'id = "{table["id"]}"',
             "[platform.keys]",
             *(f"{role} = {json.dumps(publics)}" for role, publics in keys.items()),
+            "[platform.people]",
+            *(f"{json.dumps(who, ensure_ascii=False)} = {json.dumps(k)}" for who, k in people.items()),
+            "[people]",
+            f'{getpass.getuser()} = "值班员"',
             "[uplink]",
             f"bytes_per_second = {self._bytes_per_second}",
             "[inspection]",
@@ -215,13 +263,26 @@ class SmallOffice:
             lines += ["[[slots]]", f"number = {number}", f'ports = ["{path}"]']
         self.settings.write_text("\n".join(lines) + "\n")
 
+    def _tls_lines(self) -> list[str]:
+        if not self._tls:
+            return []
+        files = {"ca": self.certificates / "ca.crt", "certificate": self.certificates / "dock.crt"}
+        return [f'{name} = "{path}"' for name, path in files.items()]
+
     def _enrol(self) -> None:
         ran = self._finished("identity", "--settings", str(self.settings))
         identity = self.folder / "identity.json"
         identity.write_bytes(ran.stdout)
         # Two persons compare this on two screens; a script hands it over.
         shown = ran.stderr.decode().split("fingerprint:")[1].strip().replace(" ", "")
-        self._run("center", "docks", "add", str(identity), "--fingerprint", shown, *self._at_center)
+        issue = ("--issue",) if self._tls else ()
+        certificate = self._run(
+            "center", "docks", "add", str(identity), "--fingerprint", shown, *issue, *self._at_center
+        )
+        if self._tls:
+            self.certificates.mkdir()
+            (self.certificates / "ca.crt").write_text(self._run("center", "ca", "show", *self._at_center))
+            (self.certificates / "dock.crt").write_text(certificate)
 
     def _run(self, *arguments: str) -> str:
         return self._finished(*arguments).stdout.decode()

@@ -15,6 +15,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from uplink.tls import TlsFiles
+
 KEPT_MESSAGES = 50_000
 
 
@@ -30,7 +32,7 @@ class Seen:
 class WireObserver:
     """Listens from `__enter__` to `__exit__`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: TlsFiles | None = None) -> None:
         self._port = port
         self._lock = threading.Lock()
         self._seen = Seen()
@@ -38,7 +40,10 @@ class WireObserver:
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id="demo-observer", protocol=mqtt.MQTTv5
         )
-        self._client.username_pw_set("observer")
+        if tls is None:
+            self._client.username_pw_set("observer")
+        else:
+            self._client.tls_set(str(tls.ca), str(tls.certificate), str(tls.key))
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message

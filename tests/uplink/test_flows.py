@@ -130,6 +130,34 @@ def test_events_that_reached_nobody_wait_for_a_head_or_the_timer_d19() -> None:
     assert events.wanted(11.0) == (None, MOST_BEYOND_HEAD)
 
 
+def test_beside_the_head_a_branch_of_any_length_goes_and_is_not_repeated_while_it_is_heard() -> None:
+    events, now, sent = flow(), 0.0, 0
+    events.head(None, now, beside=True)
+    while sent < 3 * MOST_BEYOND_HEAD:
+        after, room = events.wanted(now)
+        assert after == (point(sent - 1) if sent else None), "in order, and nothing twice"
+        for _ in range(room):
+            events.sent(point(sent), now)
+            sent += 1
+        now += 2.0
+        events.head(None, now, beside=True)
+    assert events.wanted(now) == (point(sent - 1), MOST_BEYOND_HEAD)
+    events.head(point(sent - 1), now)
+    assert events.wanted(now + 60.0)[0] == point(sent - 1), "its last event moved the head"
+
+
+def test_beside_the_head_silence_starts_from_the_first_event() -> None:
+    events = flow()
+    events.head(point(5), 0.0, beside=True)
+    assert events.wanted(0.0)[0] == point(5)
+    events.sent(point(6), 0.0)
+    events.head(point(5), 2.0, beside=True)
+    assert events.wanted(2.0)[0] == point(6)
+    assert events.wanted(13.0)[0] is None
+    events.head(point(5), 14.0, beside=True)
+    assert events.wanted(14.0)[0] is None, "the same head does not take it back"
+
+
 def test_a_receiver_that_came_late_is_told_again_soon() -> None:
     events = flow()
     events.sent(point(0), 0.0)

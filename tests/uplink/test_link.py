@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.rig.broker import Broker
 from tests.rig.memory_desk import DOCK, NOW, PLATFORM, SITE, MemoryDesk
 from tests.rig.small_receiver import SmallReceiver
 from tests.rig.until import until
+from tests.rig.wire import WireObserver
 from uplink import envelope
 from uplink.broker import BrokerAddress
 from uplink.connection import Connection
@@ -99,6 +101,25 @@ def media(tmp_path: Path) -> Callable[[str, int], Path]:
         return path
 
     return make
+
+
+def told(wire: WireObserver, phase: str) -> bool:
+    return any(phase.encode() in payload for _, payload in wire.messages("/up/slots/"))
+
+
+def test_a_dock_that_was_copied_says_how_it_is_and_sends_nothing_else(
+    broker: Broker, desk: MemoryDesk, media: Callable[[str, int], Path]
+) -> None:
+    desk.add_file(media("a.mp4", MIB))
+    desk.silent = True
+    with WireObserver(broker.port) as wire, dock(broker, desk) as running:
+        for phase in ("empty", "done"):  # two turns of the link at least
+            slot = {"slot": 1, "phase": phase, **telemetry()}
+            running.link.publish_slot(SlotMessage.model_validate(slot, strict=False))
+            until(partial(told, wire, phase), phase)
+        until(lambda: wire.messages("/up/state"), "state")
+        said = {topic.split("/up/")[1].split("/")[0] for topic, _ in wire.messages("/up/")}
+    assert said == {"state", "slots"}
 
 
 def test_events_manifest_and_file_arrive_and_are_receipted(

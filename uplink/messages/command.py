@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from uplink.messages.base import Count, Digest, Hex128, Name, RecordingId, Short, Text, Utc, Wire
 
@@ -31,8 +31,8 @@ LongTerm = Literal["objection", "obstruction", "mass_incident", "other"]  # arti
 Confidential = Literal["state_secret", "trade_secret", "privacy"]  # article 23, least to most by rule set
 KeyContent = Literal["perishable_evidence", "words_and_looks", "interview", "documents"]  # article 14
 
-
-Hours = Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]
+Nothing = Literal["none"]  # takes a mark away: only together with `replaces`
+Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class Signer(Wire):
@@ -48,11 +48,18 @@ class KeyMark(Wire):
     content: KeyContent
     note: Short = ""
 
+    @model_validator(mode="after")
+    def _runs_forward(self) -> KeyMark:
+        if self.end_s < self.start_s:
+            raise ValueError("a mark ends before it starts")
+        return self
+
 
 class TagArgs(Wire):
     """`tag`: what is given is added; what is not given stays.
 
-    `replaces`: officer, place or cases given here stand instead of what was there (a destroy act).
+    `replaces`: what is given here stands instead of what was there, "none" where nothing shall (a
+    destroy act).
     """
 
     recording: RecordingId
@@ -62,8 +69,8 @@ class TagArgs(Wire):
     matter: Matter | None = None
     stage: Stage | None = None
     marks: Annotated[list[KeyMark], Field(max_length=64)] = []
-    long_term: LongTerm | None = None
-    confidential: Confidential | None = None
+    long_term: LongTerm | Nothing | None = None
+    confidential: Confidential | Nothing | None = None
     replaces: bool = False
 
 
@@ -97,9 +104,7 @@ class ConfigArgs(Wire):
     """`config`: limits of the uplink.  `hours`: local times in which footage is sent; [] is always."""
 
     bytes_per_second: Count | None = None
-    hours: (
-        Annotated[list[Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]], Field(max_length=8)] | None
-    ) = None
+    hours: Annotated[list[Hours], Field(max_length=8)] | None = None
     marked_first: bool | None = None
 
 

@@ -118,7 +118,14 @@ class Explained(Total):
 
 
 class Attached(Wire):
+    """A camera came into a slot.
+
+    `stay`: what joins a stay later (another disk of the same camera) is a docking of its own and names the
+    one that the stay began with; null in that one.  `file_system` and `volume` are those of its first volume.
+    """
+
     docking: Hex128
+    stay: Hex128 | None = None
     slot: Positive
     camera: CameraClaim
     profile: Short
@@ -128,13 +135,30 @@ class Attached(Wire):
     volume: Short | None = None
 
 
+class ListedVolume(Total):
+    """One file system of a camera.
+
+    `note`: `empty`, or why it has no listing: `no_file_system`, `unreadable`.
+    """
+
+    file_system: Short = ""
+    label: Short | None = None
+    listing: Sha256 | None = None
+    note: Short = ""
+
+
 class Listed(Wire):
-    """Committed before the first byte is pulled.  `listing`: SHA-256 of the whole listing."""
+    """Committed before the first byte is pulled.  `listing`: SHA-256 over the listings of all volumes.
+
+    With one volume its listing's digest; with several SHA-256 over `bodydock volumes v1`, a line feed, their
+    number as 8 bytes big-endian, and their digests in the order of `volumes` (those without one left out).
+    """
 
     docking: Hex128
     count: Count
     bytes: Count
     listing: Sha256
+    volumes: Annotated[list[ListedVolume], Field(max_length=64)] = []
 
 
 class Stored(Wire):
@@ -169,6 +193,8 @@ class Closed(Wire):
 
 
 class RemovedEarly(Wire):
+    """What left with the camera unread; what is *known by samples* is not in it: `closed` names that."""
+
     docking: Hex128
     missing: Total
 
@@ -190,16 +216,31 @@ class Tagged(Revised):
     by: Short  # what the tag rests on: name, registry, declaration, command, none
     officer: Short | None = None
     cases: Annotated[list[Short], Field(max_length=64)] = []
+    command: Hex128 | None = None
+    persons: Annotated[list[Short], Field(max_length=8)] = []  # who signed, where two were needed
+    carried_by: Short | None = None
 
 
 class Held(Revised):
     hold: Short
     reason: Text = ""
+    command: Hex128 | None = None
 
 
 class Released(Revised):
+    """`persons`: who signed the command; `carried_by`: who brought it to the dock, if somebody did."""
+
     hold: Short
     command: Hex128
+    persons: Annotated[list[Short], Field(max_length=8)] = []
+    carried_by: Short | None = None
+
+
+class Merged(Revised):
+    """A line that parted became one: a revision on top of `history`, united with what `own` says."""
+
+    history: Digest
+    own: Digest
 
 
 class ReceiptTaken(Wire):
@@ -219,9 +260,13 @@ class Cleared(Wire):
 
 
 class Commanded(Wire):
+    """`config`, `resend`, `rescan`: what was asked, and the settings' digest after it."""
+
     command: Hex128
     verb: Short
     outcome: Short
+    args: dict[str, Any] = {}
+    settings: Sha256 | None = None
 
 
 class RefusedByPlatform(Wire):
@@ -235,6 +280,7 @@ class RefusedByPlatform(Wire):
 DATA: dict[str, type[Wire]] = {
     "enrolled": Enrolled,
     "restarted": Restarted,
+    "merged": Merged,
     "attached": Attached,
     "listed": Listed,
     "stored": Stored,

@@ -98,16 +98,31 @@ class TagFinding(Wire):
     text: dict[str, Text]
 
 
+class Claim(Wire):
+    """What a source says of a field (officer, case, place, matter), other than what stands in the tag."""
+
+    field: Short
+    source: Short  # name, binding, registry
+    value: Text
+
+
 class Tag(Wire):
-    """Officer, cases and what else places a recording.  It is only added to."""
+    """Officer, cases and what else places a recording.  It is only added to.
+
+    `place`, `matter`, `stage`: as a person said them; what comes with a case stands there.
+    `conflicts`: claims that do not agree with the tag; a person settles them (trust.md).
+    """
 
     officer: Officer | None = None
     cases: Annotated[list[Case], Field(max_length=64)] = []
+    place: Text | None = None
+    matter: Short | None = None
     stage: Short | None = None
     long_term: Short | None = None
     confidential: Short | None = None
     marks: Annotated[list[dict[str, Any]], Field(max_length=256)] = []
     findings: Annotated[list[TagFinding], Field(max_length=64)] = []
+    conflicts: Annotated[list[Claim], Field(max_length=32)] = []
 
 
 class Hold(Wire):

@@ -95,10 +95,27 @@ class Kept(Wire):
     sha256: Sha256
 
 
+class PageRange(Wire):
+    """Ids in order, from behind `after` to `until` (included); null: from the first, to the last."""
+
+    after: RecordingId | None
+    until: RecordingId | None
+
+    def covers(self, recording: str) -> bool:
+        return (self.after is None or recording > self.after) and (
+            self.until is None or recording <= self.until
+        )
+
+
 class Reconciliation(Wire):
-    """Payload type `reconciliation`: what the store was found to hold then; each page stands alone."""
+    """Payload type `reconciliation`: what the store was found to hold then; each page stands alone.
+
+    `time` is before the store was looked at.  With `range`, all that the store holds of this dock in that
+    range is on the page, so that what is not listed is not held; without, a page says nothing of absence.
+    """
 
     platform: Name
     dock: Name
     time: Utc
     recordings: Annotated[list[Kept], Field(max_length=2000)]
+    range: PageRange | None = None

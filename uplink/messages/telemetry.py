@@ -57,8 +57,12 @@ class StateMessage(Telemetry):
 
 
 class Alarm(Wire):
+    """One alarm (docs/alarms.md).  `subject`: the slot, where there is one.  `cleared` null: it stands."""
+
     alarm: Short
+    subject: Short = ""
     since: Utc
+    cleared: Utc | None = None
     severity: Literal["info", "warning", "critical"]
     text: dict[str, Text]
 
@@ -75,6 +79,7 @@ class HealthMessage(Telemetry):
     counters: dict[str, Count]
     alarms: Annotated[list[Alarm], Field(max_length=64)] = []
     settings_sha256: str | None = None
+    certificate_expires_at: Utc | None = None  # of the dock's certificate for the broker
     temperature_c: float | None = None
     extra: dict[str, Any] = {}
 

@@ -1,0 +1,43 @@
+"""`tag`: what is given is added to a recording's tag (rules: `amend`)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from daemon.acts.act import Act, Done
+from daemon.acts.amend import Amending, amend
+from daemon.acts.tools import Tools, check_base, check_room, recording_row
+from daemon.registries import load_registries
+from daemon.revisions import Deed, holds_of, revise
+from daemon.stages.first import tag_facts, tag_of
+from daemon.store import Transaction
+from daemon.tagging import tag as complete
+from uplink.messages import Tag
+from uplink.messages.command import TagArgs
+
+
+def perform(tools: Tools, tx: Transaction, act: Act) -> Done:
+    """Commit the tag as a revision.  Raises ActRefused."""
+    args = cast(TagArgs, act.args)
+    row = recording_row(tx, args.recording)
+    check_base(tools, tx, act, row)
+    before = tag_of(row) or Tag()
+    amended = amend(before, args, Amending(act.source, act.by_two, tools.rules))
+    registries = load_registries(tools.store)
+    made = complete(tag_facts(row, None), amended, registries, tools.rules)
+    facts = {"recording": args.recording}
+    if made == before:
+        return Done(
+            "没有新内容，标签不变。 Nothing new: the tag stands as it was.",
+            facts | {"revision": row["revision"], "manifest": row["manifest"], "changed": False},
+        )
+    check_room(made, holds_of(row))
+    deed = Deed(actor=act.actor, command=act.command, persons=act.persons, carried_by=act.carried_by)
+    revision = revise(tx, tools.custody, args.recording, made, registries.versions, None, deed)
+    return Done(
+        "标签已更新。 Tagged.",
+        facts
+        | {"revision": revision.revision, "manifest": revision.manifest, "changed": True}
+        | {"tag": made.model_dump(mode="json")},
+        tools.wake,
+    )

@@ -1,0 +1,50 @@
+"""How `verify` says what it found, at the dock and at the platform."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Protocol
+
+import click
+
+from daemon.cli.common import print_json, size_text
+from uplink.audit import Flaw
+
+
+class Checked(Protocol):
+    """What was looked at, and what does not hold."""
+
+    counts: dict[str, int]
+    flaws: list[Flaw]
+    notes: list[str]
+
+
+def report_checked(found: Checked, as_json: bool) -> None:
+    """Print it, and end with status 1 if something does not hold."""
+    if as_json:
+        flaws = [asdict(flaw) for flaw in found.flaws]
+        print_json({"holds": not flaws, "checked": found.counts, "flaws": flaws, "notes": found.notes})
+    else:
+        _print(found)
+    if found.flaws:
+        raise click.exceptions.Exit(1)
+
+
+def _print(found: Checked) -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    for note in found.notes:
+        click.echo(f"注意 note: {note}", err=True)
+    for flaw in found.flaws:
+        click.echo(f"{flaw.place}: {flaw.code}: {flaw.text}")
+    counts = dict(found.counts)
+    size_bytes = counts.pop("bytes", 0)
+    looked = ", ".join(f"{count} {name}" for name, count in counts.items())
+    click.echo(f"checked: {looked}, {size_text(size_bytes)} of footage")
+    if found.flaws:
+        click.echo(
+            f"发现 {len(found.flaws)} 处问题，请联系管理员 {len(found.flaws)} flaws: call the administrator"
+        )
+    else:
+        click.echo("全部有效 all of it holds")

@@ -1,0 +1,73 @@
+"""`bodydock dockings`: each stay of a camera, and whether it adds up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemon.cli.common import json_option, print_json, read, settings_option, size_text
+from daemon.store import Store
+
+
+def _from_store(store: Store) -> list[dict[str, Any]]:
+    from daemon.dockings import dockings_json
+
+    return dockings_json(store)
+
+
+@click.command()
+@settings_option
+@json_option
+def dockings(settings_file: Path, as_json: bool) -> None:
+    """List dockings, newest first (at most 200): what was listed, and what became of it.
+
+    A camera that was removed early is marked, with what is missing.
+    """
+    data = read(settings_file, "dockings", _from_store)
+    if as_json:
+        print_json(data)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for name in (
+        "时间",
+        "卡位",
+        "记录仪",
+        "列出 listed",
+        "新入库 stored",
+        "已有 known",
+        "说明 explained",
+        "状态",
+    ):
+        table.add_column(name)
+    for item in data:
+        explained = "\n".join(f"{reason} {_sum(total)}" for reason, total in item["explained"].items())
+        table.add_row(
+            item["attached_at"][:19],
+            str(item["slot"]),
+            item["camera"],
+            _sum(item["listed"]),
+            _sum(item["stored"]),
+            _sum(item["already_stored"]),
+            explained or "-",
+            _state(item),
+        )
+    Console().print(table)
+
+
+def _sum(total: dict[str, int]) -> str:
+    return f"{total['count']} ({size_text(total['bytes'])})"
+
+
+def _state(item: dict[str, Any]) -> str:
+    if not item["adds_up"]:
+        return "账目不符 DOES NOT ADD UP"
+    if item["removed_early"]:
+        return f"提前拔出，缺 {_sum(item['missing'])} removed early"
+    if item["state"] == "closed":
+        return "完成 complete"
+    return f"采集中，剩 {_sum(item['open'])} pulling"

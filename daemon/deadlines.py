@@ -1,0 +1,52 @@
+"""The archive deadline of a case: 30 days after it ended (article 16).  Pure.
+
+- The day that a case ended is a day of the dock's own zone; the deadline is the whole 30th day after it.
+- A case without an end, or that has not ended yet, has no deadline yet.
+- Only cases of which this dock holds recordings are spoken of; most urgent first.
+- Nothing here says that something was archived: a person strikes the case from the registry then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from uplink.messages.registry import CaseRow
+
+ARTICLE = "16"
+DAYS = 30
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """`days_left` is 0 on the last day, and negative once it is over."""
+
+    case: str
+    title: str
+    ended: date
+    archive_by: date
+    days_left: int
+    recordings: int
+
+    @property
+    def overdue(self) -> bool:
+        return self.days_left < 0
+
+
+def deadlines(
+    cases: Iterable[CaseRow], recordings: Mapping[str, int], now: datetime, zone: ZoneInfo
+) -> list[Deadline]:
+    """Return the deadlines that run or are over.  `recordings`: how many of each case are held here."""
+    today = now.astimezone(zone).date()
+    found = []
+    for row in cases:
+        count = recordings.get(row.case, 0)
+        if count == 0 or row.until is None or row.until > now:
+            continue
+        ended = row.until.astimezone(zone).date()
+        archive_by = ended + timedelta(days=DAYS)
+        left = (archive_by - today).days
+        found.append(Deadline(row.case, row.title, ended, archive_by, left, count))
+    return sorted(found, key=lambda one: (one.days_left, one.case))

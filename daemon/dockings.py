@@ -1,0 +1,58 @@
+"""Dockings for people: what was listed, what became of it, and whether the camera left early.
+
+Works on a store opened read-only too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.store import Row, Store
+
+LIST_LIMIT = 200
+
+
+def dockings_json(store: Store, limit: int = LIST_LIMIT) -> list[dict[str, Any]]:
+    """Return the newest dockings, newest first, each with its conservation sum.
+
+    `explained` is by reason; `open` is what is neither stored nor explained yet; `adds_up` says that
+    listed = stored + already stored + explained + open (architecture.md, Conservation).
+    """
+    rows = store.rows("SELECT * FROM dockings ORDER BY attached_at DESC LIMIT ?", (limit,))
+    return [_docking(store, row) for row in rows]
+
+
+def _docking(store: Store, row: Row) -> dict[str, Any]:
+    sums = store.rows(
+        "SELECT state, reason, count(*) AS count, coalesce(sum(size), 0) AS bytes FROM files"
+        " WHERE docking = ? GROUP BY state, reason ORDER BY reason",
+        (row["docking"],),
+    )
+    total = {
+        name: _total([s for s in sums if s["state"] == state])
+        for name, state in (("stored", "stored"), ("already_stored", "already"), ("open", "listed"))
+    }
+    explained = {
+        s["reason"]: {"count": s["count"], "bytes": s["bytes"]} for s in sums if s["state"] == "explained"
+    }
+    listed = {"count": row["listed_count"], "bytes": row["listed_bytes"]}
+    parts = [*total.values(), *explained.values()]
+    return {
+        "docking": row["docking"],
+        "slot": row["slot"],
+        "camera": row["serial"],
+        "profile": row["profile"],
+        "attached_at": row["attached_at"],
+        "ended_at": row["ended_at"],
+        "state": row["state"],
+        "removed_early": row["state"] == "removed",
+        "listed": listed,
+        **total,
+        "explained": explained,
+        "missing": explained.get("gone", {"count": 0, "bytes": 0}),
+        "adds_up": all(listed[key] == sum(part[key] for part in parts) for key in ("count", "bytes")),
+    }
+
+
+def _total(rows: list[Row]) -> dict[str, int]:
+    return {"count": sum(r["count"] for r in rows), "bytes": sum(r["bytes"] for r in rows)}

@@ -1,0 +1,154 @@
+"""Opening a docking: its volumes mounted, listed and committed, before the first byte is pulled.
+
+- All volumes that a camera shows are one docking; what cannot be read of them is said in it (A04, A05).
+- The same stay after a restart of the daemon is the same docking, if it lists the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from daemon.camera_time import to_utc
+from daemon.ingest.contents import Contents, Note, VolumeContent, list_volumes
+from daemon.ingest.ledger import FileTimes
+from daemon.ingest.stay import docking_of
+from daemon.ingest.tools import Tools
+from daemon.ingest.volumes import Volume
+from daemon.store import Row
+from dock.docking import Camera, Docking, camera_of, new_docking_id
+from dock.errors import MountFailed
+from dock.listing import CardFile, Scan
+from dock.profiles import CameraProfile
+from dock.slots import Slot
+from dock.source import CardSource
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class OpenDocking:
+    """A docking whose volumes are mounted until `stack` is closed.  Lists are in the order of the volumes."""
+
+    docking: Docking
+    contents: Contents
+    volumes: Sequence[Volume]
+    sources: Sequence[CardSource | None]
+    times: dict[int, FileTimes]
+    stack: ExitStack
+    problems: list[str] = field(default_factory=list)
+
+    def source(self, volume: int) -> CardSource:
+        source = self.sources[volume]
+        assert source is not None  # only volumes that were listed have files
+        return source
+
+
+def open_docking(
+    tools: Tools, slot: Slot, volumes: Sequence[Volume], first: str | None, gone: Callable[[Volume], bool]
+) -> OpenDocking:
+    """Mount and list `volumes` (one at least), and commit that; goes on with an open docking of the same.
+
+    `first`: the docking that the stay began with, if it did not begin with this one.  Raises CameraGone.
+    """
+    problems: list[str] = []
+    with ExitStack() as stack:
+        sources = [_source(tools, volume, gone, stack, problems) for volume in volumes]
+        scans = [None if source is None else source.scan() for source in sources]
+        profile = _recognise(tools, volumes, scans)
+        listings = list_volumes(scans, profile)
+        contents = Contents(
+            tuple(
+                VolumeContent(
+                    attachment=volume.attachment,
+                    name=volume.name,
+                    file_system=volume.file_system,
+                    label=volume.label,
+                    note=_note(volume, scan),
+                    listing=listing,
+                )
+                for volume, scan, listing in zip(volumes, scans, listings, strict=True)
+            )
+        )
+        times = {file.index: _times(tools, volumes[place], file, profile) for place, file in contents.files}
+        files = [file for _, file in contents.files]
+        camera = camera_of(_lead(volumes).origin, files, profile)
+        docking = _go_on(tools, slot, contents, camera)
+        if docking is None:
+            docking = Docking(new_docking_id(), slot, camera, tools.now())
+            tools.ledger.begin(docking, contents, times, first)
+        return OpenDocking(docking, contents, volumes, sources, times, stack.pop_all(), problems)
+
+
+def _source(
+    tools: Tools,
+    volume: Volume,
+    gone: Callable[[Volume], bool],
+    stack: ExitStack,
+    problems: list[str],
+) -> CardSource | None:
+    if not volume.file_system:
+        problems.append(f"{volume.name} has no file system")
+        return None
+    try:
+        return stack.enter_context(volume.opened(tools.mounts, lambda: gone(volume)))
+    except MountFailed as error:
+        _LOG.error("%s", error)
+        problems.append(str(error))
+        return None
+
+
+def _note(volume: Volume, scan: Scan | None) -> Note:
+    if not volume.file_system:
+        return Note.NO_FILE_SYSTEM
+    if scan is None:
+        return Note.UNREADABLE
+    return Note.NONE if scan.entries or scan.explained else Note.EMPTY
+
+
+def _recognise(tools: Tools, volumes: Sequence[Volume], scans: Sequence[Scan | None]) -> CameraProfile:
+    devices = [volume.device for volume in volumes if volume.device is not None]
+    return tools.profiles.recognise(devices, [name for scan in scans if scan for name in scan.names])
+
+
+def _lead(volumes: Sequence[Volume]) -> Volume:
+    """Return the volume that names the camera where no serial is known: the first that can be read."""
+    return next((volume for volume in volumes if volume.file_system), volumes[0])
+
+
+def _times(tools: Tools, volume: Volume, file: CardFile, profile: CameraProfile) -> FileTimes:
+    zone = ZoneInfo(profile.time_zone) if profile.time_zone else tools.zone
+    modified: datetime | None = file.modified_at
+    if volume.has_local_times:
+        modified = to_utc(file.modified_at.replace(tzinfo=None), zone)
+    return FileTimes(modified, to_utc(file.facts.named_at, zone))
+
+
+def _go_on(tools: Tools, slot: Slot, contents: Contents, camera: Camera) -> Docking | None:
+    """Return the open docking of the same stay, if there is one; what lists otherwise by now is closed."""
+    rows = {
+        row["docking"]: row
+        for attachment in contents.attachments
+        for row in tools.ledger.dockings_of(slot.number, attachment)
+        if row["state"] in ("attached", "pulling")
+    }
+    same = None
+    for row in rows.values():
+        if same is None and _is_same(tools, row, slot, contents, camera):
+            same = docking_of(row, slot)
+        else:  # written to meanwhile, read by another profile, or part of it left: it ends here
+            tools.ledger.close(row["docking"], removed=True)
+    return same
+
+
+def _is_same(tools: Tools, row: Row, slot: Slot, contents: Contents, camera: Camera) -> bool:
+    if row["listing"] != contents.digest or docking_of(row, slot).camera != camera:
+        return False
+    volumes = tuple(volume["attachment"] for volume in tools.ledger.volumes_of(row["docking"]))
+    # A profile that was changed meanwhile numbers other files.
+    paths = {file.index: file.path for _, file in contents.files}
+    return volumes == contents.attachments and tools.ledger.listed_paths(row["docking"]) == paths

@@ -1,0 +1,34 @@
+"""What every puller works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from daemon.board import SlotBoard
+from daemon.ingest.ledger import Ledger
+from daemon.ingest.memory import Memory
+from daemon.vault import Vault
+from daemon.waiting_room import WaitingRoom
+from dock.profiles import Profiles
+
+
+@dataclass(frozen=True)
+class Tools:
+    """`stored` wakes the next stage; `gather_s`: how long after a volume others are waited for."""
+
+    ledger: Ledger
+    memory: Memory
+    vault: Vault
+    board: SlotBoard
+    profiles: Profiles
+    mounts: Path
+    zone: ZoneInfo
+    now: Callable[[], datetime]
+    stored: Callable[[], None]
+    reserve_bytes: int = 64 * 1024 * 1024
+    gather_s: float = 1.0
+    room: WaitingRoom = field(default_factory=WaitingRoom)

@@ -1,0 +1,55 @@
+"""Where the log goes: under systemd into the journal with fields, else to standard error as lines.
+
+- Fields besides the message: priority, logger, thread, code, and SLOT, DOCKING, RECORDING where known.
+- Names from cards hold newlines and bytes that are no text.  A newline stays within its entry; what is no
+  text is written as an escape.  Nothing raises into the work that logs (known-faults F08).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from systemd import journal
+
+from daemon.logfields import FIELDS, add_fields
+
+_LINE = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
+_SENT = frozenset(
+    {"PRIORITY", "LOGGER", "THREAD_NAME", "CODE_FILE", "CODE_LINE", "CODE_FUNC", "SYSLOG_IDENTIFIER", *FIELDS}
+)
+
+
+def set_up_logging(level: str) -> None:
+    """Send the log of this process to where it belongs."""
+    handler: logging.Handler
+    in_journal = stderr_is_journal()
+    if in_journal:
+        handler = journal.JournalHandler(sender_function=_send, SYSLOG_IDENTIFIER="bodydock")
+    else:
+        handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s" if in_journal else _LINE))
+    handler.addFilter(add_fields)
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def stderr_is_journal() -> bool:
+    """Return whether systemd connected standard error to the journal (JOURNAL_STREAM, systemd.exec(5))."""
+    said = os.environ.get("JOURNAL_STREAM", "")
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return said == f"{status.st_dev}:{status.st_ino}"
+
+
+def _send(text: str, /, **fields: object) -> None:
+    # JournalHandler hands over all that a record has; the journal drops or refuses most of those names.
+    chosen = {name: _text(value) for name, value in fields.items() if name in _SENT and value is not None}
+    line = int(chosen.pop("CODE_LINE", "0"))
+    journal.send(_text(text), CODE_LINE=line, **chosen)
+
+
+def _text(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode()

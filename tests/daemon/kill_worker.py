@@ -1,0 +1,99 @@
+"""A dock without devices and broker that is killed again and again.  One process forks a worker a round.
+
+Reads after how many seconds to kill on standard input; answers how the worker ended, and after how long.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from daemon.parts import Parts, open_parts
+from daemon.settings import DockSettings, InspectionSettings, Settings, SlotSettings
+from daemon.stages.first import FirstStage
+from daemon.stages.inspecting import RequestMaker
+from daemon.stages.retag import RetagStage
+from daemon.stages.standard import StandardStage
+from daemon.stages.told import ToldStage
+from daemon.worker import Stage
+from tests.daemon.conftest import Dock
+from tests.daemon.making import Card, FakeInspector, tools_of
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(
+        dock=DockSettings(id="dock-1", site="xlt", state=folder / "state"),
+        slots=[SlotSettings(number=1, ports=["p"])],
+        inspection=InspectionSettings(speech=False),
+    )
+
+
+def card_in(folder: Path) -> Card:
+    """Return the card as it is plugged in now."""
+    seen = folder / "sys" / "diskseq"
+    return Card(folder, diskseq=int(seen.read_text()) if seen.exists() else 1)
+
+
+def work(folder: Path) -> None:
+    """What a daemon does from its start until there is nothing left to do."""
+    parts = open_parts(settings(folder))
+    card = card_in(folder)
+    dock = Dock(folder, parts.store, parts.custody, parts.ledger, parts.vault)
+    job = card.job(tools_of(dock, reserve_bytes=1 << 20))
+    for row in parts.ledger.open_dockings():  # as the slot keeper does
+        if row["attachment"] != card.volume.attachment:
+            parts.ledger.close(row["docking"], removed=True)
+    job.run()
+    run_stages(parts)
+    parts.store.close()
+
+
+def run_stages(parts: Parts) -> None:
+    inspector = FakeInspector()
+    maker = RequestMaker(parts.vault, parts.settings.inspection)
+    stages: list[Stage] = [
+        FirstStage(parts.store, parts.custody, maker, inspector, parts.profiles),
+        StandardStage(parts.store, parts.custody, maker, inspector, parts.profiles),
+        RetagStage(parts.store, parts.custody),
+        ToldStage(parts.store, parts.custody),
+    ]
+    while any(stage.step() for stage in stages):
+        pass
+
+
+def main() -> None:
+    logging.disable(logging.CRITICAL)
+    folder = Path(sys.argv[1])
+    for line in sys.stdin:
+        began = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            status = 0
+            try:
+                work(folder)
+            except BaseException:  # noqa: BLE001
+                traceback.print_exc()
+                status = 1
+            os._exit(status)
+        print(killed_after(pid, float(line)), time.monotonic() - began, flush=True)
+
+
+def killed_after(pid: int, seconds: float) -> int:
+    """Return how the worker ended: 0 by itself, -9 killed."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.0005)
+    os.kill(pid, signal.SIGKILL)  # not waited for yet, so the pid is still its own
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+if __name__ == "__main__":
+    main()

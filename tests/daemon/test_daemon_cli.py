@@ -1,0 +1,258 @@
+"""The command: JSON shapes, exit status, a stopped daemon's store.  The command itself, in this process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.cli.main import main
+from daemon.parts import open_parts
+from daemon.service import Service
+from daemon.settings import load_settings
+from tests.daemon.conftest import Dock
+from tests.daemon.making import Platform, desk_of, line_of, take_in
+from uplink import envelope
+from uplink.keys import KeyRecord, KeyRing, Role
+from uplink.messages import Identity
+
+ODD = "a[/b]:smile:\x1b[31m记录.mp4"
+
+
+@dataclass
+class Ran:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("BODYDOCK_SETTINGS", str(settings_file(tmp_path)))
+
+    def command(*words: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["bodydock", *words])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Ran(status, captured.out, captured.err)
+
+    return command
+
+
+def settings_file(folder: Path) -> Path:
+    """Settings whose state is `folder`, where the `dock` fixture keeps its store."""
+    file = folder / "bodydock.toml"
+    file.write_text(
+        f'[dock]\nid = "dock-1"\nsite = "xlt"\nstate = "{folder}"\nmounts = "{folder}/mounts"\n'
+        f'[[slots]]\nnumber = 1\nlabel = "left"\nports = ["no-such-port"]\n'
+        f'[inspection]\nspeech = false\n[control]\nsocket = "{folder}/control.sock"\n'
+    )
+    return file
+
+
+@pytest.fixture
+def recording(dock: Dock) -> str:
+    (made,) = take_in(dock, ODD)
+    line_of(dock).first.step()
+    platform = Platform(dock)
+    desk_of(dock, platform).take_receipt(made, platform.receipt(made, 1))
+    return made
+
+
+def test_with_the_daemon_down_the_store_is_read_and_that_is_said(run: Run, recording: str) -> None:
+    ran = run("status", "--json")
+    assert (ran.status, ran.data["running"], ran.data["slots"]) == (0, False, [])
+    assert "not running" in ran.err
+    assert ran.data["recordings"] == {"delivered": {"count": 1, "bytes": 100}}
+    assert ran.data["waiting_manifests"] == ran.data["waiting_bytes"] == 0
+    assert "not running" in run("status").err
+
+
+def test_with_the_daemon_down_the_slots_are_those_of_the_settings(run: Run) -> None:
+    ran = run("slots", "--json")
+    assert (ran.status, "not running" in ran.err) == (0, True)
+    assert [(slot["slot"], slot["label"], slot["phase"]) for slot in ran.data] == [(1, "left", None)]
+    assert "采集站未运行" in run("slots").out
+    assert run("slots", "--watch").status == 2  # there is nothing to watch
+
+
+def test_recordings_and_show_as_json(run: Run, recording: str) -> None:
+    (listed,) = run("recordings", "--json").data
+    assert (listed["recording"], listed["state"], listed["verdict"]) == (recording, "delivered", "unchecked")
+    assert (listed["name"], listed["size"], listed["cases"]) == (ODD, 100, [])
+    shown = run("show", recording[:8], "--json")
+    assert shown.status == 0
+    assert set(listed) | {"tag", "report", "revisions", "receipts", "custody"} == set(shown.data)
+    assert shown.data["report"]["schema"] == "bodydock.report/1"
+    assert [event["kind"] for event in shown.data["custody"]] == ["stored", "inspected"]
+
+
+def test_what_a_card_calls_things_is_printed_as_it_is_and_harmless(run: Run, recording: str) -> None:
+    for words in (("recordings",), ("show", recording)):
+        ran = run(*words)
+        assert ran.status == 0
+        assert "a[/b]:smile:\ufffd[31m记录.mp4" in ran.out
+        assert "\x1b" not in ran.out
+
+
+@pytest.mark.parametrize("wanted", ["zzzz", "", "'; DROP TABLE recordings"])
+def test_an_unknown_recording_is_said_with_what_to_do(run: Run, recording: str, wanted: str) -> None:
+    ran = run("show", wanted, "--json")
+    assert (ran.status, ran.out) == (2, "")
+    assert "no recording begins with" in ran.err
+    assert "bodydock recordings" in ran.err
+
+
+def test_a_beginning_that_fits_two_is_not_guessed(run: Run, dock: Dock) -> None:
+    names = [f"{number}.mp4" for number in range(40)]
+    made = take_in(dock, *names)
+    first = next(r[0] for r in made if sum(other[0] == r[0] for other in made) > 1)
+    ran = run("show", first)
+    assert (ran.status, "several recordings begin" in ran.err) == (2, True)
+
+
+def test_a_dock_that_never_started_is_said(run: Run) -> None:
+    for verb in ("status", "recordings"):
+        ran = run(verb)
+        assert ran.status == 2
+        assert "never started" in ran.err
+
+
+def test_a_store_that_is_none_is_said_without_a_traceback(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"no database at all" * 100)
+    ran = run("status")
+    assert ran.status == 2
+    assert "store cannot be used" in ran.err
+
+
+def test_bad_settings_are_said_by_every_verb(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bodydock.toml").write_text('[dock]\nid = "dock-1"\n')
+    for verb in (("status",), ("recordings",), ("show", "x"), ("identity",), ("run",)):
+        ran = run(*verb)
+        assert ran.status == 2
+        assert "dock.site" in ran.err
+    ran = run("status", "--settings", str(tmp_path / "none.toml"))
+    assert (ran.status, "none.toml" in ran.err) == (2, True)
+
+
+def test_a_bad_profile_or_rule_set_stops_the_start_with_its_name(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "bodydock.toml"
+    good = file.read_text()
+    (tmp_path / "own.toml").write_text('name = "Own"\n')
+    for text, word in (
+        (f'profiles = ["{tmp_path}/own.toml"]\n{good}', "own.toml"),
+        (good.replace("speech = false", f'rules = "{tmp_path}/none.toml"'), "none.toml"),
+    ):
+        file.write_text(text)
+        ran = run("run")
+        assert ran.status == 2
+        assert word in ran.err
+        assert "Traceback" not in ran.err
+
+
+def test_a_running_daemon_answers_itself(run: Run, recording: str, dock: Dock, tmp_path: Path) -> None:
+    key = dock.folder / "keys"
+    key.mkdir(mode=0o700)
+    dock.store.close()
+    settings = load_settings(tmp_path / "bodydock.toml")
+    service = Service(open_parts(settings))
+    with service.running():
+        ran = run("status", "--json")
+        assert (ran.status, ran.err, ran.data["running"]) == (0, "", True)
+        (slot,) = ran.data["slots"]
+        assert (slot["slot"], slot["label"], slot["phase"], slot["camera"]) == (1, "left", "empty", None)
+        assert set(slot) >= {"file", "files_done", "files_total", "bytes_done", "bytes_total", "safe_to_take"}
+        assert run("slots", "--json").data == ran.data["slots"]
+        assert run("slots").status == 0
+        assert "no platform" in ran.data["uplink"]["why"]
+        assert run("recordings", "--json").data[0]["recording"] == recording
+        assert run("show", recording, "--json").data["recording"] == recording
+        ran = run("show", "zzzz")
+        assert (ran.status, "no recording begins" in ran.err) == (2, True)
+        assert "left" not in run("status").out or run("status").status == 0
+        second = run("run")
+        assert (second.status, "in use by another" in second.err) == (2, True)
+    assert not settings.control.socket.exists()
+
+
+def test_identity_is_signed_by_the_key_it_names_and_stays(run: Run, tmp_path: Path) -> None:
+    first, second = run("identity"), run("identity")
+    payload = envelope.peek(first.out.strip().encode(), "identity")
+    said = Identity.parse(payload)
+    record = KeyRecord(bytes.fromhex(said.public), Role.DOCK, said.dock)
+    envelope.unseal(first.out.strip().encode(), "identity", KeyRing([record]), Role.DOCK)
+    assert (said.dock, said.site) == ("dock-1", "xlt")
+    assert record.key_id in first.err.replace(" ", "")
+    assert Identity.parse(envelope.peek(second.out.strip().encode(), "identity")).public == said.public
+    (tmp_path / "keys" / "dock.pem").chmod(0o644)
+    ran = run("identity")
+    assert (ran.status, ran.out) == (2, "")
+    assert "chmod 600" in ran.err
+
+
+# inspect
+
+
+def test_what_is_no_media_is_a_verdict_and_status_1(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "20261104_090000.mp4"
+    file.write_bytes(b"no media" * 100)
+    ran = run("inspect", str(file), "--json", "--depth", "fast")
+    assert ran.status == 1
+    assert ran.data["schema"] == "bodydock.report/1"
+    (found,) = ran.data["recordings"]
+    assert (found["id"], found["sha256"], found["size_bytes"]) == (None, None, 800)
+    assert ran.data["depth"] == "fast"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["none.mp4"], "no such path: none.mp4"),
+        (["{file}", "--rules", "none.toml"], "none.toml"),
+        (
+            ["{file}", "--profile", "nobody"],
+            "no profile is called 'nobody'; there are: e12, gat947, generic, gopro, h22",
+        ),
+        (["{file}", "--time-zone", "Beijing"], "Asia/Shanghai"),
+        (["{file}", "{file}", "--sha256", "ab" * 32], "--sha256 is for one file"),
+        (["{empty}"], "no recordings in"),
+        (["{file}", "--depth", "deepest"], "deepest"),
+        ([], "PATHS"),
+    ],
+)
+def test_what_cannot_run_is_status_2(run: Run, tmp_path: Path, words: list[str], said: str) -> None:
+    file, empty = tmp_path / "a.mp4", tmp_path / "empty"
+    file.write_bytes(b"x")
+    empty.mkdir()
+    ran = run("inspect", *(word.format(file=file, empty=empty) for word in words))
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_times_in_names_are_read_in_the_zone_given(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from daemon.cli.inspect import _request, _zone
+
+    file = tmp_path / "20261104_090000.mp4"
+    file.write_bytes(b"x")
+    for zone, hour in (("Asia/Shanghai", 1), ("Asia/Urumqi", 3)):
+        request = _request((file,), "fast", None, None, "unknown", None, _zone(zone))
+        assert request.items[0].named_at == datetime(2026, 11, 4, hour, tzinfo=UTC)

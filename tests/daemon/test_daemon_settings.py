@@ -1,0 +1,89 @@
+"""Settings: a mistake names the file, the key, the value and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import BadSettings
+from daemon.settings import load_settings
+from uplink.keys import SigningKey
+
+KEY = SigningKey.draw().public.hex()
+GOOD = """
+[dock]
+id = "dock-1"
+site = "xlt"
+[[slots]]
+number = 1
+ports = ["pci-usb-0:1"]
+"""
+PLATFORM = f'[platform]\nid = "pf"\nkeys = {{receipt = ["{KEY}"]}}\n'
+BROKER = '[broker]\nhost = "127.0.0.1"\n'
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "bodydock.toml"
+    file.write_text(text)
+    return file
+
+
+def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, GOOD))
+    assert settings.platform_id == "local"
+    assert settings.store_file == Path("/var/lib/bodydock/store.db")
+    assert len(settings.sha256) == 64
+    both = load_settings(write(tmp_path, GOOD + PLATFORM + BROKER))
+    assert both.platform is not None
+    assert [record.public.hex() for record in both.platform.records()] == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD + "[dock2]\n", ["dock2", "no such key", "broker, control, dock"]),
+        (
+            GOOD.replace("site =", 'sight = "x"\nsite ='),
+            ["dock.sight = 'x'", "no such key", "id, mounts, site"],
+        ),
+        (
+            GOOD.replace("number =", "nr = 2\nnumber ="),
+            ["slots.0.nr = 2", "directory, label, number, ports, settle_s"],
+        ),
+        (GOOD.replace('"dock-1"', '"Dock 1"'), ["dock.id = 'Dock 1'", "[a-z0-9-]{1,32}"]),
+        (GOOD.replace('id = "dock-1"\n', ""), ["dock.id", "required"]),
+        (GOOD.replace("number = 1", "number = 0"), ["slots.0.number = 0", "greater than or equal to 1"]),
+        (GOOD.replace('["pci-usb-0:1"]', "[]"), ["slots.0", "`ports`", "`directory`"]),
+        (GOOD.replace('["pci-usb-0:1"]', '[""]'), ["slots.0.ports.0 = ''", "at least 1"]),
+        (GOOD.replace("site =", 'time_zone = "Beijing"\nsite ='), ["time_zone = 'Beijing'", "Asia/Shanghai"]),
+        (GOOD + '[[slots]]\nnumber = 2\nports = ["pci-usb-0:1"]\n', ["pci-usb-0:1", "one slot"]),
+        (GOOD + '[[slots]]\nnumber = 1\nports = ["pci-usb-0:2"]\n', ["number 1", "one of its own"]),
+        (GOOD + PLATFORM, ["[platform] without [broker]"]),
+        (GOOD + BROKER, ["[broker] without [platform]"]),
+        (
+            GOOD + BROKER + PLATFORM.replace("receipt", "receipts"),
+            ["keys.receipts", "destroy, operate, receipt"],
+        ),
+        (GOOD + BROKER + PLATFORM.replace("receipt", "registry"), ["keys.receipt", "at least one"]),
+        (
+            GOOD + BROKER + PLATFORM.replace(KEY, "00" * 32),
+            ["platform", "keys.receipt", "0000", "small order"],
+        ),
+        (GOOD + BROKER + PLATFORM.replace(KEY, "12"), ["platform.keys.receipt.0 = '12'", "[0-9a-f]{64}"]),
+        (GOOD + BROKER + PLATFORM.replace('"pf"', '"local"'), ["'local'", "leave [platform] out"]),
+        (GOOD + "[broker]\nport = 70000\n", ["broker.port = 70000", "65535"]),
+        ("[dock", ["no TOML"]),
+    ],
+)
+def test_a_mistake_names_key_value_and_what_is_allowed(tmp_path: Path, text: str, words: list[str]) -> None:
+    file = write(tmp_path, text)
+    with pytest.raises(BadSettings) as error:
+        load_settings(file)
+    for word in [str(file), *words]:
+        assert word in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match=r"none\.toml.*--settings"):
+        load_settings(tmp_path / "none.toml")
