@@ -5,6 +5,7 @@
   it is, else they are doubted.
 - A question, a refusal, somebody else's recording, another time, a device that is off, goods: near a
   declaration in the same clause they cancel it.  A question whether it was *understood* is harmless.
+- Where the clause has words that are not understood, or somebody is asked (X不X), a person listens.
 - Words of one syllable sound like too many others: they are compared as written.
 - Each declaration in a text is judged by itself; the best one left counts.
 """
@@ -14,10 +15,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from transcoder.syllables import Hit, Sound, Stream, sound_of
+from transcoder.understood import Known, known_syllables, led_up_to, strangeness
 from transcoder.wording import Cancels, Declares, Spoken, Wording, shipped_wording
 
+_NOT = "不没沒"
 _HARMLESS_ALIKE = 0.85
 _PART_MARGIN = 0.1
+_OFFICERS_DEVICE = 4  # syllables; a 记录仪 alone may be anybody's
+_SHORT = 2  # syllables; such phrases must sound the same
 _ALIKE_ENOUGH = 0.9  # phrases of three syllables and more that cancel may sound a little different
 
 
@@ -30,6 +35,7 @@ class Declaration:
     end: int
     words: str
     doubted: bool = False  # something near it makes a person listen
+    strange: bool = False  # only because of words that are not understood, which may be misheard
     cancelled: str | None = None  # why it is none
 
 
@@ -58,6 +64,7 @@ class _Heard:
     def __init__(self, sound: Sound, wording: Wording) -> None:
         self.sound = sound
         self._stream = Stream(sound.syllables)
+        self._written = "".join(wording.simplified.get(c, c) for c in sound.characters)
         self.wording = wording
         self.hits = {
             name: _merge(hit for spoken in concept.phrases for hit in self._find(spoken, concept.alike))
@@ -69,15 +76,16 @@ class _Heard:
             cancel.why: [
                 hit
                 for spoken in cancel.phrases
-                for hit in self._find(spoken, _ALIKE_ENOUGH if len(spoken.syllables) > 2 else 1.0)
+                for hit in self._find(spoken, _alike(spoken.syllables), cancel.written)
             ]
             for cancel in wording.cancels
         }
+        self._known: Known | None = None
 
-    def _find(self, spoken: Spoken, alike: float) -> list[Hit]:
-        if len(spoken.syllables) == 1:
-            found = (i for i, c in enumerate(self.sound.characters) if c == spoken.text)
-            return [Hit(i, i + 1, 1.0) for i in found]
+    def _find(self, spoken: Spoken, alike: float, written: bool = False) -> list[Hit]:
+        size = len(spoken.syllables)
+        if size == 1 or written:
+            return [Hit(i, i + size, 1.0) for i in _places(spoken.text, self._written)]
         return self._stream.find(spoken.syllables, alike)
 
     def chains(self, rule: Declares) -> Iterator[tuple[Hit, ...]]:
@@ -102,20 +110,62 @@ class _Heard:
             cancel.effect: cancel.why for cancel in self.wording.cancels if self._cancelled(cancel, anchors)
         }
         offsets = self.sound.offsets
+        turned = "doubt" in effects or self._asks(start, end)
+        device = any(
+            name == "device" and hit.end - hit.start >= _OFFICERS_DEVICE
+            for name, hit in zip(rule.anchors, anchors, strict=True)
+        )
+        strange = self._strange(anchors, device)
         return Declaration(
             score,
             offsets[start],
             offsets[end - 1] + 1,
             "".join(self.sound.characters[start:end]),
-            "doubt" in effects,
+            turned or strange,
+            strange and not turned,
             effects.get("no"),
         )
+
+    def _strange(self, anchors: Sequence[Hit], device: bool) -> bool:
+        """Whether the clause has more in it than is understood."""
+        understood = self.wording.understood
+        if self._known is None:
+            self._known = known_syllables(self.sound, understood, self.hits, self._say)
+        found = strangeness(self.sound, self._known, anchors, understood)
+        slack = understood.slack if self._near(self.wording.official, anchors) else 0.0
+        if device and self._near(self.wording.here, anchors):
+            slack = understood.device_slack
+        alone = len(set(self.sound.clause)) == 1  # nothing else is said that it could be about
+        tied = alone or self._near(self.wording.tied, anchors)
+        if not led_up_to(self.sound, self._known, anchors[0].start, self.hits, understood):
+            return True
+        return found.between > 0 or found.around > slack or not tied
+
+    def _near(self, names: Sequence[str], anchors: Sequence[Hit]) -> bool:
+        within = self.wording.tied_within
+        return self._has(names, anchors[0].start - within, anchors[-1].end + within, ())
+
+    def _say(self, phrase: Sequence[str]) -> list[Hit]:
+        return self._stream.find(phrase, _alike(phrase))
+
+    def _asks(self, start: int, end: int) -> bool:
+        """X不X and X没X in the clause: a question however it goes on."""
+        characters, clause = self.sound.characters, self.sound.clause
+        for at, character in enumerate(characters[1:-1], 1):
+            again = character in _NOT and characters[at - 1] == characters[at + 1]
+            if again and at not in self.harmless and clause[at] in (clause[start], clause[end - 1]):
+                return True
+        return False
 
     def _has(self, names: Sequence[str], start: int, end: int, but: Sequence[Hit]) -> bool:
         hits = (hit for name in names for hit in self.hits[name])
         return any(hit.start >= start and hit.end <= end and hit not in but for hit in hits)
 
     def _cancelled(self, cancel: Cancels, anchors: Sequence[Hit]) -> bool:
+        name = cancel.unless_around
+        start, end = anchors[0].start - cancel.around, anchors[-1].end + cancel.around
+        if name is not None and self._has((name,), start, end, ()):
+            return False
         return any(self._reaches(cancel, hit, anchors) for hit in self._cancels[cancel.why])
 
     def _reaches(self, cancel: Cancels, hit: Hit, anchors: Sequence[Hit]) -> bool:
@@ -136,6 +186,12 @@ class _Heard:
             return cancel.inside and self._is_inside(hit, anchors)
         if not near or (cancel.ends_clause and not self._ends_clause(hit)):
             return False
+        if (
+            cancel.starts_clause
+            and hit.start > 0
+            and self.sound.clause[hit.start - 1] == self.sound.clause[hit.start]
+        ):
+            return False
         if not cancel.across and self.sound.clause[edge] != self.sound.clause[hit.start]:
             return False
         name = cancel.unless_between
@@ -147,16 +203,29 @@ class _Heard:
         return any(hit.end > a.end and hit.start < b.start for a, b in pairwise(anchors))
 
     def _excused(self, cancel: Cancels, hit: Hit) -> bool:
-        for spoken in cancel.unless_after:
-            size = len(spoken.syllables)
-            at = hit.start - size
-            if at >= 0 and self.sound.syllables[at : hit.start] == spoken.syllables:
-                return True
-        return False
+        return any(self._is_before(spoken, hit.start, cancel.written) for spoken in cancel.unless_after)
+
+    def _is_before(self, spoken: Spoken, at: int, written: bool) -> bool:
+        """By sound, or, of two syllables where so asked, as written (一句 is no 依据)."""
+        size = len(spoken.syllables)
+        if written and size > 1:
+            return self._written.endswith(spoken.text, 0, at)
+        return at >= size and self.sound.syllables[at - size : at] == spoken.syllables
 
     def _ends_clause(self, hit: Hit) -> bool:
         clause = self.sound.clause
         return hit.end == len(clause) or clause[hit.end] != clause[hit.end - 1]
+
+
+def _places(words: str, text: str) -> Iterator[int]:
+    at = text.find(words)
+    while at >= 0:
+        yield at
+        at = text.find(words, at + 1)
+
+
+def _alike(phrase: Sequence[str]) -> float:
+    return _ALIKE_ENOUGH if len(phrase) > _SHORT else 1.0
 
 
 def _merge(hits: Iterator[Hit]) -> list[Hit]:

@@ -132,7 +132,7 @@ class WhisperListener:
         again = judge(slower.text)
         if again is None or again.cancelled is not None:
             return piece, found
-        better = found is None or again.score > found.score
+        better = found is None or again.score > found.score or (found.strange and not again.doubted)
         return (slower, again) if better else (piece, found)
 
     def _recognise(self, audio: Audio, start_s: float, end_s: float, slower: float = 1.0) -> Piece:

@@ -100,7 +100,10 @@ class Sound:
 
 
 def sound_of(text: str) -> Sound:
-    """The syllables of a text; digits are read, other signs end a clause, letters and spaces are left out."""
+    """The syllables of a text: digits are read, letters are left out.
+
+    Other signs, and spaces (a recogniser writes a pause so), end a clause.
+    """
     syllables: list[str] = []
     characters: list[str] = []
     clauses: list[int] = []
@@ -113,7 +116,7 @@ def sound_of(text: str) -> Sound:
             characters.append(text[offset])
             clauses.append(clause)
             offsets.append(offset)
-        elif not character.isspace() and not character.isalnum():
+        elif not character.isalnum():
             clause += 1
     return Sound(tuple(syllables), tuple(characters), tuple(clauses), tuple(offsets))
 

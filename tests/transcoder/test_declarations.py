@@ -19,6 +19,7 @@ from transcoder.syllables import distance, find_phrase, parts, sound_of
 from transcoder.wording import parse_wording, shipped_wording
 
 SENTENCES = tomllib.loads(Path(__file__).with_name("wordings.toml").read_text(encoding="utf-8"))
+ROUNDS = tomllib.loads(Path(__file__).with_name("wordings_rounds.toml").read_text(encoding="utf-8"))
 SHIPPED = files("config").joinpath("rules/notice.toml").read_bytes()
 
 
@@ -61,6 +62,29 @@ def test_a_declaration_is_one(text: str) -> None:
 @pytest.mark.parametrize("text", SENTENCES["others"])
 def test_what_only_mentions_recording_is_none(text: str) -> None:
     assert _status(text) != "yes"
+
+
+@pytest.mark.parametrize("letter", sorted(ROUNDS))
+def test_rounds_of_fresh_wordings_stay_as_they_were_mended(letter: str) -> None:
+    said = [_status(text) for text in ROUNDS[letter]["notices"]]
+    assert said.count("yes") >= 0.9 * len(said)
+    assert [text for text in ROUNDS[letter]["others"] if _status(text) == "yes"] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "烧烤全程录音录像，请配合执法",  # strange words in the clause
+        "现在调取录音录像，请配合执法",  # between the anchors
+        "全程录音录像花絮，请配合执法",  # behind them
+    ],
+)
+def test_words_that_are_not_understood_leave_it_to_a_person(text: str) -> None:
+    assert [_status(text), _status("现在全程录音录像，请配合执法")] == ["doubt", "yes"]
+
+
+def test_a_pause_ends_a_clause() -> None:
+    assert sound_of("现在检查 全程录像").clause == (0, 0, 0, 0, 1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])
