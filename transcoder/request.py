@@ -79,7 +79,7 @@ class InspectRequest:
     max_packets: int = 20_000_000  # a file with more is stopped: file.limits
 
     def to_json(self) -> str:
-        """One line of ASCII JSON."""
+        """One line of ASCII JSON; paths are made absolute."""
         return json.dumps(asdict(self), default=_plain, ensure_ascii=True, separators=(",", ":"))
 
     @classmethod
@@ -117,5 +117,5 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Path):
-        return str(value)
+        return str(value.absolute())  # whoever reads it works in another folder
     raise TypeError(f"cannot send {type(value).__name__}")

@@ -22,6 +22,7 @@ from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages import Identity
 
 ODD = "a[/b]:smile:\x1b[31m记录.mp4"
+KARMA = Path(__file__).resolve().parents[1] / "data/footage/karma.mp4"
 
 
 @dataclass
@@ -256,3 +257,18 @@ def test_times_in_names_are_read_in_the_zone_given(tmp_path: Path) -> None:
     for zone, hour in (("Asia/Shanghai", 1), ("Asia/Urumqi", 3)):
         request = _request((file,), "fast", None, None, "unknown", None, _zone(zone))
         assert request.items[0].named_at == datetime(2026, 11, 4, hour, tzinfo=UTC)
+
+
+def test_inspect_takes_paths_as_they_are_typed_from_where_one_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the README: a relative path.  The inspector works in a folder of its own."""
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.mp4").write_bytes(KARMA.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    for typed in ("films/a.mp4", "films", "films/../films/a.mp4"):
+        ran = run("inspect", "--depth", "fast", "--json", typed)
+        assert ran.status == 1
+        (recording,) = ran.data["recordings"]
+        assert (recording["path"], recording["kind"]) == ("a.mp4", "video")
+        assert [finding["code"] for finding in recording["findings"]] == ["file.unverified"]
