@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from uplink.messages.registry import CaseRow
 
-ARTICLE = "16"
 DAYS = 30
 
 

@@ -63,11 +63,6 @@ class Contents:
         return {volume.note for volume in self.volumes}
 
     @property
-    def is_readable(self) -> bool:
-        """Whether anything of it could be read at all."""
-        return bool(self._listings)
-
-    @property
     def _listings(self) -> list[tuple[int, Listing]]:
         return [(place, v.listing) for place, v in enumerate(self.volumes) if v.listing is not None]
 

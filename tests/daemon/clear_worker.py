@@ -1,16 +1,7 @@
-"""Makes room in a dock's vault, to be killed.  One process forks a worker a round (see `test_room_kill`).
-
-Reads after how many seconds to kill on standard input; answers how the worker ended, and after how long.
-"""
+"""Makes room in a dock's vault, to be killed by `tests.daemon.killing` (see `test_room_kill`)."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import sys
-import time
-import traceback
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +14,7 @@ from daemon.settings import VaultSettings
 from daemon.store import Store
 from daemon.vault import Vault
 from daemon.waiting_room import WaitingRoom
+from tests.daemon.killing import serve
 from tests.daemon.vault_bench import RECEIVED_AT
 from uplink.ids import draw_id
 from uplink.keys import SigningKey
@@ -48,34 +40,5 @@ def work(folder: Path) -> None:
     store.close()
 
 
-def main() -> None:
-    logging.disable(logging.CRITICAL)
-    folder = Path(sys.argv[1])
-    for line in sys.stdin:
-        began = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            status = 0
-            try:
-                work(folder)
-            except BaseException:  # noqa: BLE001
-                traceback.print_exc()
-                status = 1
-            os._exit(status)
-        print(killed_after(pid, float(line)), time.monotonic() - began, flush=True)
-
-
-def killed_after(pid: int, seconds: float) -> int:
-    """Return how the worker ended: 0 by itself, -9 killed."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.0002)
-    os.kill(pid, signal.SIGKILL)  # not waited for yet, so the pid is still its own
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
 if __name__ == "__main__":
-    main()
+    serve(work)

@@ -1,16 +1,7 @@
-"""A dock without devices and broker that is killed again and again.  One process forks a worker a round.
-
-Reads after how many seconds to kill on standard input; answers how the worker ended, and after how long.
-"""
+"""A dock without devices and broker, to be killed again and again by `tests.daemon.killing`."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import sys
-import time
-import traceback
 from pathlib import Path
 
 from daemon.parts import Parts, open_parts
@@ -22,6 +13,7 @@ from daemon.stages.standard import StandardStage
 from daemon.stages.told import ToldStage
 from daemon.worker import Stage
 from tests.daemon.conftest import Dock
+from tests.daemon.killing import serve
 from tests.daemon.making import Card, FakeInspector, tools_of
 
 
@@ -66,34 +58,5 @@ def run_stages(parts: Parts) -> None:
         pass
 
 
-def main() -> None:
-    logging.disable(logging.CRITICAL)
-    folder = Path(sys.argv[1])
-    for line in sys.stdin:
-        began = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            status = 0
-            try:
-                work(folder)
-            except BaseException:  # noqa: BLE001
-                traceback.print_exc()
-                status = 1
-            os._exit(status)
-        print(killed_after(pid, float(line)), time.monotonic() - began, flush=True)
-
-
-def killed_after(pid: int, seconds: float) -> int:
-    """Return how the worker ended: 0 by itself, -9 killed."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.0005)
-    os.kill(pid, signal.SIGKILL)  # not waited for yet, so the pid is still its own
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
 if __name__ == "__main__":
-    main()
+    serve(work)

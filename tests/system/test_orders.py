@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from daemon.cli.main import main_group
-from daemon.ingest.contents import Contents, Note, VolumeContent
-from daemon.ingest.ledger import Arrived, FileTimes
-from daemon.parts import open_parts
-from daemon.settings import load_settings
-from dock.docking import Camera, Docking, new_docking_id
-from dock.listing import Entry, Scan, listing_of
-from dock.profiles import NameFacts
-from dock.slots import Slot
+from tests.rig.shelved import shelve
 from tests.rig.small_office import DOCK, PLATFORM, SITE, SmallOffice
 from tests.rig.until import until
-from uplink.ids import draw_id, recording_id
+from uplink.ids import draw_id
 
 pytestmark = pytest.mark.timeout(100)
 BYTES = os.urandom(200_000)
@@ -39,7 +30,7 @@ WANG, LI = "王伟", "李娜"
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallOffice]:
     """An office whose dock took one file in before it was started; the platform has its bytes."""
     with SmallOffice(tmp_path_factory.mktemp("office"), ["none"], speech=False, people=(WANG, LI)) as made:
-        _take_in(made.settings)
+        shelve(made.settings, "DCIM/a.bin", BYTES)
         made.start_dock_at_broker()
         made.wait("the recording is delivered", lambda: _settled(made), 30)
         yield made
@@ -287,41 +278,3 @@ def _signed_hold(office: SmallOffice, recording: str) -> bytes:
     aim = ordering.recording_aim(folder, recording)
     asked = ordering.Asked("hold", {"recording": recording, "hold": draw_id()}, (("赵科长", "operate"),), "r")
     return ordering.signed(folder, ordering.make(PLATFORM, aim.dock, asked)).raw
-
-
-def _take_in(settings_file: Path) -> None:
-    """Put one file into the vault of a dock that does not run, as a docking would."""
-    parts = open_parts(load_settings(settings_file))
-    path, sha256 = b"DCIM/a.bin", hashlib.sha256(BYTES).hexdigest()
-    listing = listing_of(
-        Scan((Entry(path, len(BYTES), 1_764_000_000_000_000_000),), ()), parts.profiles.by_name("generic")
-    )
-    at = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
-    docking = Docking(new_docking_id(), Slot(1, ("none",)), Camera("CAM1", "usb", "", "", "generic"), at)
-    volume = VolumeContent("boot:1", "sda1", "vfat", "", Note.NONE, listing)
-    parts.ledger.begin(docking, Contents((volume,)), {0: FileTimes(at, None)})
-    recording = recording_id("CAM1", path, len(BYTES), sha256)
-    relative = parts.vault.relative(recording, path)
-    target = parts.vault.path(relative)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(BYTES)
-    parts.ledger.store(
-        Arrived(
-            docking=docking.id,
-            index=0,
-            serial="CAM1",
-            serial_by="usb",
-            path=path,
-            kind="attachment",
-            marked=False,
-            facts=NameFacts(),
-            times=FileTimes(at, None),
-            size_bytes=len(BYTES),
-            sha256=sha256,
-            zero_bytes=0,
-            recording=recording,
-            vault=relative,
-        )
-    )
-    parts.ledger.close(docking.id, removed=False)
-    parts.store.close()
