@@ -1,0 +1,107 @@
+"""From what was seen and heard to findings: the part of an inspection that judges decoded pictures and sound.
+
+- A standard inspection judges by its key frames, and by all pictures where those look suspicious.
+- A deep one judges by every picture.  It also works out what the standard one found: where it does not bear
+  that out, the finding stays, marked refuted, with the reason.
+- Deep findings that a standard one cannot make are marked by their depth.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import BinaryIO
+
+from transcoder import picture_rules, sound_rules
+from transcoder.facts import MediaFacts
+from transcoder.findings import FindingList
+from transcoder.pictures import Pictures, joined
+from transcoder.report import Depth
+from transcoder.stretches import Stretch
+from transcoder.suspects import Window, at_edges, by_size, within_budget
+from transcoder.timeline import Timeline, sample_times
+from transcoder.watching import Plan, Seen, watch_between
+
+_DEEP_ONLY = {"sound.silent/quiet"}
+_REFUTED = "every picture between was looked at: {what}"
+Closer = Callable[[Window], Pictures | None]
+
+
+def judge_pictures(
+    seen: Seen, file: BinaryIO, plan: Plan, media: MediaFacts, timeline: Timeline, found: FindingList
+) -> None:
+    """Findings of the picture, at the plan's depth."""
+    pictures = seen.pictures
+    if pictures is None or plan.video is None:
+        return
+    track = next((t for t in timeline.tracks if t.stream == plan.video.index), None)
+    end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
+    suspicious = _suspicious(pictures, plan, media, timeline, end_s)
+    if not plan.every:
+        parts = [pictures.as_spots()]
+        for window in suspicious:
+            closer = watch_between(file, plan, timeline, window.start_s, window.end_s)
+            parts += [closer] if closer is not None else []
+        for stretch in picture_rules.find_stretches(joined(parts), end_s):
+            report(stretch, found)
+        return
+    parts = [pictures.as_spots(), *(_between(pictures, window) for window in suspicious)]
+    standard = picture_rules.find_stretches(joined(parts), end_s)
+    deep = picture_rules.find_stretches(pictures, end_s)
+    certain, refuted = picture_rules.reconciled(standard, deep)
+    for stretch in certain:
+        report(stretch, found)
+    for stretch in refuted:
+        report(stretch, replace(found, depth=Depth.STANDARD), refuted=_why(stretch, deep))
+
+
+def _suspicious(
+    pictures: Pictures, plan: Plan, media: MediaFacts, timeline: Timeline, end_s: float
+) -> list[Window]:
+    spots = pictures.as_spots()
+    windows = at_edges(spots, picture_rules.find_stretches(spots, end_s), end_s)
+    track = next((t for t in timeline.tracks if plan.video and t.stream == plan.video.index), None)
+    if track is not None and plan.video is not None:
+        times = sample_times(plan.video, track, media) - timeline.start_s
+        windows += by_size(plan.video, times, spots)
+    return within_budget(windows, end_s)
+
+
+def _between(pictures: Pictures, window: Window) -> Pictures:
+    inside = (pictures.time_s >= window.start_s - 1e-3) & (pictures.time_s <= window.end_s)
+    return pictures.where(inside)
+
+
+def _why(stretch: Stretch, deep: list[Stretch]) -> str:
+    others = [one.key for one in deep if one.code == stretch.code and one.overlaps(stretch)]
+    return _REFUTED.format(what=f"it is {others[0]}" if others else "nothing of the kind is there")
+
+
+def judge_sound(
+    seen: Seen, plan: Plan, timeline: Timeline, pre_record_s: float | None, found: FindingList
+) -> None:
+    """Findings of the sound, at the plan's depth."""
+    sound = seen.sound
+    if sound is None or plan.audio is None:
+        return
+    track = next((t for t in timeline.tracks if t.stream == plan.audio.index), None)
+    end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
+    for stretch in sound_rules.find_stretches(sound, end_s, pre_record_s):
+        if plan.every or stretch.key not in _DEEP_ONLY:
+            report(stretch, found)
+
+
+def report(stretch: Stretch, found: FindingList, refuted: str | None = None) -> None:
+    """Make a finding of a stretch, if the rule set makes it one."""
+    length = round(stretch.length_s, 3)
+    found.add(
+        stretch.key,
+        start_s=stretch.start_s,
+        end_s=stretch.end_s,
+        value=length,
+        threshold=found.rules.threshold_of(stretch.code, stretch.measure),
+        measured={stretch.measure: length},
+        refuted=refuted,
+        evidence=stretch.evidence,
+    )
+
+
+__all__ = ["judge_pictures", "judge_sound", "report"]
