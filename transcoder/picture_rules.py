@@ -21,37 +21,57 @@ from transcoder.stretches import Mask, Stretch, runs_of, span_of, without
 _BLACK_SHARE = 0.98  # of the pixels, as ffmpeg's blackdetect
 _BLACK_MEAN = 8.0
 _FLAT = 0.75  # spread of black without noise
-_FLAT_STILL = 2.0  # the same where nothing moves at all
-_NOTHING_MOVES = 0.05
 _STRUCTURE = 6.0  # detail of a scene that a covered lens can be told from
-_COVERED_SHARE = 0.25  # of the recording's usual detail
+_COVERED_SHARE = 0.22  # of the recording's usual detail
 _UNCOVERED_SHARE = 0.5
 _DARKER = 0.75  # of the usual brightness
 _SUDDEN_S = 1.5
 _SAME = 0.45  # mean difference of repeated pictures: encoders go on refining them
 _STILL = 0.3  # as ffmpeg's freezedetect (0.001 of the range), rounded up
-_PUMP = 3.0  # a key frame draws the same picture anew
+_PUMP = 4.0  # a key frame draws the same picture anew
 _EXACT = 0.02
-_KEYS_ALIKE = 0.5  # the weakest noise tried (0.7 of 255) gave 0.8
+_ANEW = 0.2  # the same, as a share of the usual difference of key frames
+_KEYS_ALIKE = 0.6  # the weakest noise tried (0.7 of 255) gave 0.8
 _JUMP = 2.0  # what a freeze ends with, against the movement after it
 _MOVING = 1.0
 _AROUND = 10
-_BLURRED = 0.012  # a step edge blurred over 1 % of the width
-_BLUR_DETAIL = 8.0
+_BLURRED = 0.09  # slopes give 0.048, edges 0.143 (pictures.py)
+_BLUR_DETAIL = 5.0
 
 
 def find_stretches(pictures: Pictures, end_s: float) -> list[Stretch]:
     """All stretches of any length, earliest first; `end_s` is where the picture ends."""
     if not len(pictures):
         return []
-    black = _spans(pictures, end_s, "picture.black", _is_black(pictures), bridge=1)
-    covered = without(_covered(pictures, end_s), black)
+    black, covered = _either(
+        _spans(pictures, end_s, "picture.black", _is_black(pictures), bridge=1), _covered(pictures, end_s)
+    )
     dark = _spans(pictures, end_s, "picture.black/dark", pictures.dark >= _BLACK_SHARE, bridge=1)
     unlit = black + covered
     frozen = without(_repeating(pictures, end_s), unlit)
-    blurred = without(_spans(pictures, end_s, "picture.blurred", _is_blurred(pictures), bridge=5), unlit)
+    blurred = without(
+        _spans(pictures, end_s, "picture.blurred", _is_blurred(pictures), bridge=_rows_in(pictures, 1.0)),
+        unlit,
+    )
     found = black + covered + without(dark, unlit) + frozen + blurred
     return sorted(found, key=lambda one: (one.start_s, one.key))
+
+
+def _rows_in(p: Pictures, seconds: float) -> int:
+    steps = np.diff(p.time_s)
+    return max(1, int(seconds / max(1e-3, float(np.median(steps))))) if len(steps) else 1
+
+
+def _either(black: list[Stretch], covered: list[Stretch]) -> tuple[list[Stretch], list[Stretch]]:
+    """Where both are seen, the one that most of it is."""
+    kept = []
+    for one in covered:
+        inside = [other for other in black if other.overlaps(one)]
+        shared = sum(min(o.end_s, one.end_s) - max(o.start_s, one.start_s) for o in inside)
+        if shared < 0.5 * one.length_s:
+            kept.append(one)
+            black = [other for other in black if other not in inside]
+    return black, kept
 
 
 def _spans(pictures: Pictures, end_s: float, key: str, mask: Mask, *, bridge: int) -> list[Stretch]:
@@ -81,8 +101,7 @@ def _edges(pictures: Pictures, run: tuple[int, int]) -> dict[str, object]:
 
 
 def _is_black(p: Pictures) -> Mask:
-    quiet = (p.spread < _FLAT) | ((p.change < _NOTHING_MOVES) & (p.spread < _FLAT_STILL))
-    black: Mask = (p.dark >= _BLACK_SHARE) & (p.mean <= _BLACK_MEAN) & quiet
+    black: Mask = (p.dark >= _BLACK_SHARE) & (p.mean <= _BLACK_MEAN) & (p.spread < _FLAT)
     return black
 
 
@@ -129,50 +148,46 @@ def _step(p: Pictures, row: int) -> float:
 
 def _repeating(p: Pictures, end_s: float) -> list[Stretch]:
     """Frozen and still stretches."""
+    frozen = [_stretch(p, end_s, run, "") for run in _repeats(p, _SAME) if _is_frozen(p, *run)]
+    still = [_stretch(p, end_s, run, "/still") for run in _repeats(p, _STILL)]
+    return frozen + without(still, frozen)
+
+
+def _repeats(p: Pictures, limit: float) -> list[tuple[int, int]]:
+    """Runs of rows that show what the row before them did."""
     change = np.nan_to_num(p.change, nan=np.inf)
-    found: list[Stretch] = []
-    for limit, bridge, frozen in ((_SAME, True, True), (_STILL, True, False)):
-        mask = change <= limit
-        if bridge:
-            mask |= _pumps(p, mask, change)
-        for first, after in runs_of(mask):
-            run = (max(0, first - 1), after)  # what is repeated is the picture before
-            start, end = span_of(p.time_s, end_s, run)
-            if frozen and not _is_frozen(p, first, after):
-                continue
-            inside = [float(c) for c in p.key_change[first:after][p.key[first:after]] if not np.isnan(c)]
-            evidence = {
-                "pictures": after - first,
-                "change": _mean(p.change[first:after]),
-                "key_frames": len(inside),
-                **_edges(p, run),
-            }
-            key, measure = (
-                ("picture.frozen", "seconds") if frozen else ("picture.frozen/still", "still_seconds")
-            )
-            found.append(Stretch(key, start, end, measure, evidence))
-    certain = [one for one in found if one.measure == "seconds"]
-    return certain + without([one for one in found if one.measure != "seconds"], certain)
-
-
-def _pumps(p: Pictures, same: Mask, change: Floats) -> Mask:
-    """Key frames between repeats: drawn anew, not moved on."""
+    same = change <= limit
+    # A key frame draws the same picture anew, a little different: told by what is usual between key frames.
+    usual = float(np.nanpercentile(p.key_change, 80)) if not np.isnan(p.key_change).all() else 0.0
+    same |= p.key & (change <= min(_PUMP, _ANEW * usual))
     pump = p.key & ~same & (change <= _PUMP)
-    before = np.concatenate(([True], same[:-1]))
-    behind = np.concatenate((same[1:], [True]))
-    joined: Mask = pump & before & behind
-    return joined
+    same |= pump & np.concatenate(([True], same[:-1])) & np.concatenate((same[1:], [True]))
+    return runs_of(same)
+
+
+def _stretch(p: Pictures, end_s: float, run: tuple[int, int], variant: str) -> Stretch:
+    first, after = run
+    shown = (max(0, first - 1), after)  # what is repeated is the picture before
+    start, end = span_of(p.time_s, end_s, shown)
+    evidence = {
+        "pictures": after - first,
+        "change": _mean(p.change[first:after]),
+        "key_frames": int(p.key[first:after].sum()),
+        **_edges(p, shown),
+    }
+    return Stretch(
+        f"picture.frozen{variant}", start, end, "still_seconds" if variant else "seconds", evidence
+    )
 
 
 def _is_frozen(p: Pictures, first: int, after: int) -> bool:
-    if after - first < 2 and not p.spot[first:after].all():
-        return False
     between = p.change[first:after][~p.key[first:after]]
-    keys = p.key_change[first:after][p.key[first:after]]
-    keys = keys[~np.isnan(keys)]
     exact = not len(between) or float(np.median(between)) <= _EXACT
-    if exact and len(keys) >= 2:
-        return float(np.median(keys[1:])) <= _KEYS_ALIKE
+    keys = np.flatnonzero(p.key[max(0, first - 1) : after]) + max(0, first - 1)
+    alike = p.key_change[keys[1:]]  # each against one that is in the stretch as well
+    alike = alike[~np.isnan(alike)]
+    if exact and len(alike) and float(np.median(alike)) <= _KEYS_ALIKE:
+        return True
     return _in_movement(p, first, after)
 
 

@@ -56,8 +56,8 @@ class Pictures:
     dark: Floats  # share of pixels below a tenth of the range
     change: Floats  # mean difference to the picture before
     moved: Floats  # share of pixels that differ from the picture before by more than one coded step
-    detail: Floats  # contrast over a fortieth of the width, noise taken off
-    sharp: Floats  # share of that contrast that is there within a few pixels
+    detail: Floats  # contrast over a sixtieth of the width, noise taken off
+    sharp: Floats  # share of it that is there within a few pixels: 3/63 of a slope, 1/7 of sharp edges
     key_change: Floats  # of key frames, to the key frame before
     spot_change: Floats  # of spots, to the spot before
     print_rows: NDArray[np.int64]  # which rows have a print
@@ -85,10 +85,25 @@ _NO_PRINTS: dict[str, Any] = {
 _ROWS_OF = ("time_s", "key", "spot", *_COLUMNS)
 
 
-def joined(parts: Sequence[Pictures]) -> Pictures:
-    """Rows of several in order of time, without prints; of two at one time the first given stays."""
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ROWS_OF}
-    _, order = np.unique(np.round(columns["time_s"], 6), return_index=True)
+def looked_closer(spots: Pictures, closer: Sequence[Pictures]) -> Pictures:
+    """Spots with all pictures of some windows between them, in order of time, without prints.
+
+    A spot inside a window keeps its row, but for what is against the picture before.
+    """
+    if not closer:
+        return spots
+    more = {name: np.concatenate([getattr(part, name) for part in closer]) for name in _ROWS_OF}
+    times, first = np.unique(np.round(more["time_s"], 6), return_index=True)
+    more = {name: column[first] for name, column in more.items()}
+    columns = {name: getattr(spots, name).copy() for name in _ROWS_OF}
+    own = np.round(columns["time_s"], 6)
+    at = np.minimum(np.searchsorted(times, own), len(times) - 1)
+    known = (times[at] == own) & ~np.isnan(more["change"][at])
+    for name in ("change", "moved"):
+        columns[name] = np.where(known, more[name][at], columns[name])
+    new = ~np.isin(times, own)
+    columns = {name: np.concatenate([column, more[name][new]]) for name, column in columns.items()}
+    order = np.argsort(columns["time_s"], kind="stable")
     return Pictures(**{name: column[order] for name, column in columns.items()}, **_NO_PRINTS)
 
 
@@ -191,9 +206,8 @@ class _Grid:
         down, right = max(1, height // GRID_HEIGHT), max(1, width // GRID_WIDTH)
         self._points = (slice(down // 2, None, down), slice(right // 2, None, right))
         self._rows = slice(height // (2 * _ROWS), None, max(1, height // _ROWS))
-        near = max(1, width // 640)
-        self._near, self._next = near, 2 * near
-        self._far = max(3 * near, width // 40)
+        self._near = max(1, width // 480)
+        self._next, self._far = 2 * self._near, 8 * self._near
         tall = len(range(*self._points[0].indices(height)))
         wide = len(range(*self._points[1].indices(width)))
         self._down = _shares(PRINT_HEIGHT, tall)

@@ -10,17 +10,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import BinaryIO
 
+import numpy as np
+
 from transcoder import picture_rules, sound_rules
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList
-from transcoder.pictures import Pictures, joined
+from transcoder.pictures import Pictures, looked_closer
 from transcoder.report import Depth
 from transcoder.stretches import Stretch
 from transcoder.suspects import Window, at_edges, by_size, within_budget
 from transcoder.timeline import Timeline, sample_times
 from transcoder.watching import Plan, Seen, watch_between
 
-_DEEP_ONLY = {"sound.silent/quiet"}
+_DEEP_ONLY = {"picture.black/dark", "picture.frozen/still", "sound.silent/quiet"}  # said, no fault
 _REFUTED = "every picture between was looked at: {what}"
 Closer = Callable[[Window], Pictures | None]
 
@@ -36,20 +38,19 @@ def judge_pictures(
     end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
     suspicious = _suspicious(pictures, plan, media, timeline, end_s)
     if not plan.every:
-        parts = [pictures.as_spots()]
-        for window in suspicious:
-            closer = watch_between(file, plan, timeline, window.start_s, window.end_s)
-            parts += [closer] if closer is not None else []
-        for stretch in picture_rules.find_stretches(joined(parts), end_s):
-            report(stretch, found)
+        looks = [watch_between(file, plan, timeline, w.start_s, w.end_s) for w in suspicious]
+        rows = looked_closer(pictures.as_spots(), [look for look in looks if look is not None])
+        for stretch in picture_rules.find_stretches(rows, end_s):
+            if stretch.key not in _DEEP_ONLY:
+                report(stretch, found)
         return
-    parts = [pictures.as_spots(), *(_between(pictures, window) for window in suspicious)]
-    standard = picture_rules.find_stretches(joined(parts), end_s)
+    rows = looked_closer(pictures.as_spots(), [_between(pictures, window) for window in suspicious])
+    standard = picture_rules.find_stretches(rows, end_s)
     deep = picture_rules.find_stretches(pictures, end_s)
     certain, refuted = picture_rules.reconciled(standard, deep)
     for stretch in certain:
         report(stretch, found)
-    for stretch in refuted:
+    for stretch in (one for one in refuted if one.key not in _DEEP_ONLY):
         report(stretch, replace(found, depth=Depth.STANDARD), refuted=_why(stretch, deep))
 
 
@@ -66,8 +67,11 @@ def _suspicious(
 
 
 def _between(pictures: Pictures, window: Window) -> Pictures:
-    inside = (pictures.time_s >= window.start_s - 1e-3) & (pictures.time_s <= window.end_s)
-    return pictures.where(inside)
+    """What `watch_between` would have seen: nothing before its first picture."""
+    inside = pictures.where((pictures.time_s >= window.start_s - 1e-3) & (pictures.time_s <= window.end_s))
+    first = np.arange(len(inside)) == 0
+    change, moved = (np.where(first, np.float32(np.nan), column) for column in (inside.change, inside.moved))
+    return replace(inside, change=change, moved=moved)
 
 
 def _why(stretch: Stretch, deep: list[Stretch]) -> str:

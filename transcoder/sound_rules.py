@@ -12,7 +12,7 @@ import numpy as np
 from transcoder.loudness import BLOCK_S, Envelope
 from transcoder.stretches import Stretch, runs_of, span_of
 
-_STILL = 2.5 / 32768  # peak to peak: the last bit and a codec's rounding
+_STILL = 8 / 32768  # peak to peak: the last bits, and what a codec makes of them (a dead input in AAC: 4)
 _QUIET = 0.001  # peak, as ffmpeg's silencedetect (-60 dB)
 _LONGEST_PRE_RECORD_S = 120.0
 _HEAD_S = 0.5  # sound that starts later than this has no silent head
@@ -23,9 +23,10 @@ _LEAST_CLIPPED_S = 1.0
 
 def find_stretches(sound: Envelope, end_s: float, pre_record_s: float | None) -> list[Stretch]:
     """Stretches of any length, earliest first."""
-    silent = _silent(sound, end_s, pre_record_s)
+    still = _below(sound, end_s, "sound.silent", sound.swing <= _STILL, "seconds")
+    silent = still[1:] if still and _is_buffer(sound, still[0], pre_record_s) else still
     quiet = _below(sound, end_s, "sound.silent/quiet", sound.peak < _QUIET, "quiet_seconds")
-    quiet = [one for one in quiet if not any(one.overlaps(other) for other in silent)]
+    quiet = [one for one in quiet if not any(one.overlaps(other) for other in still)]
     return sorted(silent + quiet + _clipped(sound, end_s), key=lambda one: (one.start_s, one.key))
 
 
@@ -40,16 +41,11 @@ def _below(
     return found
 
 
-def _silent(sound: Envelope, end_s: float, pre_record_s: float | None) -> list[Stretch]:
-    silent = _below(sound, end_s, "sound.silent", sound.swing <= _STILL, "seconds")
+def _is_buffer(sound: Envelope, head: Stretch, pre_record_s: float | None) -> bool:
+    """Whether a silent head is what a camera kept before its button was pressed."""
     longest = _LONGEST_PRE_RECORD_S if pre_record_s is None else pre_record_s + 1.0
-    if not silent:
-        return []
-    head = silent[0]
-    starts_silent = head.start_s <= max(_HEAD_S, float(sound.time_s[0]))
-    if starts_silent and head.length_s <= longest and head.end_s < float(sound.time_s[-1]):
-        return silent[1:]
-    return silent
+    at_start = head.start_s <= max(_HEAD_S, float(sound.time_s[0]))
+    return at_start and head.length_s <= longest and head.end_s < float(sound.time_s[-1])
 
 
 def _clipped(sound: Envelope, end_s: float) -> list[Stretch]:

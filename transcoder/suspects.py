@@ -15,7 +15,8 @@ from transcoder.facts import StreamFacts
 from transcoder.pictures import Pictures
 from transcoder.stretches import Stretch, runs_of
 
-_CLOSER = ("picture.black", "picture.covered", "picture.frozen")
+_CLOSER = ("picture.black", "picture.covered", "picture.frozen", "picture.frozen/still")
+_ONWARD_S = 0.6  # how far behind a freeze, to see what it ends with
 _SHARE = 0.05
 _LEAST_BUDGET_S = 20.0
 _FAR_APART_S = 2.8
@@ -35,17 +36,19 @@ def at_edges(spots: Pictures, stretches: Sequence[Stretch], end_s: float) -> lis
     """Windows between key frames at the ends of what they show."""
     times = spots.time_s
     windows: list[Window] = []
-    for one in stretches:
+    for one in sorted(stretches, key=lambda one: one.key.endswith("/still")):
         if one.key not in _CLOSER:
             continue
         first = int(np.searchsorted(times, one.start_s - 1e-6))
         after = int(np.searchsorted(times, one.end_s - 1e-6))
         bounds = [(first - 1, first), (after - 1, after)]
-        if one.key == "picture.frozen":
+        frozen = one.code == "picture.frozen"
+        if frozen:
             bounds.append((first, first + 1))
         for a, b in bounds:
             if 0 <= a < len(times):
-                windows.append(Window(float(times[a]), float(times[b]) if b < len(times) else end_s))
+                ends = float(times[b]) if b < len(times) else end_s
+                windows.append(Window(float(times[a]), ends + (_ONWARD_S if frozen else 0.0)))
     return windows
 
 

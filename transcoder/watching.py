@@ -86,8 +86,9 @@ def watch_between(
     with open_media(file) as container:
         live = container.streams[plan.video.index]
         _prepare(live, plan.max_pixels, threads=1)
+        seek_to = (start_s + timeline.start_s + 1e-3) / float(plan.video.time_base)
         try:
-            container.seek(int((start_s + timeline.start_s + 1e-3) / live.time_base), stream=live)
+            container.seek(int(seek_to), stream=live)
             for packet in container.demux(live):
                 at = _time_s(packet, live.time_base, timeline.start_s)
                 if at is not None and at > end_s and packet.is_keyframe:
