@@ -36,7 +36,10 @@ _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: a cover makes no sound
 _ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
 MEDIA_ERRORS: tuple[type[Exception], ...] = _ERRORS
 
-av.logging.set_level(av.logging.PANIC)
+# PyAV's own log callback takes the interpreter's lock in whatever thread decodes: closing a decoder then
+# waits for a thread that waits for us.  FFmpeg's callback, told to be silent, waits for nobody.
+av.logging.restore_default_callback()
+av.logging.set_libav_level(av.logging.PANIC)
 
 
 class TooManyPackets(Exception):

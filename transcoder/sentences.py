@@ -18,6 +18,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{what_zh}的时间戳从 {start} 起重复（共 {count} 处）。",
         "{what_en} time stamps repeat from {start} on ({count} times).",
     ),
+    "continuity.timestamps/jump": (
+        "画面在 {start} 处突然跳变，而时间戳连续：可能有画面被删去。",
+        "The picture jumps at {start} while its time stamps run on: pictures may have been taken out.",
+    ),
     "continuity.truncated/index": (
         "文件被截断：索引写明到 {end}，实际数据只到 {start}。",
         "The file is cut: its index promises media up to {end}, the data end at {start}.",
@@ -74,6 +78,15 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "picture.frozen/still": (
         "画面从 {start} 到 {end} 没有变化，应为静止场景（{value:.1f} 秒）。",
         "Nothing moves from {start} to {end}: a still scene, as far as can be seen ({value:.1f} s).",
+    ),
+    "picture.repeated": (
+        "{start} 到 {end} 的画面此前已出现过（{value:.1f} 秒），可能是复制的片段。",
+        "The picture from {start} to {end} was there before ({value:.1f} s): it may be a copy.",
+    ),
+    "origin.inserted": (
+        "{start} 到 {end} 的画面与前后都不相同，而前后相同：可能是插入的片段。",
+        "The picture from {start} to {end} is unlike what is before and after, and those are alike: it may"
+        " have been inserted.",
     ),
     "picture.blurred": (
         "画面从 {start} 到 {end} 模糊，可能没有对焦（{value:.1f} 秒）。",

@@ -12,17 +12,18 @@ from typing import BinaryIO
 
 import numpy as np
 
-from transcoder import picture_rules, sound_rules
+from transcoder import picture_rules, repeats, sound_rules, splices
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList
 from transcoder.pictures import Pictures, looked_closer
 from transcoder.report import Depth
-from transcoder.stretches import Stretch
+from transcoder.stretches import Stretch, without
 from transcoder.suspects import Window, at_edges, by_size, within_budget
 from transcoder.timeline import Timeline, sample_times
 from transcoder.watching import Plan, Seen, watch_between
 
 _DEEP_ONLY = {"picture.black/dark", "picture.frozen/still", "sound.silent/quiet"}  # said, no fault
+_IDLE = ("picture.black", "picture.frozen", "picture.covered")  # looks like itself anyway
 _REFUTED = "every picture between was looked at: {what}"
 Closer = Callable[[Window], Pictures | None]
 
@@ -36,11 +37,12 @@ def judge_pictures(
         return
     track = next((t for t in timeline.tracks if t.stream == plan.video.index), None)
     end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
+    copied = _copied(plan, media, timeline)
     suspicious = _suspicious(pictures, plan, media, timeline, end_s)
     if not plan.every:
         looks = [watch_between(file, plan, timeline, w.start_s, w.end_s) for w in suspicious]
         rows = looked_closer(pictures.as_spots(), [look for look in looks if look is not None])
-        for stretch in picture_rules.find_stretches(rows, end_s):
+        for stretch in [*picture_rules.find_stretches(rows, end_s), *copied]:
             if stretch.key not in _DEEP_ONLY:
                 report(stretch, found)
         return
@@ -48,7 +50,9 @@ def judge_pictures(
     standard = picture_rules.find_stretches(rows, end_s)
     deep = picture_rules.find_stretches(pictures, end_s)
     certain, refuted = picture_rules.reconciled(standard, deep)
-    for stretch in certain:
+    idle = [one for one in certain if one.code in _IDLE and one.length_s >= 1.0]
+    again = copied + without(repeats.alike(pictures), copied + idle)
+    for stretch in [*certain, *again, *without(splices.judge_jumps(pictures), again)]:
         report(stretch, found)
     for stretch in (one for one in refuted if one.key not in _DEEP_ONLY):
         report(stretch, replace(found, depth=Depth.STANDARD), refuted=_why(stretch, deep))
@@ -64,6 +68,14 @@ def _suspicious(
         times = sample_times(plan.video, track, media) - timeline.start_s
         windows += by_size(plan.video, times, spots)
     return within_budget(windows, end_s)
+
+
+def _copied(plan: Plan, media: MediaFacts, timeline: Timeline) -> list[Stretch]:
+    track = next((t for t in timeline.tracks if plan.video and t.stream == plan.video.index), None)
+    if track is None or plan.video is None:
+        return []
+    times = sample_times(plan.video, track, media) - timeline.start_s
+    return repeats.copied(plan.video.samples.size, times)
 
 
 def _between(pictures: Pictures, window: Window) -> Pictures:
