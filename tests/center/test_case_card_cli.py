@@ -1,4 +1,4 @@
-"""`bodydock center case-card`: what it writes reads back, and verifies under the keys of a dock's settings."""
+"""`bodydock center case-card`: what it writes reads back, and verifies under keys of a dock's settings."""
 
 from __future__ import annotations
 
