@@ -96,8 +96,15 @@ class Inspections:
         parts = self._parts
         inspector = Inspector(socket=parts.settings.inspection.socket)
         self._inspectors.append(inspector)
-        fed = FedInspector(inspector, beat)
-        return StageTools(parts.store, parts.custody, self._maker, fed, parts.profiles, self._rules)
+        return StageTools(
+            store=parts.store,
+            custody=parts.custody,
+            maker=self._maker,
+            inspector=FedInspector(inspector, beat),
+            profiles=parts.profiles,
+            rules=self._rules,
+            ring=parts.settings.platform.ring() if parts.settings.platform else None,
+        )
 
 
 def workers_for(cores: int, memory_bytes: int) -> int:

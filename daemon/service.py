@@ -26,12 +26,14 @@ from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
 from daemon.dockings import dockings_json
 from daemon.heartbeat import Heartbeats
+from daemon.ingest.gate import CopyGate
 from daemon.ingest.memory import Memory
 from daemon.ingest.slotkeeper import SlotKeeper
 from daemon.ingest.tools import Tools
 from daemon.inspections import Inspections
 from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
+from daemon.power import under_voltage
 from daemon.settings import Settings
 from daemon.status import dock_json, recordings_json, show_json, slot_json
 from daemon.tagrules import load_tag_rules
@@ -80,6 +82,7 @@ class Service:
             count=parts.counters.count,
             reserve_bytes=settings.vault.reserve_bytes,
             room=self._keeping.waiting,
+            gate=CopyGate(under_voltage),
         )
         self._slots = keeper = SlotKeeper(
             parts.store,

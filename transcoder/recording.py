@@ -151,8 +151,8 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
     state.key_frames = seen.keys
     check_decoded(seen, media, state.timeline, state.found, lost=lost)
     if state.timeline is not None:
-        judge_pictures(seen, file, plan, media, state.timeline, state.found)
-        judge_sound(seen, plan, state.timeline, request.join.pre_record_s, state.found)
+        jumps_s = judge_pictures(seen, file, plan, media, state.timeline, state.found)
+        judge_sound(seen, plan, state.timeline, request.join.pre_record_s, jumps_s, state.found)
     _add_rotation(state)
 
 

@@ -101,6 +101,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "从 {start} 到 {end} 声音极轻，但不是数字静音（{value:.1f} 秒）。",
         "It is very quiet from {start} to {end}, but not digital silence ({value:.1f} s).",
     ),
+    "sound.cut": (
+        "声音在 {start} 处与画面同时突变：此处可能被剪接。",
+        "At {start} the sound changes at the very moment at which the picture jumps: it may have been cut.",
+    ),
     "sound.clipped": (
         "声音从 {start} 到 {end} 过载失真（{value:.1f} 秒）。",
         "The sound is clipped from {start} to {end} ({value:.1f} s).",

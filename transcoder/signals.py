@@ -6,13 +6,13 @@
 - Deep findings that a standard one cannot make are marked by their depth.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 
-from transcoder import picture_rules, repeats, sound_rules, splices
+from transcoder import picture_rules, repeats, sound_rules, sound_splices, splices
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList
 from transcoder.pictures import Pictures, looked_closer
@@ -25,16 +25,15 @@ from transcoder.watching import Plan, Seen, watch_between
 _DEEP_ONLY = {"picture.black/dark", "picture.frozen/still", "sound.silent/quiet"}  # said, no fault
 _IDLE = ("picture.black", "picture.frozen", "picture.covered")  # looks like itself anyway
 _REFUTED = "every picture between was looked at: {what}"
-Closer = Callable[[Window], Pictures | None]
 
 
 def judge_pictures(
     seen: Seen, file: BinaryIO, plan: Plan, media: MediaFacts, timeline: Timeline, found: FindingList
-) -> None:
-    """Findings of the picture, at the plan's depth."""
+) -> list[float]:
+    """Findings of the picture, at the plan's depth; returns when it jumps, in seconds."""
     pictures = seen.pictures
     if pictures is None or plan.video is None:
-        return
+        return []
     track = next((t for t in timeline.tracks if t.stream == plan.video.index), None)
     end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
     copied = _copied(plan, media, timeline)
@@ -45,17 +44,19 @@ def judge_pictures(
         for stretch in [*picture_rules.find_stretches(rows, end_s), *copied]:
             if stretch.key not in _DEEP_ONLY:
                 report(stretch, found)
-        return
+        return []
     rows = looked_closer(pictures.as_spots(), [_between(pictures, window) for window in suspicious])
     standard = picture_rules.find_stretches(rows, end_s)
     deep = picture_rules.find_stretches(pictures, end_s)
     certain, refuted = picture_rules.reconciled(standard, deep)
     idle = [one for one in certain if one.code in _IDLE and one.length_s >= 1.0]
     again = copied + without(repeats.alike(pictures), copied + idle)
-    for stretch in [*certain, *again, *without(splices.judge_jumps(pictures), again)]:
+    jumps = splices.judge_jumps(pictures)
+    for stretch in [*certain, *again, *without(jumps, again)]:
         report(stretch, found)
     for stretch in (one for one in refuted if one.key not in _DEEP_ONLY):
         report(stretch, replace(found, depth=Depth.STANDARD), refuted=_why(stretch, deep))
+    return sorted({at for jump in jumps for at in (jump.start_s, jump.end_s)})
 
 
 def _suspicious(
@@ -92,7 +93,12 @@ def _why(stretch: Stretch, deep: list[Stretch]) -> str:
 
 
 def judge_sound(
-    seen: Seen, plan: Plan, timeline: Timeline, pre_record_s: float | None, found: FindingList
+    seen: Seen,
+    plan: Plan,
+    timeline: Timeline,
+    pre_record_s: float | None,
+    jumps_s: Sequence[float],
+    found: FindingList,
 ) -> None:
     """Findings of the sound, at the plan's depth."""
     sound = seen.sound
@@ -100,7 +106,8 @@ def judge_sound(
         return
     track = next((t for t in timeline.tracks if t.stream == plan.audio.index), None)
     end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
-    for stretch in sound_rules.find_stretches(sound, end_s, pre_record_s):
+    stretches = sound_rules.find_stretches(sound, end_s, pre_record_s)
+    for stretch in [*stretches, *sound_splices.cuts_at(sound, jumps_s)]:
         if plan.every or stretch.key not in _DEEP_ONLY:
             report(stretch, found)
 

@@ -20,6 +20,7 @@ _LEAST_CHANGE = 0.12  # of views with contrast 1
 _LIT = 4.0  # spread below which a picture has no view
 _ODD_STEP = 1.8
 _REPEATED = 0.02
+_HIDDEN_SHARE = 0.2
 _SIDE_S = 4.0
 _LONGEST_INSERT_S = 300.0
 _ALIKE_SHARE = 0.9
@@ -44,7 +45,9 @@ def find_jumps(pictures: Pictures) -> list[int]:
         near = slice(max(0, row - reach), row + reach)
         if len(around) < reach or change[row] < _RATIO * float(around.max()):
             continue
-        if steps[row - 1] > _ODD_STEP * step_s or not lit[near].all() or _hangs(pictures, row):
+        if steps[row - 1] > _ODD_STEP * step_s or not lit[near].all():
+            continue
+        if _hangs(pictures, row) or _hidden(pictures, row):
             continue
         found.append(row)
     return found[:_MOST]
@@ -62,6 +65,13 @@ def _hangs(pictures: Pictures, row: int) -> bool:
     """Whether the picture before came twice: a recorder that hangs for a moment jumps when it goes on."""
     at = int(pictures.print_rows[row])
     return bool(np.any(pictures.change[max(1, at - 3) : at] <= _REPEATED))
+
+
+def _hidden(pictures: Pictures, row: int) -> bool:
+    """Whether one side has next to nothing to see: a hand that passes the lens."""
+    at = int(pictures.print_rows[row])
+    sides = sorted((float(pictures.detail[at - 1]), float(pictures.detail[at])))
+    return sides[0] < _HIDDEN_SHARE * sides[1]
 
 
 def judge_jumps(pictures: Pictures) -> list[Stretch]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
+from daemon.cards import SeenCard, read_cards
 from daemon.registries import load_registries
-from daemon.revisions import revise
+from daemon.revisions import ReportFacts, revise
 from daemon.stages.first import tag_facts, tag_of
 from daemon.stages.inspecting import facts_of
 from daemon.stages.tools import StageTools
@@ -53,11 +55,17 @@ class ShiftJudge:
             for row, facts in zip(shift, facts_of(report), strict=True):
                 now = tx.row("SELECT * FROM recordings WHERE recording = ?", (row["recording"],))
                 assert now is not None  # rows are never deleted
-                tags.append(tag(tag_facts(now, facts), tag_of(now), registries, tools.rules))
+                known = replace(tag_facts(now, facts), cards=self._cards(facts))
+                tags.append(tag(known, tag_of(now), registries, tools.rules))
             judged = rejudge(report, [place_of(made) for made in tags], self._rules)
             for row, made, facts in zip(shift, tags, facts_of(judged), strict=True):
                 revise(tx, tools.custody, row["recording"], made, registries.versions, facts)
         _LOG.info("%s inspection of %d recordings", depth, len(shift))
+
+    def _cards(self, facts: ReportFacts) -> tuple[SeenCard, ...]:
+        custody = self._tools.custody
+        at = facts.started_at[1] if facts.started_at else custody.clock.now()
+        return read_cards(facts.cards, self._tools.ring, custody.identity.platform, at)
 
 
 def split_shifts(rows: Sequence[Row], break_s: float) -> list[list[Row]]:

@@ -9,11 +9,15 @@ from daemon.stages.inspecting import Inspects, RequestMaker
 from daemon.store import Store
 from daemon.tagrules import TagRules
 from dock.profiles import Profiles
+from uplink.keys import KeyRing
 
 
 @dataclass(frozen=True)
 class StageTools:
-    """Shared by the stages of one worker.  `rules`: how tags are made; None: as shipped."""
+    """Shared by the stages of one worker.
+
+    `rules`: how tags are made; None: as shipped.  `ring`: the platform's keys, for what it signed on a card.
+    """
 
     store: Store
     custody: Custody
@@ -21,3 +25,4 @@ class StageTools:
     inspector: Inspects
     profiles: Profiles
     rules: TagRules | None = None
+    ring: KeyRing | None = None
