@@ -83,6 +83,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{start} 到 {end} 的画面此前已出现过（{value:.1f} 秒），可能是复制的片段。",
         "The picture from {start} to {end} was there before ({value:.1f} s): it may be a copy.",
     ),
+    "origin.reencoded": (
+        "画面可能被重新编码过：每隔 {count} 帧有一次较早压缩留下的痕迹。",
+        "The picture seems to have been encoded twice: every {count} pictures there is a trace of an earlier"
+        " compression.",
+    ),
     "origin.inserted": (
         "{start} 到 {end} 的画面与前后都不相同，而前后相同：可能是插入的片段。",
         "The picture from {start} to {end} is unlike what is before and after, and those are alike: it may"

@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from transcoder import picture_rules, repeats, sound_rules, sound_splices, splices
+from transcoder import picture_rules, recompression, repeats, sound_rules, sound_splices, splices
 from transcoder.facts import MediaFacts
-from transcoder.findings import FindingList
+from transcoder.findings import FindingList, rounded
 from transcoder.pictures import Pictures, looked_closer
 from transcoder.report import Depth
 from transcoder.stretches import Stretch, without
@@ -51,12 +51,33 @@ def judge_pictures(
     certain, refuted = picture_rules.reconciled(standard, deep)
     idle = [one for one in certain if one.code in _IDLE and one.length_s >= 1.0]
     again = copied + without(repeats.alike(pictures), copied + idle)
+    _judge_recompression(plan, pictures, track.interval_s if track else 0.0, found)
     jumps = splices.judge_jumps(pictures)
     for stretch in [*certain, *again, *without(jumps, again)]:
         report(stretch, found)
     for stretch in (one for one in refuted if one.key not in _DEEP_ONLY):
         report(stretch, replace(found, depth=Depth.STANDARD), refuted=_why(stretch, deep))
     return sorted({at for jump in jumps for at in (jump.start_s, jump.end_s)})
+
+
+def _judge_recompression(plan: Plan, pictures: Pictures, interval_s: float, found: FindingList) -> None:
+    samples = plan.video.samples if plan.video is not None else None
+    if samples is None:
+        return
+    movement = float(np.nanmedian(pictures.change)) if len(pictures) > 1 else 0.0
+    rhythm = recompression.find_rhythm(samples.size, samples.key, interval_s, movement)
+    if rhythm is not None:
+        found.add(
+            "origin.reencoded",
+            value=float(rhythm.pictures),
+            count=rhythm.pictures,
+            evidence={
+                "every_pictures": rhythm.pictures,
+                "times": rhythm.times,
+                "rise": rounded(rhythm.rise, 2),
+                "share": rounded(rhythm.share, 2),
+            },
+        )
 
 
 def _suspicious(
