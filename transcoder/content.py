@@ -131,15 +131,14 @@ def _report_others(
         found.add("file.partial/picture", reason=failures[0].reason, evidence={"failed": len(failures)})
         return
     known = [finding for finding in found.findings if finding.code == "file.partial"]
-    times = dict(
-        zip(
-            stream.samples.pos.tolist(),
-            (sample_times(stream, track, media) - timeline.start_s).tolist(),
-            strict=True,
-        )
-    )
+    stamps = dict(zip(stream.samples.pos.tolist(), sample_times(stream, track, media).tolist(), strict=True))
+
+    def at_s(failure: Failure) -> float:
+        known_s = float(failure.pts * stream.time_base) if failure.pts is not None else None
+        return (stamps.get(failure.pos or 0, 0.0) if known_s is None else known_s) - timeline.start_s
+
     groups: list[list[tuple[float, Failure]]] = []
-    for at, failure in sorted(((times.get(f.pos or 0, 0.0), f) for f in failures), key=lambda pair: pair[0]):
+    for at, failure in sorted(((at_s(f), f) for f in failures), key=lambda pair: pair[0]):
         if any((f.start_s or 0.0) <= at < (f.end_s or 0.0) for f in known):
             continue  # follows from the key frame before
         if groups and at - groups[-1][-1][0] <= _ONE_DAMAGE_S:

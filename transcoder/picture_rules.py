@@ -28,11 +28,11 @@ _DARKER = 0.75  # of the usual brightness
 _SUDDEN_S = 1.5
 _SAME = 0.45  # mean difference of repeated pictures: encoders go on refining them
 _STILL = 0.3  # as ffmpeg's freezedetect (0.001 of the range), rounded up
-_PUMP = 4.0  # a key frame draws the same picture anew
+_PUMP = 6.0  # a key frame draws the same picture anew
 _EXACT = 0.02
 _ANEW = 0.2  # the same, as a share of the usual difference of key frames
 _KEYS_ALIKE = 0.6  # the weakest noise tried (0.7 of 255) gave 0.8
-_JUMP = 2.0  # what a freeze ends with, against the movement after it
+_JUMP = 1.5  # what a freeze ends with, against the movement after it
 _MOVING = 1.0
 _AROUND = 10
 _BLURRED = 0.09  # slopes give 0.048, edges 0.143 (pictures.py)
@@ -159,7 +159,8 @@ def _repeats(p: Pictures, limit: float) -> list[tuple[int, int]]:
     same = change <= limit
     # A key frame draws the same picture anew, a little different: told by what is usual between key frames.
     usual = float(np.nanpercentile(p.key_change, 80)) if not np.isnan(p.key_change).all() else 0.0
-    same |= p.key & (change <= min(_PUMP, _ANEW * usual))
+    anew = p.key | np.concatenate(([False], p.key[:-1]))  # and the one after it, which settles
+    same |= anew & (change <= min(_PUMP, _ANEW * usual))
     pump = p.key & ~same & (change <= _PUMP)
     same |= pump & np.concatenate(([True], same[:-1])) & np.concatenate((same[1:], [True]))
     return runs_of(same)

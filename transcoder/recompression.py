@@ -9,6 +9,7 @@ a rhythm that is not that of the key frames now.
 - Compressed again at the rhythm of before, or from pictures that were all key frames, leaves nothing here.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,7 @@ def _rises(sizes: NDArray[np.int64], key: NDArray[np.bool_]) -> NDArray[np.float
 
 
 def _score(rhythm: Rhythm) -> float:
-    return rhythm.rise * float(rhythm.times) ** 0.5
+    return rhythm.rise * math.sqrt(rhythm.times)
 
 
 def _is_telling(rhythm: Rhythm) -> bool:

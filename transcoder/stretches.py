@@ -1,6 +1,6 @@
 """Stretches of time in which something holds, from rows of measures.  Pure.
 
-A row holds until the next one; the last one until the end.
+A row holds until the next one, the last one until the end; but not over a gap, where nothing was recorded.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+_LONGEST_STEP = 8.0  # against the step before: a longer one is a gap, and told of as that
 Mask = NDArray[np.bool_]
 Times = NDArray[np.float64]
 
@@ -56,7 +57,10 @@ def runs_of(mask: Mask, *, bridge: int = 0) -> list[tuple[int, int]]:
 def span_of(times: Times, end_s: float, run: tuple[int, int]) -> tuple[float, float]:
     """Seconds that the rows of a run hold."""
     first, after = run
-    ends = float(times[after]) if after < len(times) else max(end_s, float(times[-1]))
+    last = float(times[after - 1])
+    ends = float(times[after]) if after < len(times) else max(end_s, last)
+    if after >= 2:
+        ends = min(ends, last + _LONGEST_STEP * float(times[after - 1] - times[after - 2]))
     return max(0.0, float(times[first])), ends
 
 

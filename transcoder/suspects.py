@@ -19,10 +19,10 @@ _CLOSER = ("picture.black", "picture.covered", "picture.frozen", "picture.frozen
 _ONWARD_S = 0.6  # how far behind a freeze, to see what it ends with
 _SHARE = 0.05
 _LEAST_BUDGET_S = 20.0
-_FAR_APART_S = 2.8
 _WINDOW_S = 0.5
 _AROUND = 30  # windows on either side that say what is usual
 _FEWER, _MORE = 0.4, 2.5
+_USUAL = 70  # percentile around: half of that may be the fault itself
 _LEAST_WINDOWS, _MOST_WINDOWS = 3, 60
 
 
@@ -69,7 +69,8 @@ def by_size(stream: StreamFacts, times: "np.typing.NDArray[np.float64]", spots: 
     windows = []
     for start, end in _odd(sizes, frames > 0):
         a, b = start * _WINDOW_S, end * _WINDOW_S
-        if end - start <= _MOST_WINDOWS and not np.any((spots.time_s > a + 0.5) & (spots.time_s < b - 0.5)):
+        inside = np.count_nonzero((spots.time_s > a + 0.5) & (spots.time_s < b - 0.5))
+        if end - start <= _MOST_WINDOWS and inside < 2:  # two would tell by themselves
             windows.append(Window(max(0.0, a - _WINDOW_S), b + _WINDOW_S))
     return windows
 
@@ -78,12 +79,16 @@ def _odd(
     sizes: "np.typing.NDArray[np.float64]", known: "np.typing.NDArray[np.bool_]"
 ) -> list[tuple[int, int]]:
     padded = np.pad(np.where(known, sizes, np.nan), _AROUND, constant_values=np.nan)
+    views = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1)
     with np.errstate(all="ignore"):
-        views = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1)
         usual = np.concatenate(
-            [np.nanmedian(views[i : i + 4096], axis=1) for i in range(0, len(views), 4096)]
+            [
+                np.nanpercentile(views[i : i + 4096], (_USUAL, 100 - _USUAL), axis=1)
+                for i in range(0, len(views), 4096)
+            ],
+            axis=1,
         )
-    odd = known & ((sizes < _FEWER * usual) | (sizes > _MORE * usual))
+        odd = known & ((sizes < _FEWER * usual[0]) | (sizes > _MORE * usual[1]))
     return [run for run in runs_of(odd, bridge=1) if run[1] - run[0] >= _LEAST_WINDOWS]
 
 

@@ -68,12 +68,26 @@ def watch(
     """Decode by plan.  Raises Unreadable if the file cannot be opened."""
     if plan.video is None and plan.audio is None:
         return Seen(None, None, None, ())
+    forward = _forward(progress)
     if plan.every and plan.video is not None:
         try:
-            return _Pass(plan, timeline, threads=_THREADS).run(file, progress)
+            return _Pass(plan, timeline, threads=_THREADS).run(file, forward)
         except _Restart:
             pass
-    return _Pass(plan, timeline, threads=1).run(file, progress)
+    return _Pass(plan, timeline, threads=1).run(file, forward)
+
+
+def _forward(progress: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """Progress that never goes back: streams lie apart in a file, and a pass may begin anew."""
+    furthest = -1
+
+    def further(at: int) -> None:
+        nonlocal furthest
+        if progress is not None and at > furthest:
+            furthest = at
+            progress(at)
+
+    return further if progress is not None else None
 
 
 def watch_between(
