@@ -18,7 +18,8 @@ from transcoder.errors import Unreadable
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
 from transcoder.keyframes import KeyFrameCheck
-from transcoder.media import TooManyPackets, open_regular, read_facts
+from transcoder.media import PHOTO_FORMATS, TooManyPackets, open_regular, read_facts
+from transcoder.picture_size import announced_pixels
 from transcoder.report import (
     Depth,
     KeyFrames,
@@ -140,7 +141,7 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
         state.found.add("file.unverified")
         return
     lost = check_zeros(media, state.timeline, scan, state.found) if state.kind != "photo" else []
-    if _too_large(media, request, state.found):
+    if _too_large(media, file, request, state.found):
         return
     if state.kind == "photo":
         state.key_frames = check_photo(file, media, state.found)
@@ -156,13 +157,15 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
     _add_rotation(state)
 
 
-def _too_large(media: MediaFacts, request: InspectRequest, found: FindingList) -> bool:
+def _too_large(media: MediaFacts, file: BinaryIO, request: InspectRequest, found: FindingList) -> bool:
     """Whether a picture announces more pixels than may be decoded: such files are made to fill memory."""
-    for stream in media.of_kind("video"):
-        pixels = (stream.width or 0) * (stream.height or 0)
-        if pixels > request.max_pixels:
-            reason = f"pictures of {stream.width}x{stream.height} pixels are more than allowed"
-            _limit(found, "picture_size", reason, f"画面尺寸 {stream.width}x{stream.height} 超出允许范围")
+    sizes = [(stream.width or 0, stream.height or 0) for stream in media.of_kind("video")]
+    if media.container in PHOTO_FORMATS:  # what the decoder refused has no size here
+        sizes += [size for size in [announced_pixels(file)] if size is not None]
+    for width, height in sizes:
+        if width * height > request.max_pixels:
+            reason = f"pictures of {width}x{height} pixels are more than allowed"
+            _limit(found, "picture_size", reason, f"画面尺寸 {width}x{height} 超出允许范围")
             return True
     return False
 

@@ -1,15 +1,27 @@
 """Black, dark, covered, frozen, still, blurred: each fault at two strengths, and its innocent neighbour."""
 
+import resource
+import struct
+import zlib
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tests.transcoder.signal_maker import Plane, Take, changed, flat, hand, make, walk, world
 from transcoder.engine import inspect
-from transcoder.report import Depth, Finding, RecordingReport, Verdict
+from transcoder.findings import FindingList
+from transcoder.picture_rules import reconciled
+from transcoder.picture_size import announced_pixels
+from transcoder.report import Depth, Finding, RecordingReport, Verdict, worst_verdict
 from transcoder.request import InspectItem, InspectRequest
+from transcoder.rules import load_rules
+from transcoder.signals import report
+from transcoder.stretches import Stretch
 
 SIGNAL = ("picture.", "sound.", "origin.inserted", "origin.reencoded", "continuity.timestamps")
 LOOKING = (Depth.STANDARD, Depth.DEEP)
@@ -137,3 +149,47 @@ def test_a_picture_of_bomb_size_is_a_limit_not_damage(tmp_path: Path) -> None:
         assert [f.code for f in recording.findings] == ["file.limits"]
         assert recording.findings[0].evidence["limit"] == "picture_size" and recording.key_frames is None
         assert recording.verdict is Verdict.UNCHECKED
+
+
+def _png(path: Path, side: int) -> Path:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer = zlib.compressobj(1)
+    rows = b"".join(packer.compress(bytes(1 + side * 3)) for _ in range(side)) + packer.flush()
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+    return path
+
+
+def test_a_photograph_that_unpacks_to_gigabytes_is_refused_by_its_header(tmp_path: Path) -> None:
+    bomb, photo = _png(tmp_path / "bomb.png", 13_000), _png(tmp_path / "photo.png", 300)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for depth in LOOKING:
+        assert [f.code for f in _recording(bomb, depth).findings] == ["file.limits"]
+        assert [f.code for f in _recording(photo, depth).findings] == []
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10
+
+
+def test_headers_of_other_photographs_say_their_size(tmp_path: Path) -> None:
+    frame = av.VideoFrame.from_ndarray(np.full((96, 160, 3), 90, np.uint8), format="rgb24")
+    frame.save(str(tmp_path / "photo.jpg"))
+    with (tmp_path / "photo.jpg").open("rb") as file:
+        assert announced_pixels(file) == (160, 96)
+    assert announced_pixels(BytesIO(b"BM" + bytes(16) + struct.pack("<ii", 640, -480) + bytes(40))) == (
+        640,
+        480,
+    )
+    assert announced_pixels(BytesIO(b"\xff\xd8\xff")) is None
+
+
+def test_deep_says_which_findings_of_standard_it_does_not_bear_out() -> None:
+    seen = Stretch("picture.frozen", 4.0, 8.0)
+    other = Stretch("picture.black", 20.0, 24.0)
+    deep = [Stretch("picture.frozen/still", 4.0, 8.1), Stretch("picture.black", 20.5, 23.9)]
+    certain, refuted = reconciled([seen, other], deep)
+    assert certain == deep and refuted == [seen]
+    found = FindingList(load_rules(None), Depth.DEEP, 0)
+    report(seen, replace(found, depth=Depth.STANDARD), refuted="nothing of the kind is there")
+    assert found.findings[0].refuted and found.findings[0].depth is Depth.STANDARD
+    assert worst_verdict(found.findings) is Verdict.COMPLIANT
