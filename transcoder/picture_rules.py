@@ -30,6 +30,7 @@ _SAME = 0.45  # mean difference of repeated pictures: encoders go on refining th
 _STILL = 0.3  # as ffmpeg's freezedetect (0.001 of the range), rounded up
 _PUMP = 6.0  # a key frame draws the same picture anew
 _EXACT = 0.02
+_NEARLY = 0.15  # a frozen picture under an encoder of constant rate, which goes on refining it
 _ANEW = 0.2  # the same, as a share of the usual difference of key frames
 _KEYS_ALIKE = 0.6  # the weakest noise tried (0.7 of 255) gave 0.8
 _JUMP = 1.5  # what a freeze ends with, against the movement after it
@@ -189,7 +190,8 @@ def _is_frozen(p: Pictures, first: int, after: int) -> bool:
     alike = alike[~np.isnan(alike)]
     if exact and len(alike) and float(np.median(alike)) <= _KEYS_ALIKE:
         return True
-    return _in_movement(p, first, after)
+    nearly = len(between) >= _AROUND // 2 and float(np.median(between)) <= _NEARLY
+    return nearly and _in_movement(p, first, after)
 
 
 def _in_movement(p: Pictures, first: int, after: int) -> bool:

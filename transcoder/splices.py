@@ -2,7 +2,7 @@
 
 - A *jump*: from one picture to the next, at an ordinary step of the stamps, the view changes far more than at
   any picture around.  Views are compared with brightness and contrast taken out: a lamp switched on is none.
-- No jump is looked for at the ends of black, covered or frozen stretches, however short, nor over a gap.
+- No jump is looked for at night, over a gap, or at the ends of black, covered or frozen stretches.
 - *Inserted*: between two jumps the picture is unlike what is before and after, and those are alike.
 """
 
@@ -16,10 +16,11 @@ from transcoder.stretches import Stretch
 
 _AROUND_S = 0.8
 _RATIO = 3.0  # to the largest change around
-_LEAST_CHANGE = 0.12  # of views with contrast 1
+_LEAST_CHANGE = 0.08  # of views with contrast 1
 _LIT = 4.0  # spread below which a picture has no view
+_NIGHT = 0.95  # share of dark pixels: what is left is a clock or a lamp
 _ODD_STEP = 1.8
-_CLOCK_BLOCKS = 4  # of 32
+_PART_BLOCKS = 12  # of 32
 _REPEATED = 0.02
 _HIDDEN_SHARE = 0.2
 _SIDE_S = 4.0
@@ -36,8 +37,8 @@ def find_jumps(pictures: Pictures) -> list[int]:
         return []
     views, lit = _views(pictures)
     times = pictures.time_s[pictures.print_rows]
-    # Without the few blocks that changed most: a clock burnt in changes too, and nothing else.
-    squares = np.sort((views[1:] - views[:-1]) ** 2, axis=1)[:, :-_CLOCK_BLOCKS]
+    # Without the blocks that changed most: a clock burnt in changes too, and somebody who steps aside.
+    squares = np.sort((views[1:] - views[:-1]) ** 2, axis=1)[:, :-_PART_BLOCKS]
     change = np.concatenate(([0.0], np.sqrt(np.mean(squares, axis=1))))
     steps = np.diff(times)
     step_s = max(1e-3, float(np.median(steps)))
@@ -60,7 +61,8 @@ def _views(pictures: Pictures) -> tuple[Views, NDArray[np.bool_]]:
     views = pictures.prints.astype(np.float32) / np.float32(64.0)
     views -= views.mean(axis=1, keepdims=True)
     contrast = views.std(axis=1, keepdims=True)
-    lit = pictures.spread[pictures.print_rows] >= _LIT
+    rows = pictures.print_rows
+    lit = (pictures.spread[rows] >= _LIT) & (pictures.dark[rows] < _NIGHT)
     return views / np.maximum(contrast, 1.0), lit & (contrast[:, 0] > 1.0)
 
 
