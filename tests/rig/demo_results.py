@@ -35,9 +35,7 @@ def print_how_to_look(screen: Screen, office: SmallOffice, cards: list[DemoCamer
     recording = office.ask_center("list")[0]["recording"]
     lines = [
         "",
-        "一切仍在运行。All is still up; in another terminal"
-        + (" (as the same user)" if screen.console.is_terminal else "")
-        + ":",
+        "一切仍在运行，可在另一个终端以同一用户查看。All is still up; in another terminal, as this user:",
         f"  {command} status {dock}            # 卡位、待传 slots, what waits",
         f"  {command} slots --watch {dock}",
         f"  {command} dockings {dock}          # 每次采集的账 what each docking adds up to",

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from daemon.cli.common import STATES, VERDICTS, plain, size_text
 
-STEPS_SHOWN = 8
+STEPS_SHOWN = 5
 _PLAIN_WIDTH = 150
 
 
@@ -96,7 +96,8 @@ class Screen:
     def _picture(self) -> Group:
         seen = self._seen
         steps = Text("\n".join(self._steps), style="dim")
-        return Group(steps, slots_table(seen), recordings_table(seen.recordings), broker_text(seen))
+        # What is longest comes last: a low terminal cuts it off.
+        return Group(steps, slots_table(seen), broker_text(seen), recordings_table(seen.recordings))
 
     # Elsewhere
 
@@ -207,8 +208,8 @@ def _bar(bar: Bar) -> RenderableType:
         return Text("-", style="dim")
     words = f"{size_text(bar.done)} / {size_text(bar.total)}"
     if bar.rate and bar.done < bar.total:
-        words += f"  {size_text(bar.rate)}/s  {_left(bar)}"
-    return Group(ProgressBar(total=bar.total, completed=bar.done), Text(words))
+        words += f"\n{size_text(bar.rate)}/s  {_left(bar)}"
+    return Group(Text(words), ProgressBar(total=bar.total, completed=bar.done))  # a bar ends no line
 
 
 def _left(bar: Bar) -> str:
