@@ -16,7 +16,7 @@ from tests.rig import loop_camera as rig
 from tests.rig.demo_cards import DemoCamera
 
 # As quick as a camera's USB 2 is, so that the copying is seen: a read of 128 KiB takes so much longer.
-READ_S = 0.008
+READ_S = 0.02
 
 
 class Cameras(Protocol):

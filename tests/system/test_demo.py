@@ -33,7 +33,7 @@ needs_devices = [
 ]
 SIGNED = ("manifest", "event", "receipt", "refusal", "head", "registry")
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-# So that nobody may read a checkout and a Python that are root's; they are no less nobody for it.
+# They may read a checkout and a Python that are root's; they are no less nobody for it.
 NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 Spoil = Callable[[Evidence], None]
 
