@@ -46,6 +46,7 @@ class FindingList:
         threshold: float | None = None,
         measured: Mapping[str, float] | None = None,
         place: Place | None = None,
+        refuted: str | None = None,
         evidence: Mapping[str, object] | None = None,
         **words: object,
     ) -> None:
@@ -66,6 +67,7 @@ class FindingList:
             value=rounded(value),
             threshold=rounded(threshold),
             depth=self.depth,
+            refuted=refuted,
             text=sentence(key, **{**shown, **words}),
             evidence=cast(dict[str, JsonValue], dict(evidence or {})),
         )
