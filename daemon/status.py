@@ -62,7 +62,7 @@ def dock_json(store: Store) -> dict[str, Any]:
             "SELECT count(*) FROM manifests WHERE receipted = 0"
             " AND platform = (SELECT platform FROM epochs ORDER BY place DESC LIMIT 1)"
         ),
-        "waiting_inspection": store.value("SELECT count(*) FROM dockings WHERE judged = 0"),
+        "waiting_inspection": store.value("SELECT count(*) FROM dockings WHERE judged = 0 OR deepened = 0"),
         "chain": {"n": end["n"], "head": end["event"]} if end else None,
         "restored": restored_json(store),
         "registries": {r["kind"]: r["version"] for r in store.rows("SELECT kind, version FROM registries")},
