@@ -58,6 +58,9 @@ class StreamFacts:
     frame_rate: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    extradata: bytes = b""  # the sample description: parameter sets
+    samples_per_packet: int | None = None  # sound of a fixed frame size
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

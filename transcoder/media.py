@@ -32,6 +32,8 @@ _FORMATS = (
 )
 PHOTO_FORMATS = {"jpeg_pipe", "png_pipe", "bmp_pipe", "webp_pipe"}
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: a cover makes no sound file a video
+_MAX_EXTRADATA_BYTES = 64 << 10
+_MAX_TAG = 1000
 _ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
 MEDIA_ERRORS: tuple[type[Exception], ...] = _ERRORS
 
@@ -199,16 +201,23 @@ def _stream(stream: Any, samples: Samples) -> StreamFacts:
         start_ticks=stream.start_time,
         duration_ticks=stream.duration,
     )
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {
+        "extradata": bytes(getattr(context, "extradata", None) or b"")[:_MAX_EXTRADATA_BYTES],
+        "tags": {str(key): str(value)[:_MAX_TAG] for key, value in stream.metadata.items()},
+    }
     if context is not None and stream.type == "video":
         rate = stream.average_rate
-        extra = {
+        extra |= {
             "width": context.width or None,
             "height": context.height or None,
             "frame_rate": round(float(rate), 3) if rate else None,
         }
     elif context is not None and stream.type == "audio":
-        extra = {"sample_rate": context.sample_rate or None, "channels": context.channels or None}
+        extra |= {
+            "sample_rate": context.sample_rate or None,
+            "channels": context.channels or None,
+            "samples_per_packet": getattr(context, "frame_size", None) or None,
+        }
     return StreamFacts(**{**facts.__dict__, **extra})
 
 
