@@ -130,6 +130,7 @@ class FileIntake:
                 self._answers.bare(dock, transfer.file_id, "conflict", init.nonce, "another init for this id")
             ]
         transfer.full = False
+        transfer.touched_s = self._office.monotonic()
         if not self._has_room(dock, 0):
             return [self._answers.bare(dock, transfer.file_id, "full", init.nonce, "no room in the store")]
         return [self._answers.about(dock, transfer, "ranges", init.nonce)]
@@ -137,20 +138,35 @@ class FileIntake:
     def _begin(self, dock: Dock, file_id: str, init: FileInit) -> list[Outgoing]:
         for other in [t for t in self._of(dock) if t.recording == init.recording]:
             self._end(other, kept.State.ABORTED)  # a new attempt ends the one before
-        if len(self._of(dock)) >= self._office.settings.limits.open_transfers:
-            return [self._answers.bare(dock, file_id, "full", init.nonce, "too many transfers are open")]
+        self._make_place(dock)
         if not self._has_room(dock, init.size):
             return [self._answers.bare(dock, file_id, "full", init.nonce, "no room in the store")]
         transfer = Transfer(file_id, dock.dock, init.recording, init.attempt, init.size, init.sha256)
+        transfer.touched_s = self._office.monotonic()
         try:
             self._blobs.create(file_id)
             with database.writing(self._office.connection) as connection:
                 kept.add(connection, transfer, self._office.now())
+                kept.forget_old(connection, dock.dock, init.recording)
         except StoreFull as e:
             self._blobs.drop(file_id)
             return [self._answers.bare(dock, file_id, "full", init.nonce, str(e))]
         self._open[file_id] = transfer
         return [self._answers.about(dock, transfer, "ranges", init.nonce)]
+
+    def _make_place(self, dock: Dock) -> None:
+        """A dock sends one file at a time: of many open ones, the one that rested for longest begins anew.
+
+        Refusing the new one instead would let forged ones stand in its way for ever.
+        """
+        mine = self._of(dock)
+        if len(mine) >= self._office.settings.limits.open_transfers:
+            oldest = min(mine, key=lambda transfer: transfer.touched_s)
+            log.warning("dock %s: too many transfers are open: %s begins anew", dock.dock, oldest.recording)
+            self._office.count("trouble.transfers", dock.dock)
+            with database.writing(self._office.connection) as connection:
+                kept.forget(connection, oldest.file_id)
+            self._let_go(oldest)
 
     def _segment(
         self, dock: Dock, file_id: str, offset: int, raw: bytes, sha256: str | None
@@ -242,6 +258,14 @@ class FileIntake:
         nonce = transfer.fin_nonce
         if (found.sha256, found.size_bytes) != (transfer.sha256, transfer.size_bytes):
             self._office.count("refused.file.checksum", dock.dock)
+            log.error(
+                "dock %s, recording %s, attempt %d: the bytes that came are not the recording's: they were"
+                " damaged on the way, or somebody else writes to up/file/%s; the dock sends it anew",
+                dock.dock,
+                transfer.recording,
+                transfer.attempt,
+                transfer.file_id,
+            )
             self._end(transfer, kept.State.CHECKSUM)
             text = found.trouble or "the bytes read back are not the ones the manifest names"
             return [self._answers.bare(dock, found.file_id, "checksum", nonce, text)]
@@ -272,6 +296,9 @@ class FileIntake:
     def _end(self, transfer: Transfer, state: kept.State) -> None:
         with database.writing(self._office.connection) as connection:
             kept.end(connection, transfer.file_id, state, self._office.now())
+        self._let_go(transfer)
+
+    def _let_go(self, transfer: Transfer) -> None:
         del self._open[transfer.file_id]
         self._blobs.drop(transfer.file_id)
 

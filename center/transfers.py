@@ -4,7 +4,8 @@
 - Ranges are credited only when they are durable; what is durable is never written over.
 - Credit comes every 4 MiB or after 20 ms of quiet: never above half a window (8 MiB at least).
 - Segments come in any order, twice, overlapping, in changing sizes; none lies beyond the size.
-- At most 1000 ranges: a segment that would make more is refused.
+- At most 1000 ranges: beyond, the smallest are forgotten, and their bytes come again.  Refusing instead
+  would let anybody who may write to the broker stop a transfer with 1000 bytes: nothing here is signed.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Transfer:
     fin_nonce: str | None = None
     since_credit_bytes: int = 0
     last_segment_s: float = 0.0
+    touched_s: float = 0.0  # by an `init` or a segment
     full: bool = False  # the store had no room; said once, until there is an `init`
 
     @property
@@ -66,16 +68,19 @@ class Transfer:
     def missing_of(self, offset: int, length_bytes: int) -> Ranges:
         """Return which bytes of a segment are to be written.
 
-        Raises Refused (`segment`: empty, beyond the size, or it would scatter too far).
+        Raises Refused (`segment`: empty, beyond the size).
         """
         end = offset + length_bytes
         if length_bytes == 0 or end > self.size_bytes:
             raise Refused("segment", f"[{offset}, {end}) of a file of {self.size_bytes} bytes")
         if self.phase is not Phase.OPEN:
             return Ranges()
-        after = self.durable.union(self.written).add(offset, end)
-        if len(after) > MAX_RANGES:
-            raise Refused("segment", f"more than {MAX_RANGES} ranges: send in order")
+        if len(self.durable.union(self.written).add(offset, end)) > MAX_RANGES:
+            smallest = min(self.durable.union(self.written), key=lambda pair: pair[1] - pair[0])
+            if length_bytes <= smallest[1] - smallest[0]:
+                return Ranges()  # it is the smallest itself
+            self.durable = self.durable.remove(*smallest)
+            self.written = self.written.remove(*smallest)
         return Ranges([(offset, end)]).subtract(self.durable)
 
     def note_segment(self, pieces: Ranges, length_bytes: int, now_s: float) -> None:
@@ -85,7 +90,7 @@ class Transfer:
         """
         self.written = self.written.union(pieces)
         self.since_credit_bytes += length_bytes
-        self.last_segment_s = now_s
+        self.last_segment_s = self.touched_s = now_s
 
     def credit_due(self, now_s: float) -> bool:
         if not self.owes_credit:

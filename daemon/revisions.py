@@ -56,6 +56,7 @@ class ReportFacts:
     verdict: VerdictWord
     started_at: tuple[datetime, datetime, list[str]] | None
     duration_s: float | None
+    cards: tuple[str, ...] = ()  # texts of the codes that hold for it
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@
 - What was merged from two lines of a restored dock stays a conflict until a person has chosen.
 - What a source says and the tag does not is a conflict: it is shown, and a person settles it.
 - Required fields are asked for once there is a case, by its matter (`tagrules`).
+- A case card that verifies adds its case; where the registry had named another, a person is asked.
 - A recording without a known time gets no case from the registry: nothing says which one was open.
 """
 
@@ -16,11 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from daemon.cards import SeenCard
 from daemon.tagrules import TagRules, shipped_rules
 from uplink.messages.manifest import Case, Claim, Officer, Tag, TagFinding
 from uplink.messages.registry import CameraRow, CaseRow, OfficerRow
 
 REQUIRED_ARTICLE = "15(3)"
+SUGGESTED = "qr"  # the source of a case number that a camera saw and nobody signed
 MERGED = "merged"  # the source of a claim that two lines of one dock do not agree on
 BY_PERSONS = ("declaration", "command")
 MAX_CONFLICTS = 16
@@ -45,6 +48,7 @@ class TagFacts:
     serial: str
     name_officer: str | None
     started_at: datetime | None
+    cards: tuple[SeenCard, ...] = ()
 
 
 def tag(facts: TagFacts, before: Tag | None, registries: Registries, rules: TagRules | None = None) -> Tag:
@@ -55,10 +59,14 @@ def tag(facts: TagFacts, before: Tag | None, registries: Registries, rules: TagR
     if officer is not None and officer.name is None:
         officer = _with_name(officer, registries)
     rows = [] if officer is None else _rows(officer.officer, facts.started_at, registries)
-    cases = [_with_row(case, registries) for case in before.cases] or _cases(rows, registries)
+    shown = _shown_cases(facts, registries)
+    cases = [_with_row(case, registries) for case in before.cases]
+    cases += [case for case in shown if case.case not in {held.case for held in cases}]
+    cases = cases or _cases(rows, registries)
     made = before.model_copy(update={"officer": officer, "cases": cases})
-    findings = _missing_fields(made, rules or shipped_rules())
-    conflicts = _conflicts(made, claims, rows)
+    findings = _card_findings(before, facts) + _missing_fields(made, rules or shipped_rules())
+    suggested = [*_suggested(facts, registries), *(c for c in before.conflicts if c.source == SUGGESTED)]
+    conflicts = _conflicts(made, [*claims, *suggested], rows)
     return made.model_copy(update={"findings": findings, "conflicts": conflicts})
 
 
@@ -126,6 +134,33 @@ def _cases(rows: Sequence[CaseRow], registries: Registries) -> list[Case]:
     return [_case_of(rows[0], "registry", registries)] if len(rows) == 1 else []
 
 
+def _shown_cases(facts: TagFacts, registries: Registries) -> list[Case]:
+    numbers = dict.fromkeys(card.case for card in facts.cards if card.case)
+    return [_with_row(Case(case=number, by="card"), registries) for number in numbers]
+
+
+def _suggested(facts: TagFacts, registries: Registries) -> list[Claim]:
+    known = {row.case for row in registries.cases}
+    return [
+        Claim(field="case", source=SUGGESTED, value=c.says) for c in facts.cards if c.says in known and c.says
+    ]
+
+
+def _card_findings(before: Tag, facts: TagFacts) -> list[TagFinding]:
+    """What was found stays: a card is looked at only while the recording is inspected."""
+    found = [finding for finding in before.findings if finding.code == CARD_INVALID]
+    for reason in dict.fromkeys(card.refused for card in facts.cards if card.refused):
+        zh, en = _INVALID.get(reason, _INVALID_ELSE)
+        finding = TagFinding(
+            code=CARD_INVALID,
+            severity="review",
+            article=REQUIRED_ARTICLE,
+            text={"zh": f"出示的案件卡无效：{zh}", "en": f"the case card that was shown is not valid: {en}"},
+        )
+        found += [] if finding in found else [finding]
+    return found
+
+
 def _with_row(case: Case, registries: Registries) -> Case:
     """A case that a person named before the registry knew it gets its title, matter and place now."""
     if case.registry_version is not None:
@@ -146,11 +181,17 @@ def _case_of(row: CaseRow, by: str, registries: Registries) -> Case:
     )
 
 
-def _conflicts(tag: Tag, officers: Sequence[Claim], rows: Sequence[CaseRow]) -> list[Claim]:
+def _conflicts(tag: Tag, claims: Sequence[Claim], rows: Sequence[CaseRow]) -> list[Claim]:
     standing = tag.officer.officer if tag.officer else None
     found = [claim for claim in tag.conflicts if claim.source == MERGED and claim.value != _said(tag, claim)]
-    found += [claim for claim in officers if claim.value != standing]
     held = {case.case for case in tag.cases}
+    found += [claim for claim in claims if claim.value not in (held if claim.field == "case" else {standing})]
+    if any(case.by == "card" for case in tag.cases):
+        found += [
+            Claim(field="case", source="registry", value=case.case)
+            for case in tag.cases
+            if case.by == "registry"
+        ]
     found += [Claim(field="case", source="registry", value=r.case) for r in rows if r.case not in held]
     found += _other("place", {case.place for case in tag.cases if case.place}, place_of(tag))
     found += _other("matter", {case.matter for case in tag.cases if case.matter}, matter_of(tag))
@@ -180,6 +221,14 @@ def _holds(since: datetime | None, until: datetime | None, at: datetime) -> bool
     return (since is None or since <= at) and (until is None or at < until)
 
 
+CARD_INVALID = "record.card_invalid"
+_INVALID = {
+    "expired": ("已过期", "it has expired"),
+    "key": ("不是本平台签发", "another platform or an unknown key signed it"),
+    "platform": ("不是本平台签发", "another platform or an unknown key signed it"),
+    "signature": ("签名不符，可能是伪造", "its signature does not verify, it may be forged"),
+}
+_INVALID_ELSE = ("内容损坏", "its content is damaged")
 _FIELDS = {"officer": "执法人员", "place": "地点", "matter": "事项", "stage": "环节", "marks": "重点内容标记"}
 
 

@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import av
 
+from transcoder.cards import find_cards
 from transcoder.errors import BadRequest, SpeechUnavailable
 from transcoder.findings import FindingList, rounded
 from transcoder.notice import Listener, judge_notice
@@ -128,12 +129,14 @@ def _run(
     notice = judge_notice(members, request, listener, found)
     if request.one_shift:
         _separation(run, request, rules, found)
+    cards = find_cards(members, rules.notice.search_s) if request.depth is not Depth.FAST else ()
     return RunReport(
         recordings=tuple(segment.index for segment in run.segments),
         started_at=run.first.started_at,
         duration_s=rounded(run.duration_s),
         verdict=worst_verdict(found.findings),
         notice=notice,
+        cards=cards,
         findings=tuple(found.findings),
     )
 

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from uplink.envelope import MAX_SIGNATURES
 from uplink.messages.base import Wire
+from uplink.messages.card import CaseCard
 from uplink.messages.command import Answer, Command
 from uplink.messages.custody import DATA, CustodyEvent
 from uplink.messages.identity import Identity
@@ -27,6 +28,7 @@ from uplink.messages.transfer import FileAnswer, FileFin, FileInit
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MESSAGES: dict[str, type[Wire]] = {
     "answer": Answer,
+    "card": CaseCard,
     "command": Command,
     "file-answer": FileAnswer,
     "file-fin": FileFin,

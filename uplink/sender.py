@@ -234,9 +234,11 @@ class Transfer:
                 self._patience.start(now)  # what was refused just now would be again
             return
         if ranges != self.durable:
+            waited_for = self._in_flight_bytes
             self._hold(ranges, self._sent.union(ranges), now)
-            self._patience.reset(now)
-            self.why = ""
+            if self._in_flight_bytes < waited_for:  # what others make up is no sign of what we sent
+                self._patience.reset(now)
+                self.why = ""
 
     def _take_answer(self, answer: FileAnswer, ranges: Ranges, now: float) -> None:
         match answer.status:

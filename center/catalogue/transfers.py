@@ -10,6 +10,8 @@ from enum import Enum
 from center.transfers import Transfer
 from uplink.ranges import Ranges
 
+KEPT_ATTEMPTS = 16
+
 
 class State(Enum):
     OPEN = "open"
@@ -48,6 +50,21 @@ def end(connection: sqlite3.Connection, file_id: str, state: State, now: datetim
     connection.execute(
         "UPDATE transfers SET state = ?, ranges = '[]', changed_at = ? WHERE file_id = ?",
         (state.value, now.isoformat(), file_id),
+    )
+
+
+def forget(connection: sqlite3.Connection, file_id: str) -> None:
+    """Forget a transfer as if it had never begun: its id may begin again."""
+    connection.execute("DELETE FROM transfers WHERE file_id = ?", (file_id,))
+
+
+def forget_old(connection: sqlite3.Connection, dock: str, recording: str) -> None:
+    """Keep the newest used-up attempts of a recording only: anybody can make up more of them."""
+    connection.execute(
+        "DELETE FROM transfers WHERE dock = ?1 AND recording = ?2 AND state IN ('checksum', 'aborted')"
+        " AND file_id NOT IN (SELECT file_id FROM transfers WHERE dock = ?1 AND recording = ?2"
+        " AND state IN ('checksum', 'aborted') ORDER BY changed_at DESC LIMIT ?3)",
+        (dock, recording, KEPT_ATTEMPTS),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli import center_ca, center_tables
+from daemon.cli import center_ca, center_cards, center_tables
 from daemon.cli.center_common import folder_of, folder_option, told
 from daemon.cli.center_order import add_orders
 from daemon.cli.checked import report_checked
@@ -67,6 +67,7 @@ def init(name: str, store: str, broker_host: str, broker_port: int, tls: bool, r
 
 center_group.add_command(center_ca.ca_group)
 center_group.add_command(center_ca.broker)
+center_group.add_command(center_cards.case_card)
 
 
 @center_group.group(invoke_without_command=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from daemon.cards import cards_of
 from daemon.revisions import Depth, ReportFacts
 from daemon.settings import InspectionSettings
 from daemon.store import Row
@@ -89,6 +90,7 @@ def facts_of(report: Report) -> list[ReportFacts]:
                 verdict=cast(VerdictWord, str(report.verdict_of(index))),
                 started_at=(span.earliest, span.latest, list(span.from_)) if span else None,
                 duration_s=recording.duration_s,
+                cards=cards_of(report, index),
             )
         )
     return found

@@ -74,13 +74,36 @@ def test_segments_in_any_order_give_the_union(segments: list[tuple[int, int]]) -
     assert made.durable == said
 
 
-def test_scattered_segments_are_bounded() -> None:
+def scattered(length: int = 1) -> Transfer:
     made = transfer()
     for n in range(MAX_RANGES):
-        take(made, 2 * n, 1)
-    with pytest.raises(Refused, match="ranges"):
-        made.missing_of(2 * MAX_RANGES, 1)
-    made.missing_of(1, 1)  # filling a gap is welcome
+        take(made, 1000 * n, length)
+    return made
+
+
+def test_scattered_segments_are_bounded_and_the_smallest_forgotten() -> None:
+    made = scattered()
+    made.note_durable()
+    at = 1000 * MAX_RANGES
+    take(made, at, 1)  # as small as any: it is not taken
+    made.note_durable()
+    assert (len(made.durable), made.durable.contains(at, at + 1)) == (MAX_RANGES, False)
+    take(made, at, MIB)
+    made.note_durable()
+    assert (len(made.durable), made.durable.contains(at, at + MIB)) == (MAX_RANGES, True)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_what_somebody_scattered_stops_no_transfer_b4(durable: bool) -> None:
+    made = scattered()
+    if durable:
+        made.note_durable()
+    for offset in range(0, made.size_bytes, MIB):
+        take(made, offset, MIB)
+    # What was forgotten has to come again, and is known to be missing.
+    for start, end in made.durable.union(made.written).missing(made.size_bytes):
+        take(made, start, end - start)
+    assert made.whole
 
 
 def test_bytes_that_come_while_it_is_read_back_are_not_written() -> None:

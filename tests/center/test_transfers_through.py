@@ -156,11 +156,11 @@ def test_one_dock_cannot_touch_the_transfer_of_another(bench: Bench, dock: Scrip
     assert ranges(bench, bench.tick(0.05)) == [[(0, 10)]]
 
 
-def test_a_full_dock_quota_and_too_many_transfers_are_full(tmp_path: Path) -> None:
+def test_a_full_dock_quota_is_full_and_of_too_many_transfers_the_oldest_begins_anew(tmp_path: Path) -> None:
     limits = Limits(reserve_bytes=0, dock_bytes=1_500_000, open_transfers=2)
     with Bench(tmp_path / "center", limits) as bench:
         dock = bench.enrol("dock-1")
-        begin(bench, dock)
+        first, _ = begin(bench, dock)
         too_much = Footage(os.urandom(600_000), b"2")
         small = [Footage(b"a", b"3"), Footage(b"b", b"4")]
         statuses = []
@@ -170,7 +170,20 @@ def test_a_full_dock_quota_and_too_many_transfers_are_full(tmp_path: Path) -> No
             init = dock.init(footage, manifest.digest)
             said = bench.file(dock, dock.file_id(footage), "init", init.to_bytes())
             statuses += bench.statuses(said)
-        assert statuses == ["full", "ranges", "full"]
+        assert statuses == ["full", "ranges", "ranges"]
+        assert bench.statuses(bench.file(dock, first, 0, FOOTAGE.data[:10])) == ["unknown"]
+        assert bench.counted("trouble.transfers") == 1
+        assert begin(bench, dock)[0] == first  # it is answered with its ranges
+
+
+def test_made_up_attempts_leave_no_rows_without_end(bench: Bench, dock: ScriptedDock) -> None:
+    _, manifest = begin(bench, dock)
+    for attempt in range(2, 60):
+        init = dock.init(FOOTAGE, manifest, attempt=attempt)
+        bench.file(dock, dock.file_id(FOOTAGE, attempt), "init", init.to_bytes())
+    with database.reading(bench.folder) as connection:
+        rows = connection.execute("SELECT state, count(*) FROM transfers GROUP BY state").fetchall()
+    assert sorted(map(tuple, rows)) == [("aborted", kept.KEPT_ATTEMPTS), ("open", 1)]
 
 
 @pytest.fixture

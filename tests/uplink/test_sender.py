@@ -36,6 +36,24 @@ def transfer(size: int, *, sent_before: int = 0, lease: int = 0) -> Transfer:
     return made
 
 
+def test_what_somebody_makes_up_does_not_keep_it_from_asking_again_b4() -> None:
+    """Credit for bytes that it never sent comes again and again; its own segment was lost."""
+    made = transfer(8 * MIB)
+    receiver = Receiver(8 * MIB)
+    init = made.action(0.0, PACKET)
+    assert isinstance(init, Init)
+    made.sent(init, 0.0)
+    made.take(receiver.take(init)[0], 0.0)
+    now = 0.0
+    while isinstance(segment := made.action(now, PACKET), Segment):
+        made.sent(segment, now)
+    for second in range(1, 13):
+        now = float(second)
+        receiver.ranges = Ranges([(7 * MIB + 2 * second, 7 * MIB + 2 * second + 1)])
+        made.take(receiver.answer("ranges"), now)
+    assert isinstance(made.action(now, PACKET), Init)
+
+
 @dataclass
 class Receiver:
     """What a receiver does, without bytes: positions are the bytes."""
