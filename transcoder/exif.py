@@ -101,7 +101,9 @@ class _Tiff:
                 for numerator, denominator in struct.iter_unpack(self._order + form, data)
             ]
         if kind in (3, 4, 9):
-            return list(struct.unpack(f"{self._order}{len(data) // _SIZES[kind]}{'HIi'[(3, 4, 9).index(kind)]}", data))
+            return list(
+                struct.unpack(f"{self._order}{len(data) // _SIZES[kind]}{'HIi'[(3, 4, 9).index(kind)]}", data)
+            )
         return data
 
 

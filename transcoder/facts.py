@@ -74,6 +74,7 @@ class MediaFacts:
     created_at: datetime | None
     from_index: bool  # samples come from the index: their data were not looked for
     stopped: str | None = None  # why reading packets ended early
+    late_streams: tuple[int, ...] = ()  # tracks that begin in mid-file, unannounced
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def of_kind(self, kind: StreamKind) -> tuple[StreamFacts, ...]:

@@ -15,7 +15,15 @@ from transcoder.boxes import boxes, read_body, walk
 from transcoder.facts import MediaFacts
 from transcoder.software import Mark, mark
 
-_TAGS = ("encoder", "software", "encoded_by", "writing_app", "creation_tool", "_statistics_writing_app", "tool")
+_TAGS = (
+    "encoder",
+    "software",
+    "encoded_by",
+    "writing_app",
+    "creation_tool",
+    "_statistics_writing_app",
+    "tool",
+)
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _MAX_XMP_BYTES = 256 << 10
 _MATROSKA_HEAD_BYTES = 64 << 10
@@ -56,7 +64,16 @@ def _tags(media: MediaFacts) -> Iterator[tuple[str, str]]:
 
 def _is_codec_name(value: str) -> bool:
     """QuickTime sample entries name the codec, no program."""
-    return value.strip() in ("H.264", "HEVC", "H.265", "AVC Coding", "HEVC Coding", "JPEG", "Photo - JPEG", "AAC")
+    return value.strip() in (
+        "H.264",
+        "HEVC",
+        "H.265",
+        "AVC Coding",
+        "HEVC Coding",
+        "JPEG",
+        "Photo - JPEG",
+        "AAC",
+    )
 
 
 def _own_reading(file: BinaryIO, media: MediaFacts) -> Iterator[tuple[str, str]]:

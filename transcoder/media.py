@@ -3,6 +3,7 @@
 - Only regular files: a FIFO makes FFmpeg hang for ever.
 - The file is opened by us and handed on as /proc/self/fd/N: its name can choose no demuxer, no protocol
   and no image pattern, and it cannot be swapped in between.
+- A few kinds of files are seen with some bytes laid over (seen.py); their names still choose nothing.
 - Demuxers that fetch other files (playlists, concat) are not on the list.
 - The index is trusted for a plain finished MP4 or MOV only; everything else is demuxed.
 """
@@ -24,6 +25,7 @@ import numpy as np
 
 from transcoder.errors import Unreadable
 from transcoder.facts import NO_TIME, MediaFacts, Samples, StreamFacts, StreamKind
+from transcoder.seen import seen
 from transcoder.structure import Structure, read_structure
 
 _FORMATS = (
@@ -69,8 +71,10 @@ def open_media(file: BinaryIO) -> Iterator[av.container.InputContainer]:
     arguments: dict[str, Any] = {"options": {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}}
     if int(av.__version__.split(".")[0]) < 19:  # 19 dropped the argument and replaces by itself
         arguments["metadata_errors"] = "replace"
+    view = seen(file)
+    source: Any = view.file if view.repaired else f"file:/proc/self/fd/{file.fileno()}"
     try:
-        container = av.open(f"file:/proc/self/fd/{file.fileno()}", mode="r", **arguments)
+        container = av.open(source, mode="r", **arguments)
     except _ERRORS as error:
         raise Unreadable(_reason(error)) from error
     try:
@@ -85,15 +89,16 @@ def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
     Raises Unreadable, or TooManyPackets.
     """
     size_bytes = os.fstat(file.fileno()).st_size
-    structure = read_structure(file, size_bytes)
+    structure = read_structure(seen(file).file, size_bytes)
     try:
         with open_media(file) as container:
             from_index = structure.plain_mp4 and container.format.name.startswith("mov,")
             stopped = None
+            late: tuple[int, ...] = ()
             if from_index:
                 tables = {s.index: _from_index(s, max_packets) for s in container.streams}
             else:
-                tables, stopped = _demux(container, max_packets)
+                tables, stopped, late = _demux(container, max_packets)
             return MediaFacts(
                 container=container.format.name,
                 size_bytes=size_bytes,
@@ -102,6 +107,7 @@ def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
                 created_at=_created_at(container.metadata),
                 from_index=from_index,
                 stopped=stopped,
+                late_streams=late,
                 tags={str(key): str(value) for key, value in container.metadata.items()},
             )
     except Unreadable as error:
@@ -172,20 +178,27 @@ class _Table:
         return Samples(dts, pts, duration, pos, size, key, discard, corrupt)
 
 
-def _demux(container: av.container.InputContainer, max_packets: int) -> tuple[dict[int, Samples], str | None]:
+def _demux(
+    container: av.container.InputContainer, max_packets: int
+) -> tuple[dict[int, Samples], str | None, tuple[int, ...]]:
     tables = {stream.index: _Table() for stream in container.streams}
     stopped = None
+    late: set[int] = set()
     count = 0
     try:
         for packet in container.demux():
-            if packet.size and packet.stream_index in tables:  # an empty packet is PyAV's flush
+            if not packet.size:  # PyAV's flush
+                continue
+            if packet.stream_index in tables:
                 tables[packet.stream_index].add(packet)
                 count += 1
                 if count > max_packets:
                     raise TooManyPackets(count)
+            else:
+                late.add(packet.stream_index)
     except _ERRORS as error:
         stopped = _reason(error)
-    return {index: table.samples() for index, table in tables.items()}, stopped
+    return {index: table.samples() for index, table in tables.items()}, stopped, tuple(sorted(late))
 
 
 def _stream(stream: Any, samples: Samples) -> StreamFacts:

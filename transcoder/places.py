@@ -23,9 +23,7 @@ MAX_FIXES = 600
 _STALE_S = 60.0
 _EARTH_M = 6_371_000.0
 _ISO6709 = re.compile(r"([+-]\d+(?:\.\d+)?)([+-]\d+(?:\.\d+)?)(?:[+-]\d+(?:\.\d+)?)?(?:CRS[^/]*)?/?")
-_NMEA = re.compile(
-    r"\$(?:G[PNLAB]|BD)(RMC|GGA),([^*\r\n]{10,100})(?:\*([0-9A-Fa-f]{2}))?"
-)
+_NMEA = re.compile(r"\$(?:G[PNLAB]|BD)(RMC|GGA),([^*\r\n]{10,100})(?:\*([0-9A-Fa-f]{2}))?")
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,9 @@ def fix_of(at_s: float, lat: float, lon: float, accuracy_m: float | None = None)
         return None
     if abs(lat) < 1e-6 and abs(lon) < 1e-6:
         return None
-    return Fix(round(at_s, 3), round(lat, 6), round(lon, 6), None if accuracy_m is None else round(accuracy_m, 1))
+    return Fix(
+        round(at_s, 3), round(lat, 6), round(lon, 6), None if accuracy_m is None else round(accuracy_m, 1)
+    )
 
 
 def parse_iso6709(text: str, accuracy_m: float | None = None) -> Fix | None:

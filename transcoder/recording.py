@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import BinaryIO
 
 from transcoder.checks import check_end, check_streams, check_timeline, describe, kind_of
@@ -18,13 +18,17 @@ from transcoder.errors import Unreadable
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
 from transcoder.keyframes import KeyFrameCheck
+from transcoder.headers import check_headers
 from transcoder.media import TooManyPackets, open_regular, read_facts
+from transcoder.places import Fix
 from transcoder.report import (
     Depth,
     KeyFrames,
     MediaKind,
+    PlaceAt,
     RecordingReport,
     StreamInfo,
+    Text,
     TimeSpan,
     worst_verdict,
 )
@@ -33,6 +37,7 @@ from transcoder.scan import scan_bytes
 from transcoder.sentences import reason_zh
 from transcoder.timeline import Timeline, timeline_of
 from transcoder.times import started_at
+from transcoder.whereabouts import places_of
 
 Progress = Callable[[float], None]  # share of this recording done, 0 to 1
 
@@ -51,6 +56,8 @@ class Inspected:
     started_at: TimeSpan | None = None
     streams: list[StreamInfo] = field(default_factory=list)
     key_frames: KeyFrameCheck | None = None
+    places: tuple[Fix, ...] = ()
+    notes: tuple[Text, ...] = ()
     finished: bool = False  # every check of the depth was made
 
     @property
@@ -71,6 +78,8 @@ class Inspected:
             duration_s=self.duration_s,
             streams=tuple(self.streams),
             key_frames=KeyFrames(decoded=keys.decoded, failed=keys.failed) if keys else None,
+            places=tuple(PlaceAt(**asdict(fix)) for fix in self.places),
+            notes=self.notes,
             verdict=worst_verdict(findings),
             findings=findings,
         )
@@ -134,10 +143,14 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
         check_end(media, state.timeline, state.found)
         if state.timeline is not None:
             check_timeline(media, state.timeline, state.found)
+    lost = check_zeros(media, state.timeline, scan, state.found) if scan and state.kind != "photo" else []
+    state.places = places_of(file, media, state.timeline)
+    check_headers(
+        file, media, state.timeline, request.join.software, state.found, lost, deep=scan is not None
+    )
     if scan is None:
         state.found.add("file.unverified")
         return
-    lost = check_zeros(media, state.timeline, scan, state.found) if state.kind != "photo" else []
     size = media.size_bytes
     state.key_frames = check_pictures(
         file,

@@ -185,6 +185,15 @@ class KeyFrames(_Model):
     failed: int
 
 
+class PlaceAt(_Model):
+    """Where the camera was, by its own telemetry, header or EXIF; degrees, seconds from the start."""
+
+    at_s: Seconds
+    lat: float
+    lon: float
+    accuracy_m: float | None = None
+
+
 class RecordingReport(_Model):
     id: str | None
     path: str
@@ -196,6 +205,8 @@ class RecordingReport(_Model):
     duration_s: Seconds | None
     streams: tuple[StreamInfo, ...]
     key_frames: KeyFrames | None = None
+    places: tuple[PlaceAt, ...] = ()
+    notes: tuple[Text, ...] = ()  # what is worth knowing and no finding
     verdict: Verdict
     findings: tuple[Finding, ...]
 

@@ -67,5 +67,11 @@ def _pes(unit: Unit) -> bytes:
 def _stamp(at_s: float) -> bytes:
     pts = int((at_s + 1.0) * 90_000)
     return bytes(
-        [0x21 | (pts >> 29 & 0xE), pts >> 22 & 0xFF, 1 | (pts >> 14 & 0xFE), pts >> 7 & 0xFF, 1 | (pts << 1 & 0xFE)]
+        [
+            0x21 | (pts >> 29 & 0xE),
+            pts >> 22 & 0xFF,
+            1 | (pts >> 14 & 0xFE),
+            pts >> 7 & 0xFF,
+            1 | (pts << 1 & 0xFE),
+        ]
     )

@@ -1,0 +1,39 @@
+"""The header part of an inspection in one call: metadata at every depth, the bitstream's heads from standard on."""
+
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from transcoder.facts import MediaFacts
+from transcoder.findings import FindingList
+from transcoder.heads import Heads, read_heads
+from transcoder.media import PHOTO_FORMATS
+from transcoder.movie import Movie, read_movie
+from transcoder.origin import check_edit_list, check_parameters, check_software
+from transcoder.seen import seen
+from transcoder.smoothed import ByteRange, check_smoothed
+from transcoder.timeline import Timeline
+
+
+def check_headers(
+    file: BinaryIO,
+    media: MediaFacts,
+    timeline: Timeline | None,
+    expected_software: Sequence[str],
+    found: FindingList,
+    lost: Sequence[ByteRange],
+    *,
+    deep: bool,
+) -> None:
+    """Make all findings that headers alone show; `deep`: packets' first bytes may be read as well.
+
+    `lost`: byte ranges known to hold nothing.  Raises Unreadable where the file cannot be opened again.
+    """
+    is_photo = media.container in PHOTO_FORMATS
+    heads: list[Heads] = read_heads(file, media) if deep and not is_photo else []
+    check_software(file, media, heads, expected_software, found)
+    if is_photo:
+        return
+    movie: Movie | None = read_movie(seen(file).file, media.size_bytes) if media.structure.family == "mp4" else None
+    check_edit_list(movie, found)
+    check_parameters(media, timeline, movie, heads, found)
+    check_smoothed(media, timeline, heads, lost, found)
