@@ -1,4 +1,4 @@
-"""Reading bits of H.264 and H.265 headers (ISO/IEC 14496-10 and 23008-2, clauses 7.2 and 9): pure, bounded."""
+"""Reading bits of H.264 and H.265 headers (ISO/IEC 14496-10, 23008-2; clauses 7.2 and 9): pure, bounded."""
 
 
 class OutOfBits(Exception):

@@ -30,13 +30,14 @@ def kind_of(media: MediaFacts, item: InspectItem) -> MediaKind | None:
     return "audio" if media.of_kind("audio") else None
 
 
-def describe(stream: StreamFacts, timeline: Timeline | None) -> StreamInfo:
+def describe(stream: StreamFacts, timeline: Timeline | None, tag: str | None = None) -> StreamInfo:
     """A stream as the report lists it."""
     track = next((t for t in timeline.tracks if t.stream == stream.index), None) if timeline else None
     zero = timeline.start_s if timeline else 0.0
     return StreamInfo(
         kind=stream.kind,
         codec=stream.codec,
+        tag=tag,
         width=stream.width,
         height=stream.height,
         frame_rate=stream.frame_rate,

@@ -1,7 +1,8 @@
 """Media that an edit list hides (article 15(5); `origin.edit_list`).  Pure.
 
-- An edit list says which stretch of a track's media is shown: what lies before the first stretch, after the last
-  one or between two is in the file and is not shown.  That is how phones trim without touching a picture.
+- An edit list says which stretch of a track's media is shown: what lies before the first stretch, after the
+  last one or between two is in the file and is not shown.  That is how phones trim without touching a
+  picture.
 - An empty edit (start -1) delays a track and hides nothing.  A duration of 0 shows all to the end.
 - The delay of reordering (B-frames) and the priming of a sound encoder are hidden by every muxer: the count
   starts at the first picture's own presentation time, and the rule set's threshold lets priming pass.

@@ -1,7 +1,7 @@
 """Making findings: a measurement and a rule set in, a `Finding` or nothing out.
 
-Severity, article and threshold come from the rule set only (a check may ask for less where its evidence is weak,
-never for more); numbers are rounded once, here, so that a report
+Severity, article and threshold come from the rule set only (a check may ask for less where its evidence is
+weak, never for more); numbers are rounded once, here, so that a report
 is the same byte for byte.
 """
 

@@ -1,8 +1,9 @@
-"""Places in GoPro's telemetry (GPMF: key, type, size, repeat; big-endian; github.com/gopro/gpmf-parser).  Pure.
+"""Places in GoPro's telemetry (GPMF: key, type, size, repeat; big-endian; github.com/gopro/gpmf-parser).
+Pure.
 
-- `GPS5` holds latitude, longitude, height, two speeds, divided by `SCAL`; `GPSF` says whether there is a fix (0: none),
-  `GPSP` the dilution of precision times 100.  `GPS9` of later cameras carries precision and fix in each row;
-  `GPRI` is what its drones pass on (a time, then latitude, longitude, height, dilution).
+- `GPS5` holds latitude, longitude, height, two speeds, divided by `SCAL`; `GPSF` says whether there is a fix
+  (0: none), `GPSP` the dilution of precision times 100.  `GPS9` of later cameras carries precision and fix in
+  each row; `GPRI` is what its drones pass on (a time, then latitude, longitude, height, dilution).
 - Only the first row of a payload is taken: a payload lasts about a second.
 - Nesting and counts are bounded; what does not fit its parent ends the walk.
 """

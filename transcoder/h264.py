@@ -114,7 +114,7 @@ def parse_pps(nal: bytes) -> tuple[int, int]:
 
 
 def parse_slice(nal: bytes, sps_of: Mapping[int, Sps]) -> Slice | None:
-    """Read a slice's head from its first bytes; None where it is not a picture's first or its PPS is unknown."""
+    """Read a slice's head from its first bytes; None for a later slice of a picture, or an unknown PPS."""
     bits = Bits(unescaped(nal[1:24]))
     if bits.ue():  # first_mb_in_slice: a later slice of the same picture
         return None

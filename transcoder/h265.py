@@ -85,7 +85,7 @@ def parse_pps(nal: bytes) -> Pps:
 
 
 def parse_slice(nal: bytes, pps_of: Mapping[int, Pps], sps_of: Mapping[int, Sps]) -> Slice | None:
-    """Read a slice's head from its first bytes; None where it is not a picture's first or its PPS is unknown."""
+    """Read a slice's head from its first bytes; None for a later slice of a picture, or an unknown PPS."""
     kind, layer = nal[0] >> 1 & 63, nal[1] & 7
     bits = Bits(unescaped(nal[2:32]))
     if not bits.u(1):  # first_slice_segment_in_pic_flag

@@ -1,4 +1,4 @@
-"""The header part of an inspection in one call: metadata at every depth, the bitstream's heads from standard on."""
+"""The header part of an inspection in one call: metadata, and from standard depth on packets' heads."""
 
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -14,14 +14,28 @@ from transcoder.smoothed import ByteRange, check_smoothed
 from transcoder.timeline import Timeline
 
 
+def movie_of(file: BinaryIO, media: MediaFacts) -> Movie | None:
+    """The movie header, where the file is of a kind that has one."""
+    return read_movie(seen(file).file, media.size_bytes) if media.structure.family == "mp4" else None
+
+
+def tags_of(movie: Movie | None, media: MediaFacts) -> list[str | None]:
+    """The sample entry's code of each stream; None where the header does not say it beyond doubt."""
+    tracks = movie.tracks if movie is not None else ()
+    if len(tracks) != len(media.streams):
+        return [None] * len(media.streams)
+    return [track.descriptions[0] if track.descriptions else None for track in tracks]
+
+
 def check_headers(
     file: BinaryIO,
     media: MediaFacts,
     timeline: Timeline | None,
+    movie: Movie | None,
     expected_software: Sequence[str],
     found: FindingList,
-    lost: Sequence[ByteRange],
     *,
+    lost: Sequence[ByteRange],
     deep: bool,
 ) -> None:
     """Make all findings that headers alone show; `deep`: packets' first bytes may be read as well.
@@ -33,7 +47,6 @@ def check_headers(
     check_software(file, media, heads, expected_software, found)
     if is_photo:
         return
-    movie: Movie | None = read_movie(seen(file).file, media.size_bytes) if media.structure.family == "mp4" else None
     check_edit_list(movie, found)
     check_parameters(media, timeline, movie, heads, found)
     check_smoothed(media, timeline, heads, lost, found)

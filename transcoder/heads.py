@@ -1,6 +1,7 @@
 """The first bytes of packets, read once at standard depth: where the bitstream says what stamps cannot.
 
-- Of each picture only its head is read: 64 bytes, 4 KiB of a key picture or where the head holds no slice yet.
+- Of each picture only its head is read: 64 bytes, 4 KiB of a key picture or where the head holds no slice
+  yet.
 - A plain MP4 or MOV is read at the places that its index gives; everything else is demuxed once more.
 - A head that cannot be understood is skipped, and nothing is concluded across it.
 """

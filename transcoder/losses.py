@@ -1,10 +1,10 @@
 """Pictures missing by the stream's own count, whatever the stamps say.  Pure, constant memory.
 
 - H.264 `frame_num` grows by one from reference picture to reference picture (7.4.3): a jump is a loss, unless
-  the parameter set allows gaps.  An encoder that leaves pictures out does not count them: a jump is exact evidence
-  that pictures were written and are not there.
-- The order count (POC) grows by one fixed step in most encoders.  Where nearly all steps are the same, a step of
-  several is pictures missing, non-reference ones as well.  Where steps vary, the count says nothing.
+  the parameter set allows gaps.  An encoder that leaves pictures out does not count them: a jump is exact
+  evidence that pictures were written and are not there.
+- The order count (POC) grows by one fixed step in most encoders.  Where nearly all steps are the same, a step
+  of several is pictures missing, non-reference ones as well.  Where steps vary, the count says nothing.
 - Nothing is concluded across a picture whose head could not be read, nor across an IDR picture.
 - A hole says at which samples (in file order) it lies; whether the stamps show it too is for the caller.
 """

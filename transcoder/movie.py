@@ -18,7 +18,7 @@ _FIRST_SAMPLES = 64
 
 @dataclass(frozen=True)
 class Edit:
-    """One entry of an edit list: `start` in ticks of the media (-1: empty), `duration` in ticks of the movie."""
+    """One entry of an edit list: `start` in ticks of the media (-1: empty), `duration` of the movie."""
 
     duration: int
     start: int

@@ -1,6 +1,7 @@
 """NAL units in packets and in sample descriptions (ISO/IEC 14496-15; Annex B of the codecs).  Pure.
 
-- A packet holds units with a length before each (MP4, MOV, MKV) or start codes between them (TS, PS, AVI, raw).
+- A packet holds units with a length before each (MP4, MOV, MKV) or start codes between them (TS, PS, AVI,
+  raw).
 - Only the first bytes of a packet may be at hand: a unit that goes on beyond them is given as far as it is
   there, and the walk ends with it.
 """
@@ -49,7 +50,7 @@ def _take(data: bytes, at: int, count: int, into: list[bytes]) -> int:
 
 
 def units(data: bytes, length_size: int | None) -> Iterator[bytes]:
-    """The units in a packet's first bytes, at most 64 of them; the last one may be cut by the end of `data`."""
+    """The units in a packet's first bytes, at most 64; the last one may be cut by the end of `data`."""
     return _by_start_code(data) if length_size is None else _by_length(data, length_size)
 
 

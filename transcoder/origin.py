@@ -4,6 +4,7 @@ The fast part reads metadata; `Heads` (the bitstream's own words) are there from
 Each check measures elsewhere (pure modules named below) and makes findings here.
 """
 
+import math
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -147,4 +148,4 @@ def seconds_of(media: MediaFacts, timeline: Timeline | None, stream: int, sample
     if timeline is None or track is None or sample >= len(media.streams[stream].samples):
         return None
     at = float(sample_times(media.streams[stream], track, media)[sample])
-    return None if at != at else max(0.0, at - timeline.start_s)
+    return None if math.isnan(at) else max(0.0, at - timeline.start_s)

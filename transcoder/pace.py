@@ -1,8 +1,8 @@
 """Sound whose stamps run at another pace than its samples (article 15(5); `continuity.timestamps`).  Pure.
 
-- A packet of a coded sound holds a fixed number of samples: their count is a clock of its own.  Where the stamps'
-  span and the count differ by more than a second, and no open gap explains it, packets were lost or added and the
-  stamps smoothed over, or sound and picture drift apart.
+- A packet of a coded sound holds a fixed number of samples: their count is a clock of its own.  Where the
+  stamps' span and the count differ by more than a second, and no open gap explains it, packets were lost or
+  added and the stamps smoothed over, or sound and picture drift apart.
 - A second is what GA/T 947.2 allows between sound and picture; crystals drift by far less in an hour.
 - HE-AAC announces twice the rate that its packets count in: a factor of two says nothing.
 """
@@ -43,7 +43,7 @@ class Pace:
 
 
 def pace_of(stream: StreamFacts, track: Track) -> Pace | None:
-    """The pace of a sound; None where packets hold no fixed number of samples, or a factor of two is in doubt."""
+    """The pace of a sound; None where packets hold no fixed number of samples, or a factor is in doubt."""
     per_packet = _per_packet(stream)
     rate = _RATES.get(stream.codec or "", stream.sample_rate or 0)
     if per_packet is None or not rate or len(track.times) < 50 or track.missing_samples:

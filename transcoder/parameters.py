@@ -1,9 +1,10 @@
-"""Do the codec's parameters change in mid-file?  Pure; fed with the first bytes of key packets (article 15(5)).
+"""Do the codec's parameters change in mid-file?  Pure; fed with the first bytes of key packets (article
+15(5)).
 
-- A camera sets its encoder up once for a file: sequence, picture and video parameter sets of H.264 and H.265, the
-  VOL of MPEG-4 Part 2, the frame header of JPEG, the fixed ADTS header stay what they were.
-- Sets are compared by kind and id; repeating one is normal, saying something else under the same id is a change, and
-  so is a sequence set with an id not seen before.
+- A camera sets its encoder up once for a file: sequence, picture and video parameter sets of H.264 and H.265,
+  the VOL of MPEG-4 Part 2, the frame header of JPEG, the fixed ADTS header stay what they were.
+- Sets are compared by kind and id; repeating one is normal, saying something else under the same id is a
+  change, and so is a sequence set with an id not seen before.
 - x264 and x265 write their name and settings once, at the start of an encoding: seen again after a pause of
   key frames, another encoding begins there.
 """

@@ -1,10 +1,11 @@
 """Where a recording was made, and whether two places are one (article 15(5)).  Pure.
 
-Sources, each with its own accuracy: GPMF telemetry, an ISO 6709 text in the header, EXIF, NMEA 0183 sentences.
+Sources, each with its own accuracy: GPMF telemetry, an ISO 6709 text in the header, EXIF, NMEA 0183
+sentences.
 
 - Two places are compared by the great circle (haversine): different where they are further apart than
-  `SAME_PLACE_M` whatever their errors, the same within it where their errors together are no larger than that,
-  unknown else.
+  `SAME_PLACE_M` whatever their errors, the same within it where their errors together are no larger than
+  that, unknown else.
 - A fix without stated accuracy is taken as good to `USUAL_ACCURACY_M`.
 - A track's last fix speaks for the end of its recording only if it is not stale; likewise the first.
   A single place in a header speaks for the whole file: more was never written.

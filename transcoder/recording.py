@@ -17,9 +17,10 @@ from transcoder.content import check_pictures, check_zeros
 from transcoder.errors import Unreadable
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
+from transcoder.headers import check_headers, movie_of, tags_of
 from transcoder.keyframes import KeyFrameCheck
-from transcoder.headers import check_headers
 from transcoder.media import TooManyPackets, open_regular, read_facts
+from transcoder.notes import notes_of
 from transcoder.places import Fix
 from transcoder.report import (
     Depth,
@@ -136,7 +137,12 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
     state.media = media
     state.kind = kind_of(media, state.item)
     state.timeline = timeline_of(media) if state.kind != "photo" else None
-    state.streams = [describe(stream, state.timeline) for stream in media.streams]
+    movie = movie_of(file, media)
+    tags = tags_of(movie, media)
+    state.streams = [
+        describe(stream, state.timeline, tag) for stream, tag in zip(media.streams, tags, strict=True)
+    ]
+    state.notes = notes_of(file, media)
     state.started_at = started_at(state.item, media.created_at, state.duration_s, request.join)
     check_streams(media, state.kind, state.found)
     if state.kind != "photo" and state.kind is not None:
@@ -146,7 +152,14 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
     lost = check_zeros(media, state.timeline, scan, state.found) if scan and state.kind != "photo" else []
     state.places = places_of(file, media, state.timeline)
     check_headers(
-        file, media, state.timeline, request.join.software, state.found, lost, deep=scan is not None
+        file,
+        media,
+        state.timeline,
+        movie,
+        request.join.software,
+        state.found,
+        lost=lost,
+        deep=scan is not None,
     )
     if scan is None:
         state.found.add("file.unverified")

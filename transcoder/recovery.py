@@ -1,10 +1,11 @@
 """Pictures in a movie without its index, found by the parameters of a sibling (article 15(3)).
 
-A camera that lost power leaves `mdat` without `moov`: all pictures, and nothing that says where.  Another file of
-the same camera says how they are written: codec, parameter sets, size of a unit's length.
+A camera that lost power leaves `mdat` without `moov`: all pictures, and nothing that says where.  Another
+file of the same camera says how they are written: codec, parameter sets, size of a unit's length.
 
-- Units are followed by their lengths; where the chain breaks (sound lies between), the next place is searched at
-  which a picture may start.  A place is taken only if length, unit type, slice header and picture count fit.
+- Units are followed by their lengths; where the chain breaks (sound lies between), the next place is searched
+  at which a picture may start.  A place is taken only if length, unit type, slice header and picture count
+  fit.
 - The count of pictures is measured; the duration is an *estimate* by the sibling's frame rate, and called so.
 - Nothing is written: what was found are byte ranges.  Searching is bounded in bytes and units.
 """
@@ -27,13 +28,17 @@ _MAX_UNIT_BYTES = 16 << 20
 _MAX_UNITS = 4_000_000
 _MAX_SEARCHED_BYTES = 1 << 30
 _LENGTH_SIZE = 4
-_H264_STARTS = re.compile(rb"(?=\x00[\x00-\x7f][\x00-\xff]{2}[\x09\x06\x67\x47\x27\x65\x45\x25\x61\x41\x21\x01])")
-_H265_STARTS = re.compile(rb"(?=\x00[\x00-\x7f][\x00-\xff]{2}[\x46\x40\x42\x4e\x26\x28\x2a\x02\x00\x12\x10\x0e\x0c]\x01)")
+_H264_STARTS = re.compile(
+    rb"(?=\x00[\x00-\x7f][\x00-\xff]{2}[\x09\x06\x67\x47\x27\x65\x45\x25\x61\x41\x21\x01])"
+)
+_H265_STARTS = re.compile(
+    rb"(?=\x00[\x00-\x7f][\x00-\xff]{2}[\x46\x40\x42\x4e\x26\x28\x2a\x02\x00\x12\x10\x0e\x0c]\x01)"
+)
 
 
 @dataclass
 class Recovered:
-    """Pictures found, in file order: where each begins, how many bytes it has, whether it is a key picture."""
+    """Pictures found, in file order: where each begins, its bytes, whether it is a key picture."""
 
     starts: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -156,7 +161,7 @@ class _Units:
         self._last_frame_num: int | None = None
 
     def read(self, head: bytes, left: int, *, strict: bool) -> _Unit | None:
-        """The unit at the start of `head`; None where it can be none.  `strict`: only what may begin a picture."""
+        """The unit that `head` starts with; None where it can be none.  `strict`: only what may begin one."""
         size = int.from_bytes(head[:_LENGTH_SIZE], "big")
         if not 2 <= size <= min(left - _LENGTH_SIZE, _MAX_UNIT_BYTES) or len(head) < 7:
             return None

@@ -167,6 +167,7 @@ class StreamInfo(_Model):
 
     kind: Literal["video", "audio", "subtitle", "data", "picture"]
     codec: str | None
+    tag: str | None = None  # the sample entry of an MP4 or MOV: names tracks that no decoder knows
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None

@@ -1,10 +1,11 @@
 """A file as it has to be seen to be read: a few bytes laid over in memory, the original never touched.
 
-- Program streams of recorders (ISO/IEC 13818-1 with a private header, "IMKH …"): FFmpeg skips that header and then
-  knows their sound as G.711.  Without it the same sound is taken for MPEG audio and lost: where the stream map
-  or the packets themselves say G.711, the first four bytes (a pack's start code) are seen as that header's.
-- A `free`, `skip` or `wide` box that claims to be smaller than its own header hides all that follows: it is seen
-  as an empty one where a known box stands behind it.
+- Program streams of recorders (ISO/IEC 13818-1 with a private header, "IMKH …"): FFmpeg skips that header and
+  then knows their sound as G.711.  Without it the same sound is taken for MPEG audio and lost: where the
+  stream map or the packets themselves say G.711, the first four bytes (a pack's start code) are seen as that
+  header's.
+- A `free`, `skip` or `wide` box that claims to be smaller than its own header hides all that follows: it is
+  seen as an empty one where a known box stands behind it.
 - Byte offsets stay what they are.
 """
 

@@ -20,8 +20,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "continuity.timestamps/missing": (
         "在 {start} 至 {end} 之间缺少 {count} 帧画面，而时间戳没有中断：画面可能被删除后重新编排时间。",
-        "Between {start} and {end}, {count} pictures are missing by the stream's own count while its time stamps"
-        " run on: pictures may have been taken out and the time smoothed over.",
+        "Between {start} and {end}, {count} pictures are missing by the stream's own count while its time"
+        " stamps run on: pictures may have been taken out and the time smoothed over.",
     ),
     "continuity.timestamps/missing_untimed": (
         "按编码自身的计数，缺少 {count} 帧画面。",
@@ -43,15 +43,18 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "origin.software/program": (
         "文件带有非本型号执法记录仪的软件标记：{program}。可能经过编辑或转存。",
-        "The file bears marks of software that is not the camera's: {program}. It may have been edited or copied.",
+        "The file bears marks of software that is not the camera's: {program}. It may have been edited"
+        " or copied.",
     ),
     "origin.software/library": (
         "文件由 {program} 写成。部分摄像机也使用该程序库，单凭此标记不能说明问题。",
-        "The file was written with {program}. Some cameras use this library as well; alone it proves nothing.",
+        "The file was written with {program}. Some cameras use this library as well; alone it proves"
+        " nothing.",
     ),
     "origin.parameters/set": (
         "{what_zh}在 {start} 处改变（{before} → {after}）：可能由不同来源拼接而成。",
-        "The {what_en} change at {start} ({before} to {after}): the file may be joined from different sources.",
+        "The {what_en} change at {start} ({before} to {after}): the file may be joined from different"
+        " sources.",
     ),
     "origin.parameters/encoder": (
         "编码器在 {start} 处重新开始：可能由多段编码拼接而成。",
@@ -64,7 +67,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "origin.parameters/layout": (
         "文件中途出现新的音视频轨：可能由不同来源拼接而成。",
-        "A track appears in mid-file that was not there before: the file may be joined from different sources.",
+        "A track appears in mid-file that was not there before: the file may be joined from different"
+        " sources.",
     ),
     "origin.edit_list": (
         "文件中有 {value:.2f} 秒音视频被编辑列表隐藏，播放时看不到。",
@@ -152,9 +156,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The codec of the {what_en} ({codec}) is not known or cannot be decoded.",
     ),
     "file.partial/recovered": (
-        "借助同机录像 {sibling} 的编码参数，在没有索引的文件中找到 {count} 帧画面，估计约 {seconds} 秒。原件未作改动。",
-        "With the codec parameters of {sibling}, {count} pictures were found in the file without an index, about"
-        " {seconds} s by estimate. The original was not changed.",
+        "借助同机录像 {sibling} 的编码参数，在没有索引的文件中找到 {count} 帧画面，"
+        "估计约 {seconds} 秒。原件未作改动。",
+        "With the codec parameters of {sibling}, {count} pictures were found in the file without an index,"
+        " about {seconds} s by estimate. The original was not changed.",
     ),
     "file.partial/sibling": (
         "同机录像 {sibling} 的编码参数可用于恢复，但文件中没有找到画面。",

@@ -1,14 +1,15 @@
 """Stamps that run smoothly over something that is not there (article 15(5); `continuity.timestamps`).
 
-- Pictures missing by the bitstream's own count (losses.py) are a finding where the stamps do not show the hole: an
-  open hole is for `continuity.gap_in_file` and its thresholds.
-- Joints at key pictures (splices.py); one sign alone is said as `info`, and not at all where the encoder says that
-  it starts groups at scene changes.
+- Pictures missing by the bitstream's own count (losses.py) are a finding where the stamps do not show the
+  hole: an open hole is for `continuity.gap_in_file` and its thresholds.
+- Joints at key pictures (splices.py); one sign alone is said as `info`, and not at all where the encoder says
+  that it starts groups at scene changes.
 - A sound whose samples and stamps run at different paces (pace.py).
-- Nothing is concluded from the last pictures of a file, which may lack those that they were to be shown after, nor
-  from where bytes are known to be lost.
+- Nothing is concluded from the last pictures of a file, which may lack those that they were to be shown
+  after, nor from where bytes are known to be lost.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -83,7 +84,7 @@ def _touches(stream: StreamFacts, hole: Hole, lost: Sequence[ByteRange]) -> bool
 def _is_open(hole: Hole, times: Seconds, shown: Seconds, interval_s: float) -> bool:
     """Do the stamps near a hole show at least half of what is missing?"""
     ends = [float(times[at]) for at in (hole.before, hole.after)]
-    if any(end != end for end in ends) or interval_s <= 0:
+    if any(math.isnan(end) for end in ends) or interval_s <= 0:
         return True
     low, high = min(ends) - 4.5 * interval_s, max(ends) + 4.5 * interval_s
     near = shown[np.searchsorted(shown, low) : np.searchsorted(shown, high) + 1]

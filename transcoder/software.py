@@ -2,12 +2,13 @@
 
 Three kinds of programs leave marks, and they weigh differently:
 
-- *Editing programs* (Premiere, HandBrake, CapCut, mkvmerge …) never run in a camera: their mark is a finding with the
-  rule set's severity, whatever the profile, unless the profile names that very mark.
-- *Libraries and encoders* (FFmpeg's Lavf and Lavc, x264, x265, GPAC, GStreamer) are what a copy cut with ffmpeg bears, and also
-  what some cameras' own firmware is built of.  With a profile that says what the camera's marks are
-  (`[origin] software` in its TOML), any other is a finding with the rule set's severity.  Without one (`generic`) it
-  cannot be known whose it is: it is said as `info`, with the mark as evidence, and changes no verdict.
+- *Editing programs* (Premiere, HandBrake, CapCut, mkvmerge …) never run in a camera: their mark is a finding
+  with the rule set's severity, whatever the profile, unless the profile names that very mark.
+- *Libraries and encoders* (FFmpeg's Lavf and Lavc, x264, x265, GPAC, GStreamer) are what a copy cut with
+  ffmpeg bears, and also what some cameras' own firmware is built of.  With a profile that says what the
+  camera's marks are (`[origin] software` in its TOML), any other is a finding with the rule set's severity.
+  Without one (`generic`) it cannot be known whose it is: it is said as `info`, with the mark as evidence, and
+  changes no verdict.
 - Anything else (a firmware's version, "GoPro AVC encoder") counts only where the profile names its marks.
 
 The absence of an expected mark proves nothing: many tools drop marks.
@@ -22,9 +23,9 @@ from typing import Literal
 Kind = Literal["editor", "library", "other"]
 
 _EDITORS = re.compile(
-    r"handbrake|adobe|premiere|photoshop|lightroom|after effects|media encoder|final ?cut|imovie|davinci|resolve|"
-    r"capcut|jianying|剪映|lemon ?camera|kdenlive|shotcut|\bmlt\b|openshot|olive|avidemux|virtualdub|\bvegas\b|"
-    r"powerdirector|cyberlink|filmora|wondershare|camtasia|mkvmerge|mkvtoolnix|losslesscut|vlc|movavi|inshot|"
+    r"handbrake|adobe|premiere|photoshop|lightroom|after effects|media encoder|final ?cut|imovie|davinci|"
+    r"resolve|capcut|jianying|剪映|lemon ?camera|kdenlive|shotcut|\bmlt\b|openshot|olive|avidemux|virtualdub|"
+    r"\bvegas\b|powerdirector|cyberlink|filmora|wondershare|camtasia|mkvmerge|mkvtoolnix|losslesscut|vlc|movavi|inshot|"
     r"kinemaster|format ?factory|xilisoft|bandicut|pinnacle|magix|edius|lightworks|blender|mpeg streamclip|"
     r"audacity|reaper|audition|wavelab|\bgimp\b|snapseed|meitu|美图|picsart|affinity|acdsee|paint\.net|"
     r"windows movie|movie maker|clipchamp|nero|tmpgenc|avs video|any video converter|macx|mp4box|yamb|"

@@ -8,12 +8,15 @@ Cutting without encoding anew joins two pieces at a key picture.  What can show 
   order, kept all along, breaks, a key picture is missing or foreign: enough alone.
 - `picture_step`, `sound_step`: in a track of even steps, one that is not.
 
-A joint is *sure enough to look at* by its numbering, or where two signs meet at one key picture.
+A joint is *sure enough to look at* by its numbering, or where two signs meet at one key picture; two odd
+steps alone only where steps are even everywhere else: a camera that stalls stretches both tracks, again and
+again.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,6 +28,8 @@ _FEWEST_IDS = 6
 _ORDER_SHARE = 0.79
 _ODD_SHARE = 0.02
 _NEAR_INTERVALS = 2.5
+_FEW_ODD = 4
+_ONE_JOINT_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -34,28 +39,37 @@ class Joint:
     sample: int
     at_s: float
     signs: tuple[str, ...]
+    lonely: bool  # the odd steps are the only ones
 
     @property
     def is_strong(self) -> bool:
-        return "idr_number" in self.signs or len(self.signs) > 1
+        if "idr_number" in self.signs:
+            return True
+        return len(self.signs) > 1 and ("short_group" in self.signs or self.lonely)
 
 
-def short_groups(keys: Sequence[int]) -> list[int]:
-    """Key samples that end a group shorter than the file's rhythm; none where there is no rhythm."""
+def short_groups(keys: Sequence[int], times: Seconds) -> list[int]:
+    """Key samples that end a group shorter than the file's rhythm, in pictures and in time.
+
+    None where there is no rhythm.  A group that only lacks pictures, their time left open, is not shorter.
+    """
     lengths = np.diff(np.asarray(keys, dtype=np.int64)).tolist()
     if len(lengths) < _FEWEST_GROUPS:
         return []
-    usual, times = Counter(lengths).most_common(1)[0]
-    if times < _RHYTHM_SHARE * len(lengths) or usual < 2:
+    usual, count = Counter(lengths).most_common(1)[0]
+    if count < _RHYTHM_SHARE * len(lengths) or usual < 2:
         return []
-    return [keys[i + 1] for i, length in enumerate(lengths) if length < usual]
+    spans = np.diff(times[np.asarray(keys)])
+    usual_s = float(np.median(spans[np.asarray(lengths) == usual]))
+    half_s = 0.5 * usual_s / usual
+    return [keys[i + 1] for i, n in enumerate(lengths) if n < usual and spans[i] < usual_s - half_s]
 
 
 def broken_numbers(ids: Sequence[tuple[int, int]]) -> list[int]:
     """IDR samples at which the order of idr_pic_id, kept all along, breaks."""
     if len(ids) < _FEWEST_IDS:
         return []
-    pairs = [(a, b, at) for (_, a), (at, b) in zip(ids, ids[1:], strict=False)]
+    pairs = [(a, b, at) for (_, a), (at, b) in pairwise(ids)]
     counting = [b == a + 1 or (b == 0 and a > 1) for a, b, _ in pairs]
     alternating = [a != b and {a, b} <= {0, 1} for a, b, _ in pairs]
     for kept in (alternating, counting):
@@ -85,9 +99,10 @@ def find_joints(
     interval_s: float,
     sound_interval_s: float,
 ) -> list[Joint]:
-    """All joints, earliest first.  `keys` are key samples in file order, `times` the seconds of every sample."""
-    short, broken = set(short_groups(keys)), set(broken_numbers(ids))
+    """All joints, earliest first.  `keys`: key samples in file order, `times`: seconds of every sample."""
+    short, broken = set(short_groups(keys, times)), set(broken_numbers(ids))
     near_s = _NEAR_INTERVALS * max(interval_s, sound_interval_s)
+    lonely = max(len(picture_odd), len(sound_odd)) <= _FEW_ODD
     joints: list[Joint] = []
     for key in keys[1:]:
         at = float(times[key])
@@ -102,8 +117,17 @@ def find_joints(
             if there
         ]
         if signs and signs not in (["picture_step"], ["sound_step"]) and not np.isnan(at):
-            joints.append(Joint(key, at, tuple(signs)))
+            _append(joints, Joint(key, at, tuple(signs), lonely))
     return joints
+
+
+def _append(joints: list[Joint], joint: Joint) -> None:
+    """Of joints so near that they share an odd step the one with more signs stays."""
+    if joints and joint.at_s - joints[-1].at_s <= _ONE_JOINT_S:
+        if len(joint.signs) > len(joints[-1].signs):
+            joints[-1] = joint
+        return
+    joints.append(joint)
 
 
 def _near(times: Seconds, at: float, within_s: float) -> bool:

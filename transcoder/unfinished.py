@@ -2,8 +2,8 @@
 
 - A sibling is another file of the same request whose movie header holds parameters to find pictures by; the
   nearest one in the order given is taken, earlier before later.
-- `file.unreadable` stays: no player opens the file as it is.  `file.partial` beside it says what is there, with byte
-  offsets, the measured count of pictures, and a duration marked as an estimate.
+- `file.unreadable` stays: no player opens the file as it is.  `file.partial` beside it says what is there,
+  with byte offsets, the measured count of pictures, and a duration marked as an estimate.
 - From standard depth on key pictures are decoded with the sibling's parameters.
 """
 
