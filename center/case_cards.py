@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from center import card_sheet, platform
+from center import card_sheet, keybook
 from center.catalogue import database, registries
 from center.errors import NotFound
 from center.settings import Folder, Settings
@@ -32,7 +32,7 @@ def sign(folder: Folder, settings: Settings, case: str, expires: datetime) -> Si
     Raises NotFound: no such case in the registry, or more than one site has it; BadKey.
     """
     row = _row(folder, case)
-    keys = platform.load(folder, settings.id)
+    keys = keybook.load(folder, settings.id)
     card = CaseCard(platform=settings.id, case=row.case, expires=expires)
     return SignedCard(card, row, case_card.seal(card, keys.registry))
 

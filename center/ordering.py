@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from center import people, platform
+from center import keybook, people
 from center.catalogue import database, docks, recordings, voiding
 from center.catalogue.docks import Dock
 from center.errors import BadOrder, NotEnrolled, NotFound
@@ -117,7 +117,7 @@ def make(platform_id: str, dock: Dock, asked: Asked) -> Command:
 
 def signed(folder: Folder, command: Command) -> Envelope:
     """Sign with the center's `operate` key.  Raises BadKey."""
-    keys = platform.load(folder, command.platform)
+    keys = keybook.load(folder, command.platform)
     return envelope.seal("command", command.to_bytes(), keys.by_role[Role.OPERATE])
 
 

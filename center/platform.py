@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from center.settings import Folder
-from uplink.errors import BadKey
 from uplink.keys import KeyRecord, KeyRing, Role, SigningKey
 
 ROLES = (Role.RECEIPT, Role.REGISTRY, Role.OPERATE)
@@ -37,9 +35,17 @@ class PlatformKeys:
         """Return the public halves, as a dock would know them."""
         return KeyRing(key.record(role, self.platform) for role, key in self.by_role.items())
 
-    def table(self, people: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-        """Return the `[platform]` table for a dock's settings.  `people`: destroy keys by person."""
-        keys = {role.value: [key.public.hex()] for role, key in self.by_role.items()}
+    def table(
+        self, people: Mapping[str, Sequence[str]], retired: Mapping[str, Sequence[str]] | None = None
+    ) -> dict[str, Any]:
+        """Return the `[platform]` table for a dock's settings.
+
+        `people`: destroy keys by person.  `retired`: keys that were replaced and still verify, by role.
+        """
+        more = retired or {}
+        keys = {
+            role.value: [key.public.hex(), *more.get(role.value, ())] for role, key in self.by_role.items()
+        }
         if not people:
             return {"id": self.platform, "keys": keys}
         keys[Role.DESTROY.value] = [public for publics in people.values() for public in publics]
@@ -58,26 +64,6 @@ def as_toml(table: Mapping[str, Any]) -> str:
                 for key, publics in table[name].items()
             ]
     return "\n".join(lines) + "\n"
-
-
-def load(folder: Folder, platform: str) -> PlatformKeys:
-    """Read the keys.  Raises BadKey where one is missing or open to others."""
-    try:
-        keys = {role: SigningKey.load(folder.keys / f"{role.value}.pem") for role in ROLES}
-    except BadKey as e:
-        raise BadKey(f"{e}. `bodydock center keys` makes what is missing") from None
-    return PlatformKeys(platform, keys)
-
-
-def load_or_make(folder: Folder, platform: str) -> tuple[PlatformKeys, list[Role]]:
-    """Read the keys and make what is missing.  Returns (keys, the roles whose key is new)."""
-    folder.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys, made = {}, []
-    for role in ROLES:
-        keys[role], new = SigningKey.load_or_make(folder.keys / f"{role.value}.pem")
-        if new:
-            made.append(role)
-    return PlatformKeys(platform, keys), made
 
 
 def grouped(key_id: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from center import platform
+from center import keybook
 from center.blobs import read_back
 from center.catalogue import database, docks, events, evidence, recordings
 from center.catalogue.docks import Dock
@@ -195,7 +195,7 @@ def _matches(path: Path, held: Recording) -> bool:
 
 def _receipt_ring(folder: Folder, name: str) -> KeyRing:
     try:
-        return platform.load(folder, name).ring()
+        return keybook.ring(folder, name)
     except BadKey:
         return KeyRing()  # then no receipt verifies, and that is what is shown
 

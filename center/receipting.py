@@ -2,7 +2,8 @@
 
 - For the newest manifest held, once the bytes of this dock's record were read back from the store,
   and a report that travels beside it has come.
-- Once for each revision: asked again, the same receipt is given again.
+- Once for each revision: asked again, the same receipt is given again; only where its key is not in force any
+  more a new one is signed in its place, or the dock would never believe it.
 - Not while the dock's chain has a fork that no `restarted` names, nor while it is `cloned`.
 - The store is looked at each time: bytes that are gone are no longer receipted, and what was signed for them
   is void, so that they are taken again and a new receipt is signed.
@@ -14,6 +15,7 @@ import itertools
 import logging
 from datetime import datetime
 
+from center import keybook
 from center.blobs import Blobs
 from center.catalogue import database, docks, events, recordings, voiding
 from center.catalogue.docks import Dock
@@ -76,7 +78,10 @@ class Receipting:
         signed = recordings.receipts(connection, dock.dock, recording)
         for receipt in signed:
             if receipt.manifest == held.manifest:
-                return receipt
+                if keybook.signed_by(receipt.raw, self._office.keys):
+                    return receipt
+                log.warning("receipt %s is signed with a key that was replaced: signed anew", receipt.receipt)
+                voiding.void_one(connection, dock.dock, receipt.receipt, self._office.now())
         if not self._report_held(dock, held):
             return None
         return self._sign(dock, held, datetime.fromisoformat(held.stored_at), signed)

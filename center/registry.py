@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from center import platform
+from center import keybook
 from center.catalogue import database, docks, registries
 from center.catalogue.registries import Snapshot
 from center.errors import BadTable
@@ -49,7 +49,7 @@ def sign(folder: Folder, settings: Settings, site: str, tables: Sequence[Table])
 
     Raises BadTable (too large), BadKey, BadFolder.
     """
-    keys = platform.load(folder, settings.id)
+    keys = keybook.load(folder, settings.id)
     connection = database.open_for_writing(folder)
     try:
         with database.writing(connection):

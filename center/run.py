@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from center import platform
+from center import keybook
 from center.blobs import Blobs
 from center.catalogue import database, registries
 from center.errors import StoreFull
@@ -67,7 +67,7 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
 
 @contextlib.contextmanager
 def _office(folder: Folder, settings: Settings) -> Iterator[tuple[Office, Receiver, Reconciler]]:
-    keys = platform.load(folder, settings.id)
+    keys = keybook.load(folder, settings.id)
     with contextlib.ExitStack() as stack:
         stack.enter_context(folder.locked("run", wait=False))
         catalogue = database.open_for_writing(folder)

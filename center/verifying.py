@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from center import platform
+from center import keybook
 from center.blobs import read_back
 from center.catalogue import database, docks, events, recordings
 from center.catalogue.docks import Dock
@@ -47,7 +47,7 @@ class Verifier:
         """Raises BadFolder, BadKey."""
         self._folder = folder
         self._settings = load(folder)
-        self._ring: KeyRing = platform.load(folder, self._settings.id).ring()
+        self._ring: KeyRing = keybook.ring(folder, self._settings.id)
         self._deep = deep
         self._progress = progress
         self._looked: dict[tuple[str, int], str | None] = {}

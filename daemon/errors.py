@@ -27,5 +27,9 @@ class StoreFull(DaemonError):
     """The disk has no room for a commit.  Retry: the reserve is free now (daemon/reserve.py)."""
 
 
+class AlreadyRunning(DaemonError):
+    """Another daemon uses this control socket or this folder of mounts.  Needs a person."""
+
+
 class StoreBusy(DaemonError):
     """Another daemon uses this state folder.  Needs a person."""

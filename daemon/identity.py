@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.settings import Settings
+from daemon.store import Store
 from uplink import tls, tlskey
 from uplink.errors import BadKey, TlsUnusable
 from uplink.ids import draw_id
@@ -54,9 +56,14 @@ class DockIdentity:
 
 
 def load_identity(settings: Settings) -> DockIdentity:
-    """Read the dock's key, or make it at the first start.  Raises uplink.BadKey, OSError."""
+    """Read the dock's key, or make it at the first start.
+
+    Raises uplink.BadKey, also where the key is gone with which this dock signed before; OSError.
+    """
     key = _credential(settings.key_file)
     if key is None:
+        if not settings.key_file.exists():
+            _must_be_new(settings)
         settings.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         key, _ = SigningKey.load_or_make(settings.key_file)
     return DockIdentity(
@@ -68,6 +75,25 @@ def load_identity(settings: Settings) -> DockIdentity:
         draw_id(),
         _certificate_digest(settings),
     )
+
+
+def _must_be_new(settings: Settings) -> None:
+    """A dock that has signed gets no other key under its name: id and key belong together for ever."""
+    if not settings.store_file.exists():
+        return
+    store = Store(settings.store_file, read_only=True)
+    try:
+        signed = store.value("SELECT 1 FROM epochs WHERE dock = ? LIMIT 1", (settings.dock.id,))
+    except sqlite3.OperationalError:  # made by a version that is older than such an epoch's name
+        signed = None
+    finally:
+        store.release()
+    if signed is not None:
+        raise BadKey(
+            f"{settings.key_file} is gone, and dock {settings.dock.id} has signed with it: put it back from"
+            " a backup (docs/restore.md). If it is lost for good, give this dock a new id ([dock] id in the"
+            " settings), and have it enrolled anew (`bodydock identity`, `bodydock center docks add`)"
+        )
 
 
 def _certificate_digest(settings: Settings) -> str | None:

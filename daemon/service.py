@@ -35,6 +35,7 @@ from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
 from daemon.power import under_voltage
 from daemon.settings import Settings
+from daemon.sole import sole
 from daemon.status import dock_json, recordings_json, show_json, slot_json
 from daemon.tagrules import load_tag_rules
 from daemon.telemetry import Telemetry
@@ -204,7 +205,17 @@ def _join(threads: Sequence[threading.Thread], longest_s: float) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT.  Raises what `open_parts` raises."""
+    """Run until SIGTERM or SIGINT.  Raises AlreadyRunning, and what `open_parts` raises."""
+    control, mounts = settings.control.socket, settings.dock.mounts
+    locks = {
+        control.with_name(f"{control.name}.lock"): "[control] socket",
+        mounts / "bodydock.lock": "[dock] mounts",
+    }
+    with sole(locks):
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     service = Service(open_parts(settings))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())

@@ -229,6 +229,12 @@ def receipts(connection: sqlite3.Connection, dock: str, recording: str) -> list[
     ]
 
 
+def newest_receipt(connection: sqlite3.Connection) -> bytes | None:
+    """Return the receipt that was signed last."""
+    row = connection.execute("SELECT raw FROM receipts ORDER BY received_at DESC LIMIT 1").fetchone()
+    return None if row is None else bytes(row["raw"])
+
+
 def without_receipt(connection: sqlite3.Connection, dock: str) -> list[str]:
     """Return the recordings whose bytes are stored and whose newest manifest has no receipt."""
     rows = connection.execute(

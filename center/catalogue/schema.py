@@ -90,3 +90,14 @@ def m003_surveys(db: Database) -> None:
         id INTEGER PRIMARY KEY, dock TEXT NOT NULL, deep INTEGER NOT NULL, asked_at TEXT NOT NULL,
         done_at TEXT, held INTEGER NOT NULL DEFAULT 0, lost INTEGER NOT NULL DEFAULT 0) STRICT"""
     )
+
+
+@MIGRATIONS()
+def m004_keys(db: Database) -> None:
+    """The platform's own keys: which docks were told of."""
+    db.execute(
+        """CREATE TABLE platform_keys (
+        role TEXT NOT NULL, key_id TEXT NOT NULL, public TEXT NOT NULL, since TEXT NOT NULL,
+        retired_at TEXT, distrusted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (role, key_id)) STRICT"""
+    )
+    db.execute("CREATE INDEX receipts_newest ON receipts (received_at)")

@@ -1,4 +1,4 @@
-"""Receipts that a person declared void: kept as evidence, given no more (a `resend`, trust.md)."""
+"""Receipts that are void (a `resend`, trust.md; a key that was replaced): kept as evidence, given no more."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def void(connection: sqlite3.Connection, dock: str, recording: str, now: datetim
         "UPDATE recordings SET stored_at = NULL WHERE dock = ? AND recording = ?", (dock, recording)
     )
     return done.rowcount
+
+
+def void_one(connection: sqlite3.Connection, dock: str, receipt: str, now: datetime) -> None:
+    """Void one receipt; its bytes stay stored."""
+    connection.execute(
+        "INSERT OR IGNORE INTO voided (dock, recording, receipt, raw, received_at, voided_at)"
+        " SELECT dock, recording, receipt, raw, received_at, ? FROM receipts WHERE dock = ? AND receipt = ?",
+        (now.isoformat(), dock, receipt),
+    )
+    connection.execute("DELETE FROM receipts WHERE dock = ? AND receipt = ?", (dock, receipt))
 
 
 def newest(connection: sqlite3.Connection, dock: str, recording: str) -> str | None:

@@ -71,30 +71,49 @@ center_group.add_command(center_cards.case_card)
 
 
 @center_group.group(invoke_without_command=True)
+@click.option(
+    "--replace",
+    multiple=True,
+    type=click.Choice(["receipt", "registry", "operate"]),
+    help="The key of this role is lost: the one in the folder, or a new one, stands in its place.",
+)
+@click.option(
+    "--distrust", is_flag=True, help="With --replace: it was stolen, what it signed does not count."
+)
 @folder_option
 @json_option
 @click.pass_context
-def keys(ctx: click.Context, root: Path, as_json: bool) -> None:
-    """Make what keys are missing; print the [platform] table for the docks' settings.
+def keys(ctx: click.Context, replace: tuple[str, ...], distrust: bool, root: Path, as_json: bool) -> None:
+    """Make the keys at first; print the [platform] table for the docks' settings.
+
+    A key that docks were told of is never replaced by itself: where its file is gone, put it back.
 
     \b
     bodydock center keys
+    bodydock center keys --replace receipt      lost for good: every dock needs the new table
     bodydock center keys new 王伟 /media/stick/wang.pem
     """
     if ctx.invoked_subcommand is not None:
         return
-    from center import people, platform, settings
+    from center import keybook, people, platform, settings
+    from uplink.keys import Role
 
+    if distrust and not replace:
+        raise click.UsageError("--distrust goes with --replace ROLE")
     folder = folder_of(root)
     with told():
-        held, made = platform.load_or_make(folder, settings.load(folder).id)
-        persons = people.load(folder)
+        name = settings.load(folder).id
+        roles = [Role(role) for role in replace]
+        held, made = keybook.load_or_make(folder, name, roles, distrust=distrust)
+        persons, retired = people.load(folder), keybook.retired(folder)
     for role, key in held.by_role.items():
         new = " (new)" if role in made else ""
         click.echo(f"{role.value:9}{platform.grouped(key.key_id)}{new}", err=True)
     for one in persons:
         click.echo(f"destroy  {platform.grouped(one.record.key_id)} {one.person}", err=True)
-    table = held.table(people.table(persons))
+    if replace:
+        click.echo("every dock needs the table below in its settings, and a restart, from now on", err=True)
+    table = held.table(people.table(persons), retired)
     if as_json:
         print_json({"platform": table})
     else:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -76,10 +77,11 @@ class Store:
         self._lock_fd: int | None = None
         self._on_full: Callable[[], None] = lambda: None
         if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             self._lock_fd = _take_lock(path.with_suffix(".lock"))
             try:
                 migrations.apply(Database(self._connection()))
+                _keep_from_others(path)
             except BaseException:
                 self.close()  # or nobody else could open it as long as this process lives
                 raise
@@ -175,6 +177,14 @@ class Store:
             connection.execute("PRAGMA journal_size_limit=67108864")
         connection.row_factory = sqlite3.Row
         return connection
+
+
+def _keep_from_others(path: Path) -> None:
+    """Who is no member of the dock's group reads nothing (-wal and -shm take the mode of the store)."""
+    for each in (path.parent, path, *path.parent.glob(f"{path.name}-*")):
+        mode = stat.S_IMODE(each.stat().st_mode)
+        if mode & 0o007:
+            each.chmod(mode & ~0o007)
 
 
 def _take_lock(path: Path) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from center import enrolment, platform, settings
+from center import enrolment, keybook, settings
 from center.blobs import Blobs
 from center.catalogue import database, evidence, registries
 from center.office import Office, Outgoing
@@ -34,7 +34,7 @@ class Bench:
             limits = limits or settings.Limits(reserve_bytes=0)
             settings.make(self.folder, settings.Settings(id=PLATFORM, limits=limits))
         self.settings = settings.load(self.folder)
-        self.keys, _ = platform.load_or_make(self.folder, PLATFORM)
+        self.keys, _ = keybook.load_or_make(self.folder, PLATFORM)
         self.now_s = 1000.0
         self.said: list[Outgoing] = []
         self._stack = contextlib.ExitStack()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from center import enrolment, platform, settings
+from center import enrolment, keybook, settings
 from center.catalogue import database, recordings
 from center.reading import showing
 from tests.center.scripted import PLATFORM, Footage, ScriptedDock
@@ -177,7 +177,7 @@ def center(tmp_path: Path, broker: Broker) -> Iterator[Center]:
     settings.make(
         folder, settings.Settings(id=PLATFORM, broker=address, limits=settings.Limits(reserve_bytes=0))
     )
-    platform.load_or_make(folder, PLATFORM)
+    keybook.load_or_make(folder, PLATFORM)
     made = Center(folder)
     yield made
     if made.process is not None and made.process.poll() is None:
@@ -189,7 +189,7 @@ def driver(center: Center, broker: Broker) -> Iterator[Driver]:
     dock = ScriptedDock()
     chosen = settings.load(center.folder)
     enrolment.take_in(center.folder, chosen, enrolment.read(dock.identity(), "test"))
-    with connected(dock, broker, platform.load(center.folder, PLATFORM).ring()) as made:
+    with connected(dock, broker, keybook.load(center.folder, PLATFORM).ring()) as made:
         yield made
 
 
@@ -262,7 +262,7 @@ def test_the_broker_rights_that_enrolment_writes_let_a_recording_through_and_no_
     docks = [ScriptedDock("dock-1"), ScriptedDock("dock-2")]
     for dock in docks:
         enrolment.take_in(center.folder, chosen, enrolment.read(dock.identity(), "test"))
-    ring = platform.load(center.folder, PLATFORM).ring()
+    ring = keybook.load(center.folder, PLATFORM).ring()
     footage = Footage(os.urandom(100_000))
     with Broker(acl=center.folder.acl.read_text()) as guarded:
         text = center.folder.settings.read_text()

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from daemon.cli.main import main_group
-from daemon.errors import WrongKey
 from daemon.lineage.board import another_board
 from daemon.parts import Parts, open_parts
 from daemon.settings import load_settings
 from daemon.uplinking import NoUplink, make_uplink
 from uplink import envelope
+from uplink.errors import BadKey
 from uplink.keys import SigningKey
 from uplink.messages import CustodyEvent
 
@@ -113,7 +113,7 @@ def test_a_person_enrols_the_copy_under_a_new_id_with_a_new_key(start: Start, tm
     half_done.store.close()
 
     (tmp_path / "state/keys/dock.pem").rename(tmp_path / "dock-1.pem")
-    with pytest.raises(WrongKey, match="new id"):
+    with pytest.raises(BadKey, match="new id"):
         start("board B", dock="dock-1")
     enrolled = start("board B", dock="dock-2")
     assert enrolled.copy_of is None

@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from center import enrolment, settings
-from center import platform as platform_keys
+from center import enrolment, keybook, settings
 from daemon.counters import Counters
 from daemon.desk import StoreDesk
 from daemon.settings import Settings, load_settings
@@ -142,7 +141,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         where = settings.Broker(host="127.0.0.1", port=broker.port)
         limits = settings.Limits(reserve_bytes=0)
         settings.make(folder, settings.Settings(id=PLATFORM, broker=where, limits=limits))
-        keys, _ = platform_keys.load_or_make(folder, PLATFORM)
+        keys, _ = keybook.load_or_make(folder, PLATFORM)
         state = tmp_path / "state"
         (state / "keys").mkdir(parents=True)
         key, _ = SigningKey.load_or_make(state / "keys" / "dock.pem")
