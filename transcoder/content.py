@@ -15,6 +15,7 @@ import numpy as np
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.findings import FindingList
 from transcoder.keyframes import Failure, KeyFrameCheck, check_key_frames
+from transcoder.media import MAX_PHOTO_PIXELS, MAX_PICTURE_PIXELS
 from transcoder.report import MediaKind
 from transcoder.scan import Scan
 from transcoder.timeline import Timeline, sample_times, times_of_bytes
@@ -95,6 +96,15 @@ def check_pictures(
     """Decode the key frames of the main picture and report those that fail; None when there is none."""
     stream = media.main("video")
     if stream is None or not stream.decodable or media.structure.encrypted:
+        return None
+    pixels = (stream.width or 0) * (stream.height or 0)
+    if pixels > (MAX_PHOTO_PIXELS if kind == "photo" else MAX_PICTURE_PIXELS):
+        found.add(
+            "file.limits",
+            reason=f"pictures of {stream.width}x{stream.height} are too large to be decoded",
+            reason_zh=f"画面尺寸 {stream.width}x{stream.height} 过大，未解码",
+            evidence={"limit": "picture_size", "width": stream.width, "height": stream.height},
+        )
         return None
     check = check_key_frames(file, stream, progress)
     if kind == "photo":

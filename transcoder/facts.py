@@ -58,6 +58,7 @@ class StreamFacts:
     frame_rate: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    id: int = 0  # the container's own number: the PID of a transport stream
     extradata: bytes = b""  # the sample description: parameter sets
     samples_per_packet: int | None = None  # sound of a fixed frame size
     tags: Mapping[str, str] = field(default_factory=dict)

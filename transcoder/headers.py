@@ -10,7 +10,7 @@ from transcoder.media import PHOTO_FORMATS
 from transcoder.movie import Movie, read_movie
 from transcoder.origin import check_edit_list, check_parameters, check_software
 from transcoder.seen import seen
-from transcoder.smoothed import ByteRange, check_smoothed
+from transcoder.smoothed import ByteRange, check_smoothed, check_transport
 from transcoder.timeline import Timeline
 
 
@@ -50,3 +50,5 @@ def check_headers(
     check_edit_list(movie, found)
     check_parameters(media, timeline, movie, heads, found)
     check_smoothed(media, timeline, heads, lost, found)
+    if deep and media.structure.family == "ts":
+        check_transport(file, media, timeline, found)

@@ -23,6 +23,7 @@ import av.container
 import av.error
 import numpy as np
 
+from transcoder.claims import claimed_samples
 from transcoder.errors import Unreadable
 from transcoder.facts import NO_TIME, MediaFacts, Samples, StreamFacts, StreamKind
 from transcoder.seen import seen
@@ -34,6 +35,9 @@ _FORMATS = (
 )
 PHOTO_FORMATS = {"jpeg_pipe", "png_pipe", "bmp_pipe", "webp_pipe"}
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: a cover makes no sound file a video
+# 8K is 33 million; one frame of more than this fills a small board's memory.
+MAX_PICTURE_PIXELS = 40_000_000
+MAX_PHOTO_PIXELS = 110_000_000
 _MAX_EXTRADATA_BYTES = 64 << 10
 _MAX_TAG = 1000
 _ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
@@ -89,7 +93,12 @@ def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
     Raises Unreadable, or TooManyPackets.
     """
     size_bytes = os.fstat(file.fileno()).st_size
-    structure = read_structure(seen(file).file, size_bytes)
+    view = seen(file).file
+    structure = read_structure(view, size_bytes)
+    if structure.family == "mp4":
+        claimed = claimed_samples(view, size_bytes, max_packets)
+        if claimed > max_packets:
+            raise TooManyPackets(claimed)
     try:
         with open_media(file) as container:
             from_index = structure.plain_mp4 and container.format.name.startswith("mov,")
@@ -207,6 +216,7 @@ def _stream(stream: Any, samples: Samples) -> StreamFacts:
     facts = StreamFacts(
         index=stream.index,
         kind=_kind(stream),
+        id=int(stream.id or 0),
         codec=codec,
         decodable=codec is not None and _has_decoder(context),
         time_base=Fraction(stream.time_base or 0),

@@ -33,8 +33,12 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         " break there.",
     ),
     "continuity.timestamps/rhythm": (
-        "关键帧的规律在 {start} 处中断，可能是场景变化，也可能是拼接。",
-        "The rhythm of key frames breaks at {start}: a change of scene, or a joint.",
+        "关键帧的规律从 {start} 起中断（共 {count} 处），可能是场景变化，也可能是拼接。",
+        "The rhythm of key frames breaks from {start} on ({count} times): changes of scene, or joints.",
+    ),
+    "continuity.timestamps/packets": (
+        "在 {start} 附近缺少传输流数据包（至少 {count} 个）。",
+        "Around {start} packets of the transport stream are missing (at least {count}).",
     ),
     "continuity.timestamps/pace": (
         "声音的时间戳与其实际长度相差 {value:.2f} 秒，可能缺失声音而时间被重新编排。",

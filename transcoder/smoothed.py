@@ -11,6 +11,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from transcoder.pace import ALLOWED_S, pace_of
 from transcoder.report import Severity
 from transcoder.splices import Joint, find_joints, odd_steps
 from transcoder.timeline import Seconds, Timeline, Track, sample_times
+from transcoder.transport import Jump, find_jumps
 
 _CODE = "continuity.timestamps"
 _REORDER = 16
@@ -149,19 +151,74 @@ def _check_joints(
     scene_cuts = any(
         "scenecut=" in t and "scenecut=0" not in t for t in (heads.encoder_texts if heads else ())
     )
-    for joint in joints:
-        if any(a - 1.0 <= joint.at_s <= b + 1.0 for a, b in gaps) or (scene_cuts and not joint.is_strong):
-            continue
-        _report_joint(joint, found)
+    unsaid = [j for j in joints if not any(a - 1.0 <= j.at_s <= b + 1.0 for a, b in gaps)]
+    for joint in unsaid:
+        if joint.is_strong:
+            found.add(
+                f"{_CODE}/joint",
+                start_s=max(0.0, joint.at_s),
+                evidence={"sample": joint.sample, "signs": list(joint.signs)},
+            )
+    weak = [] if scene_cuts else [joint for joint in unsaid if not joint.is_strong]
+    if weak:
+        _report_rhythm(weak, found)
 
 
-def _report_joint(joint: Joint, found: FindingList) -> None:
+def _report_rhythm(joints: Sequence[Joint], found: FindingList) -> None:
     found.add(
-        f"{_CODE}/joint" if joint.is_strong else f"{_CODE}/rhythm",
-        at_most=None if joint.is_strong else Severity.INFO,
-        start_s=max(0.0, joint.at_s),
-        evidence={"sample": joint.sample, "signs": list(joint.signs)},
+        f"{_CODE}/rhythm",
+        at_most=Severity.INFO,
+        start_s=max(0.0, joints[0].at_s),
+        count=len(joints),
+        evidence={
+            "count": len(joints),
+            "places": [
+                {"at_s": rounded(j.at_s), "sample": j.sample, "signs": list(j.signs)}
+                for j in joints[:_MAX_PLACES]
+            ],
+        },
     )
+
+
+def check_transport(file: BinaryIO, media: MediaFacts, timeline: Timeline | None, found: FindingList) -> None:
+    """Transport packets missing by their own counters (transport.py), where no gap says it already."""
+    streams = {s.id: s for s in media.streams if s.kind in ("video", "audio") and len(s.samples)}
+    jumps = find_jumps(file, media.size_bytes, frozenset(streams))
+    gaps = [(f.start_s or 0.0, f.end_s or 0.0) for f in found.findings if f.code == "continuity.gap_in_file"]
+    clusters: list[tuple[float | None, list[Jump]]] = []
+    for jump in jumps:
+        at = _time_of_byte(media, timeline, streams[jump.pid], jump.pos)
+        if at is not None and any(a - 1.0 <= at <= b + 1.0 for a, b in gaps):
+            continue
+        before = clusters[-1][0] if clusters else None
+        if clusters and (at is None or (before is not None and at - before <= _CLUSTER_S)):
+            clusters[-1][1].append(jump)
+        else:
+            clusters.append((at, [jump]))
+    for at, cluster in clusters:
+        missing = sum(jump.missing for jump in cluster)
+        found.add(
+            f"{_CODE}/packets",
+            start_s=at,
+            value=float(missing),
+            count=missing,
+            evidence={
+                "packets_missing_at_least": missing,
+                "bytes": [cluster[0].pos, cluster[-1].pos],
+                "pids": sorted({jump.pid for jump in cluster}),
+            },
+        )
+
+
+def _time_of_byte(
+    media: MediaFacts, timeline: Timeline | None, stream: StreamFacts, pos: int
+) -> float | None:
+    track = next((t for t in timeline.tracks if t.stream == stream.index), None) if timeline else None
+    if timeline is None or track is None:
+        return None
+    sample = min(int(np.searchsorted(stream.samples.pos, pos)), len(stream.samples) - 1)
+    at = float(sample_times(stream, track, media)[sample]) - timeline.start_s
+    return None if math.isnan(at) else max(0.0, at)
 
 
 def _check_pace(media: MediaFacts, timeline: Timeline, found: FindingList) -> None:

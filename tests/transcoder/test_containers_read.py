@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
 
 from tests.transcoder.inspecting import found, recording_of
 from tests.transcoder.media_maker import Movie, make, shared
@@ -79,6 +80,7 @@ def test_notes_of_sound(tmp_path: Path, name: str, codec: str, container: str) -
     rate = 16_000 if codec in ("libmp3lame", "aac", "mp2") else 8_000
     with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as out:
         stream = out.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, AudioStream)
         if codec == "libopencore_amrnb":
             stream.bit_rate = 12_200
         size = getattr(stream.codec_context, "frame_size", 0) or 160
@@ -117,10 +119,7 @@ def _recorder(path: Path, codec: str) -> Sequence[Unit]:
 def test_a_recorders_program_stream_in_mp4(
     tmp_path: Path, codec: str, has_map: bool, has_header: bool
 ) -> None:
-    if codec == "libx265":
-        movie_units = _recorder(tmp_path / "raw", codec)
-    else:
-        movie_units = _recorder(tmp_path / "raw", codec)
+    movie_units = _recorder(tmp_path / "raw", codec)
     kinds = {0xE0: H264 if codec == "libx264" else H265, 0xC0: ALAW}
     path = tmp_path / "recorder.mp4"
     data = program_stream(movie_units, kinds if has_map else None)

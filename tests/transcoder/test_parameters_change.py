@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.video.stream import VideoStream
 
 from tests.rig.camera_marks import sign_as_camera
 from tests.transcoder.inspecting import found, recording_of
@@ -52,6 +53,7 @@ def test_another_size_of_motion_jpeg_and_of_mpeg4_is_seen(tmp_path: Path) -> Non
         small = tmp_path / f"b.{codec}"
         with av.open(str(a)) as old, av.open(str(small), "w", format=container) as new:
             stream = new.add_stream(codec, rate=25)
+            assert isinstance(stream, VideoStream)
             stream.width, stream.height, stream.pix_fmt = 80, 48, old.streams.video[0].pix_fmt or "yuv420p"
             for place, frame in enumerate(old.decode(video=0)):
                 little = frame.reformat(80, 48)
@@ -98,8 +100,9 @@ def test_media_hidden_by_an_edit_list_is_measured(tmp_path: Path) -> None:
     assert finding.value == pytest.approx(2.0, abs=0.15) and finding.severity is Severity.REVIEW
     tail = _hide(path, tmp_path / "tail.mp4", round(0.08 / base), 4500)
     (finding,) = found(recording_of(tail, Depth.FAST), "origin.edit_list")
-    (track,) = finding.evidence["tracks"]  # type: ignore[misc]
-    assert isinstance(track, dict) and track["after_s"] == pytest.approx(1.5, abs=0.15)
+    tracks = finding.evidence["tracks"]
+    assert isinstance(tracks, list) and isinstance(tracks[0], dict)
+    assert tracks[0]["after_s"] == pytest.approx(1.5, abs=0.15)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_counts_that_step_anyhow_say_nothing() -> None:
 
 
 def test_rhythm_numbers_and_steps() -> None:
-    even = np.arange(200) * 0.04
+    even = np.arange(200, dtype=np.float64) * 0.04
     keys = [0, 25, 50, 75, 83, 108, 133, 158]
     assert short_groups(keys, even) == [83]
     assert short_groups([0, 25, 33, 75, 83, 90, 133, 158], even) == []  # no rhythm
@@ -180,7 +180,7 @@ def test_rhythm_numbers_and_steps() -> None:
     assert broken_numbers([(i, n) for i, n in enumerate([0, 1, 0, 0, 1, 0, 1])]) == [3]
     assert broken_numbers([(i, n) for i, n in enumerate([5, 6, 7, 9, 10, 11, 12])]) == [3]
     assert broken_numbers([(i, 1) for i in range(8)]) == []
-    times = np.arange(60) * 0.04
+    times = np.arange(60, dtype=np.float64) * 0.04
     times[30:] += 0.03
     assert odd_steps(times, 1e-3).tolist() == [times[30]]
     assert odd_steps(np.cumsum(np.random.default_rng(1).random(60)), 1e-3).tolist() == []
