@@ -27,6 +27,7 @@ from transcoder.claims import claimed_samples
 from transcoder.errors import Unreadable
 from transcoder.facts import NO_TIME, MediaFacts, Samples, StreamFacts, StreamKind
 from transcoder.seen import seen
+from transcoder.sizes import with_size
 from transcoder.structure import Structure, read_structure
 
 _FORMATS = (
@@ -112,7 +113,7 @@ def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
                 container=container.format.name,
                 size_bytes=size_bytes,
                 structure=structure,
-                streams=tuple(_stream(s, tables[s.index]) for s in container.streams),
+                streams=tuple(with_size(file, _stream(s, tables[s.index])) for s in container.streams),
                 created_at=_created_at(container.metadata),
                 from_index=from_index,
                 stopped=stopped,

@@ -138,14 +138,14 @@ def _plain_sets(codec: str, head: bytes) -> Iterator[tuple[str, int, bytes]]:
             end = head.find(b"\0\0\1", start + 4)
             yield "vol", 0, head[start + 4 : end if end >= 0 else start + 32]
     elif codec == "mjpeg":
-        at = _frame_header(head)
+        at = frame_header_at(head)
         if at is not None:
             yield "frame_header", 0, head[at + 4 : at + 10 + 3 * head[at + 9]]
     elif codec == "aac" and len(head) >= 7 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         yield "adts", 0, bytes([head[1] & 0xF8, head[2] & 0xFD, head[3] & 0xC0])
 
 
-def _frame_header(head: bytes) -> int | None:
+def frame_header_at(head: bytes) -> int | None:
     """Where the start of frame marker of a JPEG stands with its header whole."""
     at = 2
     for _ in range(64):
