@@ -88,7 +88,11 @@ def check_end(media: MediaFacts, timeline: Timeline | None, found: FindingList) 
         found.add("continuity.truncated/packet", start_s=end, evidence={"last_packet_bytes": rest})
     elif media.stopped is not None:
         end = timeline.duration_s if timeline else None
-        found.add("file.partial/stopped", start_s=end, reason=media.stopped)
+        read_to = max(
+            (int((s.samples.pos + s.samples.size).max()) for s in media.streams if len(s.samples)), default=0
+        )
+        evidence = {"bytes": [read_to, media.size_bytes]}
+        found.add("file.partial/stopped", start_s=end, reason=media.stopped, evidence=evidence)
     elif not any(len(s.samples) for s in media.streams if s.kind in ("video", "audio")):
         found.add("continuity.truncated/empty")
 

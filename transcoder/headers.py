@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import BinaryIO
 
+from transcoder.endings import check_sound_end
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList
 from transcoder.heads import Heads, read_heads
@@ -47,6 +48,7 @@ def check_headers(
     check_software(file, media, heads, expected_software, found)
     if is_photo:
         return
+    check_sound_end(file, media, timeline.duration_s if timeline else None, found)
     check_edit_list(movie, found)
     check_parameters(media, timeline, movie, heads, found)
     check_smoothed(media, timeline, heads, lost, found)

@@ -173,6 +173,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "读取在文件中途停止：{reason}。",
         "Reading stopped within the file: {reason}.",
     ),
+    "file.partial/foreign": (
+        "声音之后有 {bytes} 字节不是声音数据。",
+        "After the sound stand {bytes} bytes that are no sound.",
+    ),
     "file.partial/last_sound": (
         "声音的最后一个数据包不完整。",
         "The last packet of the sound is not whole.",

@@ -150,3 +150,19 @@ def test_data_tracks_are_described_and_no_finding() -> None:
     recording = recording_of(path)
     assert [s.tag for s in recording.streams if s.kind == "data"] == ["tmcd", "gpmd", "fdsc"]
     assert found(recording) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("bear-cbr-no-seek-table-trailing-garbage.mp3", 45379, 195379),
+        ("sample_cbs_truncated.adts", 31624, 31795),
+    ],
+)
+def test_what_is_no_whole_frame_at_the_end_is_named_with_its_bytes(name: str, start: int, end: int) -> None:
+    path = shared("data/media/broken", name)
+    if path is None:
+        pytest.skip("../shared/data/media is absent")
+    for depth in (Depth.FAST, Depth.STANDARD):
+        (finding,) = found(recording_of(path, depth), "file.partial")
+        assert finding.evidence["bytes"] == [start, end]
