@@ -2,7 +2,7 @@
 
 - Pictures missing by the bitstream's own count (losses.py) are a finding where the stamps do not show the
   hole: an open hole is for `continuity.gap_in_file` and its thresholds.
-- Joints at key pictures (splices.py); one sign alone is said as `info`, and not at all where the encoder says
+- Joints at key pictures (stream_joints.py); one sign alone is said as `info`, and not at all where the encoder says
   that it starts groups at scene changes.
 - A sound whose samples and stamps run at different paces (pace.py).
 - Nothing is concluded from the last pictures of a file, which may lack those that they were to be shown
@@ -21,7 +21,7 @@ from transcoder.heads import Heads
 from transcoder.losses import Hole
 from transcoder.pace import ALLOWED_S, pace_of
 from transcoder.report import Severity
-from transcoder.splices import Joint, find_joints, odd_steps
+from transcoder.stream_joints import Joint, find_joints, odd_steps
 from transcoder.timeline import Seconds, Timeline, Track, sample_times
 from transcoder.transport import Jump, find_jumps
 

@@ -12,7 +12,7 @@ from tests.transcoder.inspecting import found, recording_of
 from tests.transcoder.media_maker import Movie, make
 from transcoder.losses import ReferenceCount, ShowOrder
 from transcoder.report import Severity
-from transcoder.splices import broken_numbers, odd_steps, short_groups
+from transcoder.stream_joints import broken_numbers, odd_steps, short_groups
 
 CODE = "continuity.timestamps"
 SECONDS = 12.0
@@ -184,3 +184,17 @@ def test_rhythm_numbers_and_steps() -> None:
     times[30:] += 0.03
     assert odd_steps(times, 1e-3).tolist() == [times[30]]
     assert odd_steps(np.cumsum(np.random.default_rng(1).random(60)), 1e-3).tolist() == []
+
+
+def test_a_broken_rhythm_alone_is_said_and_no_more(tmp_path: Path) -> None:
+    source = make(tmp_path / "silent.mp4", Movie(seconds=SECONDS, codec="mpeg4", sound=False))
+    even = _copy(source, tmp_path / "even.mp4", lambda _kind, _at, place: None if place in (40, 41) else 0)
+    keys = [f for f in found(recording_of(even)) if f.code == CODE]
+    assert keys == []  # two pictures openly missing are no short group
+
+    def close(_kind: str, _at: float, place: int) -> float | None:
+        return None if place in (40, 41) else 0.08 if place > 41 else 0.0
+
+    (said,) = found(recording_of(_copy(source, tmp_path / "closed.mp4", close)), CODE)
+    assert said.severity is Severity.INFO and said.evidence["count"] == 1
+    assert said.start_s == pytest.approx(1.84, abs=0.1)
