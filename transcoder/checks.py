@@ -91,8 +91,8 @@ def check_end(media: MediaFacts, timeline: Timeline | None, found: FindingList) 
         read_to = max(
             (int((s.samples.pos + s.samples.size).max()) for s in media.streams if len(s.samples)), default=0
         )
-        evidence = {"bytes": [read_to, media.size_bytes]}
-        found.add("file.partial/stopped", start_s=end, reason=media.stopped, evidence=evidence)
+        rest_of_it = {"bytes": [read_to, media.size_bytes]}
+        found.add("file.partial/stopped", start_s=end, reason=media.stopped, evidence=rest_of_it)
     elif not any(len(s.samples) for s in media.streams if s.kind in ("video", "audio")):
         found.add("continuity.truncated/empty")
 

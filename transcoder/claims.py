@@ -2,7 +2,7 @@
 
 - `stsz` and `stz2` may claim 10^9 samples of one size in twelve bytes, and `trun` as many in sixteen; FFmpeg
   makes an entry of each.  PCM that lasts one tick a sample is packed by chunks and may claim what it likes.
-- A table that lists its entries is bounded by the file's own size.
+- A table that claims more than the limit is refused as well, whatever its box holds.
 - Fragments without end are bounded by the number of boxes that are looked at.
 """
 
@@ -39,8 +39,6 @@ def _of_movie(file: BinaryIO, moov: Box, size_bytes: int) -> int:
         elif kind in (b"stsz", b"stz2"):
             body = read_body(file, path[-1], 12)
             size, count = int.from_bytes(body[4:8], "big"), int.from_bytes(body[8:12], "big")
-            if kind == b"stz2" or not size:  # a table: no more than its box can hold
-                count = min(count, 2 * (path[-1].end - path[-1].body))
         elif kind == b"stts":
             body = read_body(file, path[-1], 16)
             one_tick = int.from_bytes(body[4:8], "big") == 1 and int.from_bytes(body[12:16], "big") == 1

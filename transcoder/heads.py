@@ -98,6 +98,8 @@ class _Reader:
         """A head without a readable slice."""
         self.references.forget()
         self.order.forget()
+        if len(self.idr_ids) < _MAX_IDS:
+            self.idr_ids.append((-1, -1))  # one may have been here
 
     def _is_slice(self, unit: bytes) -> bool:
         if self.codec == "h264":

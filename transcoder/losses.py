@@ -74,6 +74,9 @@ class ShowOrder:
             count += whole
         elif lsb > previous and lsb - previous > half:
             count -= whole
+        if self._last is not None and count <= self._last[0]:  # a restart that was not seen
+            self.forget()
+            count = lsb
         if carries:
             self._reference = count
         heapq.heappush(self._heap, (count, at))

@@ -24,6 +24,8 @@ _TAGS = (
     "_statistics_writing_app",
     "tool",
 )
+_REMARKS = ("comment", "description")  # people write there too: only known editing programs count
+_USER_DATA = frozenset({b"\xa9swr", b"\xa9too", b"\xa9enc", b"\xa9cmt"})
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _MAX_XMP_BYTES = 256 << 10
 _MATROSKA_HEAD_BYTES = 64 << 10
@@ -50,6 +52,10 @@ def _tags(media: MediaFacts) -> Iterator[tuple[str, str]]:
     for name, value in media.tags.items():
         if name.lower() in _TAGS or name.lower().startswith(_TAGS[5]):
             yield f"tag {name}", value
+        elif name.lower().split("-")[0] in _REMARKS:
+            known = mark("", value)
+            if known is not None and known.kind == "editor":
+                yield f"tag {name}", value
     for stream in media.streams:
         for name, value in stream.tags.items():
             lower = name.lower()
@@ -78,11 +84,26 @@ def _is_codec_name(value: str) -> bool:
 
 def _own_reading(file: BinaryIO, media: MediaFacts) -> Iterator[tuple[str, str]]:
     if media.structure.family == "mp4":
+        yield from _user_data(file, media.size_bytes)
         for xmp in _xmp_boxes(file, media.size_bytes):
             yield from creator_tools(xmp)
     elif media.structure.family == "matroska":
         file.seek(0)
         yield from _muxing_app(file.read(_MATROSKA_HEAD_BYTES))
+
+
+def _user_data(file: BinaryIO, size_bytes: int) -> Iterator[tuple[str, str]]:
+    """QuickTime's user data texts, which FFmpeg reads in some files only: a length, a language, the text."""
+    moov = next((box for box in boxes(file, 0, size_bytes) if box.kind == b"moov"), None)
+    if moov is None or moov.end > size_bytes:
+        return
+    for path in walk(file, moov, into=frozenset({b"udta"})):
+        kind = path[-1].kind
+        if kind in _USER_DATA and len(path) > 1:
+            text = read_body(file, path[-1], 256)[4:].decode("utf-8", "replace")
+            known = mark("", text)
+            if kind != b"\xa9cmt" or (known is not None and known.kind == "editor"):
+                yield f"user data {kind.decode('latin-1')}", text
 
 
 def _xmp_boxes(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:

@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import BinaryIO
 
+import numpy as np
+
 from transcoder.edits import hidden_media
 from transcoder.exif import Exif, read_exif
 from transcoder.facts import MediaFacts
@@ -19,9 +21,10 @@ from transcoder.movie import Movie
 from transcoder.parameters import Change
 from transcoder.report import Severity
 from transcoder.software import Mark, judge, mark
-from transcoder.timeline import Timeline, sample_times
+from transcoder.timeline import Seconds, Timeline, sample_times
 
 _MAX_EXIF_BYTES = 256 << 10
+_BACK_S = 1.0  # pictures are shown in another order than they are stored in by less than that
 _NAMES = {
     "sps": ("序列参数", "sequence parameters"),
     "pps": ("图像参数", "picture parameters"),
@@ -147,5 +150,13 @@ def seconds_of(media: MediaFacts, timeline: Timeline | None, stream: int, sample
     track = next((t for t in timeline.tracks if t.stream == stream), None) if timeline else None
     if timeline is None or track is None or sample >= len(media.streams[stream].samples):
         return None
-    at = float(sample_times(media.streams[stream], track, media)[sample])
+    times = sample_times(media.streams[stream], track, media)
+    at = float(times[sample]) + _stepped_back_s(times[: sample + 1], track.interval_s)
     return None if math.isnan(at) else max(0.0, at - timeline.start_s)
+
+
+def _stepped_back_s(times: Seconds, interval_s: float) -> float:
+    """How far stamps jumped back on the way, as where two files follow each other: time goes on."""
+    steps = np.diff(times[~np.isnan(times)])
+    back = steps[steps < -_BACK_S]
+    return float(np.sum(interval_s - back))

@@ -2,8 +2,8 @@
 
 - Pictures missing by the bitstream's own count (losses.py) are a finding where the stamps do not show the
   hole: an open hole is for `continuity.gap_in_file` and its thresholds.
-- Joints at key pictures (stream_joints.py); one sign alone is said as `info`, and not at all where the encoder says
-  that it starts groups at scene changes.
+- Joints at key pictures (stream_joints.py); one sign alone is said as `info`, and not at all where the
+  encoder says that it starts groups at scene changes.
 - A sound whose samples and stamps run at different paces (pace.py).
 - Nothing is concluded from the last pictures of a file, which may lack those that they were to be shown
   after, nor from where bytes are known to be lost.
@@ -72,7 +72,7 @@ def _check_video(
         starts = [float(min(times[h.before], times[h.after])) for h in cluster]
         ends = [float(max(times[h.before], times[h.after])) for h in cluster]
         _report_holes(cluster, min(starts), max(ends), found)
-    if not any(f.code == "continuity.truncated" for f in found.findings):
+    if not any(f.code in ("continuity.truncated", "origin.edit_list") for f in found.findings):
         _check_joints(timeline, track, stream, heads, times, found)
 
 

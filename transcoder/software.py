@@ -23,13 +23,14 @@ from typing import Literal
 Kind = Literal["editor", "library", "other"]
 
 _EDITORS = re.compile(
-    r"handbrake|adobe|premiere|photoshop|lightroom|after effects|media encoder|final ?cut|imovie|davinci|"
-    r"resolve|capcut|jianying|剪映|lemon ?camera|kdenlive|shotcut|\bmlt\b|openshot|olive|avidemux|virtualdub|"
-    r"\bvegas\b|powerdirector|cyberlink|filmora|wondershare|camtasia|mkvmerge|mkvtoolnix|losslesscut|vlc|movavi|inshot|"
-    r"kinemaster|format ?factory|xilisoft|bandicut|pinnacle|magix|edius|lightworks|blender|mpeg streamclip|"
-    r"audacity|reaper|audition|wavelab|\bgimp\b|snapseed|meitu|美图|picsart|affinity|acdsee|paint\.net|"
-    r"windows movie|movie maker|clipchamp|nero|tmpgenc|avs video|any video converter|macx|mp4box|yamb|"
-    r"isobuster|produced by google",
+    r"handbrake|adobe|premiere|photoshop|lightroom|after effects|media encoder|final ?cut|imovie|"
+    r"davinci|\bresolve\b|capcut|jianying|剪映|lemon ?camera|kdenlive|shotcut|\bmlt\b|openshot|"
+    r"\bolive\b|avidemux|virtualdub|\bvegas\b|powerdirector|cyberlink|filmora|wondershare|camtasia|"
+    r"mkvmerge|mkvtoolnix|losslesscut|vlc|movavi|inshot|kinemaster|format ?factory|xilisoft|bandicut|"
+    r"pinnacle|magix|edius|lightworks|blender|mpeg streamclip|audacity|reaper|audition|wavelab|"
+    r"\bgimp\b|snapseed|meitu|美图|picsart|affinity|acdsee|paint\.net|windows movie|movie maker|"
+    r"clipchamp|\bnero\b|tmpgenc|avs video|any video converter|macx|mp4box|yamb|isobuster|"
+    r"produced by google",
     re.IGNORECASE,
 )
 _LIBRARIES = re.compile(

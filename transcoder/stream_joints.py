@@ -66,10 +66,12 @@ def short_groups(keys: Sequence[int], times: Seconds) -> list[int]:
 
 
 def broken_numbers(ids: Sequence[tuple[int, int]]) -> list[int]:
-    """IDR samples at which the order of idr_pic_id, kept all along, breaks."""
+    """IDR samples at which the order of idr_pic_id, kept all along, breaks; -1: nobody could read it."""
     if len(ids) < _FEWEST_IDS:
         return []
-    pairs = [(a, b, at) for (_, a), (at, b) in pairwise(ids)]
+    pairs = [(a, b, at) for (_, a), (at, b) in pairwise(ids) if a >= 0 and b >= 0]
+    if not pairs:
+        return []
     counting = [b == a + 1 or (b == 0 and a > 1) for a, b, _ in pairs]
     alternating = [a != b and {a, b} <= {0, 1} for a, b, _ in pairs]
     for kept in (alternating, counting):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from transcoder.boxes import CONTAINERS, Box, boxes
+from transcoder.boxes import Box, boxes, walk
 
 _MAX_ENTRIES = 64
 _FTYP_LIKE = {
@@ -88,11 +88,10 @@ def _is_kind(kind: bytes) -> bool:
 
 
 def _moov_kinds(file: BinaryIO, parent: Box) -> Iterator[bytes]:
-    for box in boxes(file, parent.body, parent.end):
+    for path in walk(file, parent):
+        box = path[-1]
         yield box.kind
-        if box.kind in CONTAINERS:
-            yield from _moov_kinds(file, box)
-        elif box.kind == b"stsd":
+        if box.kind == b"stsd":
             entries = boxes(file, box.body + 8, box.end)
             yield from (entry.kind for entry, _ in zip(entries, range(_MAX_ENTRIES), strict=False))
 

@@ -8,8 +8,9 @@
 """
 
 import os
+import sys
+import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import BinaryIO
 
 import av
@@ -21,7 +22,7 @@ from transcoder.media import MEDIA_ERRORS, open_regular
 from transcoder.recording import Inspected
 from transcoder.recovery import Recovered, can_serve, recover
 from transcoder.report import StreamInfo
-from transcoder.structure import read_structure
+from transcoder.structure import Structure, read_structure
 
 _MAX_DECODED = 60
 
@@ -32,12 +33,26 @@ def recover_unfinished(inspected: Sequence[Inspected], *, decode: bool) -> None:
         if one.media is not None or one.item.failed is not None or not one.size_bytes:
             continue
         sibling = _sibling(inspected, index)
-        if sibling is None:
-            continue
-        with suppress(OSError, Unreadable), open_regular(one.item.path) as file:
-            structure = read_structure(file, one.size_bytes)
-            if structure.family == "mp4" and structure.has_index is False:
-                _look_into(file, one, sibling, inspected[sibling], decode=decode)
+        try:
+            with open_regular(one.item.path) as file:
+                structure = read_structure(file, one.size_bytes)
+                if structure.family != "mp4" or structure.has_index is not False:
+                    continue
+                _say_how_much_lacks(one, structure, one.size_bytes)
+                if sibling is not None:
+                    _look_into(file, one, sibling, inspected[sibling], decode=decode)
+        except (OSError, Unreadable):
+            continue  # said already, when it was read the first time
+        except Exception:  # noqa: BLE001 - a bug must cost what it was to find, never the shift
+            traceback.print_exc(file=sys.stderr)
+
+
+def _say_how_much_lacks(one: Inspected, structure: Structure, size_bytes: int) -> None:
+    """A box that ends beyond the file: it was cut off, whatever else ails it."""
+    claimed = structure.claimed_end
+    if claimed is not None and claimed > size_bytes:
+        evidence = {"size_bytes": size_bytes, "claimed_bytes": claimed}
+        one.found.add("continuity.truncated/claimed", value=claimed - size_bytes, evidence=evidence)
 
 
 def _sibling(inspected: Sequence[Inspected], index: int) -> int | None:

@@ -78,7 +78,8 @@ def test_boxes_in_boxes_in_boxes_end(tmp_path: Path) -> None:
     with path.open("rb") as file:
         top = next(box for box in boxes(file, 0, path.stat().st_size) if box.kind == b"moov")
         assert len(list(walk(file, top))) < 20
-    assert recording_of(path, Depth.FAST).findings
+    codes = [f.code for f in found(recording_of(path, Depth.FAST))]
+    assert codes == ["file.unreadable"], "no bug of the inspector"
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 0xFFFFFFFF])

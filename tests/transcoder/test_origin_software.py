@@ -78,6 +78,24 @@ def test_an_xmp_box_of_an_editing_program_is_read(camera_file: Path, tmp_path: P
     assert list(creator_tools(b"<xmp:CreatorTool>A</xmp:CreatorTool>")) == [("XMP xmp:CreatorTool", "A")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"), [(b"\xa9swr", "MAGIX VEGAS Pro 21.0"), (b"\xa9cmt", "JianYing 5.9.0 (CapCut) export")]
+)
+def test_quicktime_user_data_names_the_program(
+    camera_file: Path, tmp_path: Path, kind: bytes, text: str
+) -> None:
+    data = camera_file.read_bytes()
+    at = data.find(b"moov") - 4
+    size = struct.unpack(">I", data[at : at + 4])[0]
+    assert at + size == len(data)
+    entry = struct.pack(">I4sHH", 12 + len(text), kind, len(text), 0) + text.encode()
+    box = struct.pack(">I4s", 8 + len(entry), b"udta") + entry
+    path = tmp_path / "user.mp4"
+    path.write_bytes(data[:at] + struct.pack(">I", size + len(box)) + data[at + 4 :] + box)
+    recording = recording_of(path, Depth.FAST)
+    assert text in found(recording, CODE)[0].text.en and len(recording.streams) == 2
+
+
 def test_a_photograph_from_an_editor_is_told_by_exif() -> None:
     edited, straight = shared("data/media/photo/adobe_coords.jpg"), shared("data/media/photo/DSC00001.JPG")
     if edited is None or straight is None:

@@ -19,7 +19,7 @@ from transcoder.report import Depth, Severity
 CODE = "origin.parameters"
 
 
-def _joined(target: Path, first: Path, second: Path, container: str) -> Path:
+def _joined(target: Path, first: Path, second: Path) -> Path:
     """Append raw or transport streams as a person does: one file after the other."""
     target.write_bytes(first.read_bytes() + second.read_bytes())
     return target
@@ -37,13 +37,20 @@ def test_other_parameter_sets_in_mid_file(tmp_path: Path, container: str, codec:
     a = make(tmp_path / "a", Movie(sound=False, codec=codec), container)
     b = make(tmp_path / "b", Movie(sound=False, codec=codec, x264=settings), container)
     assert not found(recording_of(a), CODE)
-    (change,) = found(recording_of(_joined(tmp_path / "ab", a, b, container)), CODE)
+    (change,) = found(recording_of(_joined(tmp_path / "ab", a, b)), CODE)
     assert change.severity is Severity.REVIEW and change.evidence["sample"] == 150
+
+
+def test_where_stamps_begin_again_time_goes_on(tmp_path: Path) -> None:
+    a = make(tmp_path / "a.ts", Movie(), "mpegts")
+    b = make(tmp_path / "b.ts", Movie(x264="level=40"), "mpegts")
+    (change,) = found(recording_of(_joined(tmp_path / "ab.ts", a, b)), CODE)
+    assert change.start_s == pytest.approx(6.0, abs=0.2)
 
 
 def test_another_encoding_with_the_same_parameters_is_told_by_the_encoders_words(tmp_path: Path) -> None:
     a = make(tmp_path / "a", Movie(sound=False, camera=False), "h264")
-    (change,) = found(recording_of(_joined(tmp_path / "aa", a, a, "h264")), CODE)
+    (change,) = found(recording_of(_joined(tmp_path / "aa", a, a)), CODE)
     assert "starts anew" in change.text.en
 
 
@@ -61,7 +68,7 @@ def test_another_size_of_motion_jpeg_and_of_mpeg4_is_seen(tmp_path: Path) -> Non
                 new.mux(stream.encode(little))
             new.mux(stream.encode(None))
         assert not found(recording_of(a), CODE)
-        changes = found(recording_of(_joined(tmp_path / f"ab.{codec}", a, small, container)), CODE)
+        changes = found(recording_of(_joined(tmp_path / f"ab.{codec}", a, small)), CODE)
         assert [c.evidence["sample"] for c in changes] == [150]
 
 

@@ -62,6 +62,15 @@ def test_half_a_file_gives_half_its_pictures_with_byte_offsets(tmp_path: Path) -
     assert "key_pictures_decoded" not in partial.evidence  # fast decodes nothing
 
 
+def test_a_box_that_ends_beyond_the_file_is_said_to_be_cut(tmp_path: Path) -> None:
+    whole = make(tmp_path / "a.mp4", KINDS["aac"])
+    data = whole.read_bytes()
+    (tmp_path / "b.mp4").write_bytes(data[: data.find(b"mdat") + 50_000])
+    last = report_of(tmp_path / "b.mp4", depth=Depth.FAST).recordings[0]
+    (cut,) = found(last, "continuity.truncated")
+    assert cut.value == cut.evidence["claimed_bytes"] - (tmp_path / "b.mp4").stat().st_size  # type: ignore[operator]
+
+
 def test_a_damaged_stretch_is_stepped_over(tmp_path: Path) -> None:
     whole = make(tmp_path / "a.mp4", KINDS["alaw"], "mov")
     broken = _unfinished(whole, tmp_path / "b.mp4")
