@@ -34,6 +34,7 @@ Progress = Callable[[int, float], None]
 _LOOK_EVERY_S = 0.1
 _BASE_LIMIT_S = 60.0
 _SLOWEST_BYTES_PER_S = 1 << 20  # a busy single-board computer hashing, decoding and listening
+_DEEP_SLOWER = 4  # every frame of low-rate footage there
 
 
 class Process(Protocol):
@@ -249,7 +250,8 @@ class Inspector:
 def time_limit_s(request: InspectRequest) -> float:
     """How long a request may take: a base per file, more for its size, more where it is listened to."""
     speech = request.speech_limit_s if request.speech_model and request.depth is not Depth.FAST else 0.0
-    return sum(_BASE_LIMIT_S + speech + _size(item) / _SLOWEST_BYTES_PER_S for item in request.items)
+    slowest = _SLOWEST_BYTES_PER_S / (_DEEP_SLOWER if request.depth is Depth.DEEP else 1)
+    return sum(_BASE_LIMIT_S + speech + _size(item) / slowest for item in request.items)
 
 
 def _marked(request: InspectRequest, lost: Mapping[int, Failed]) -> InspectRequest:

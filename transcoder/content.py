@@ -7,7 +7,7 @@
 - A failed key frame spoils the picture until the next one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -15,10 +15,9 @@ import numpy as np
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.findings import FindingList
 from transcoder.keyframes import Failure, KeyFrameCheck, check_key_frames
-from transcoder.media import MAX_PHOTO_PIXELS, MAX_PICTURE_PIXELS
-from transcoder.report import MediaKind
 from transcoder.scan import Scan
 from transcoder.timeline import Timeline, sample_times, times_of_bytes
+from transcoder.watching import Seen
 
 _NEVER_ZERO = {
     "h264",
@@ -36,6 +35,7 @@ _NEVER_ZERO = {
 }
 _UNPADDED = {"mpegts", "mpeg", "flv", "h264", "hevc"}
 _LONG_RUN_BYTES = 64 << 10
+_ONE_DAMAGE_S = 1.0
 ByteRange = tuple[int, int]
 
 
@@ -83,34 +83,29 @@ def _last_sample_byte(media: MediaFacts) -> int:
     )
 
 
-def check_pictures(
-    file: BinaryIO,
-    media: MediaFacts,
-    timeline: Timeline | None,
-    kind: MediaKind | None,
-    found: FindingList,
-    *,
-    lost: Sequence[ByteRange] = (),
-    progress: Callable[[int], None] | None = None,
-) -> KeyFrameCheck | None:
-    """Decode the key frames of the main picture and report those that fail; None when there is none."""
+def check_photo(file: BinaryIO, media: MediaFacts, found: FindingList) -> KeyFrameCheck | None:
+    """Decode a photograph; None when there is nothing to decode."""
     stream = media.main("video")
     if stream is None or not stream.decodable or media.structure.encrypted:
         return None
-    pixels = (stream.width or 0) * (stream.height or 0)
-    if pixels > (MAX_PHOTO_PIXELS if kind == "photo" else MAX_PICTURE_PIXELS):
-        found.add(
-            "file.limits",
-            reason=f"pictures of {stream.width}x{stream.height} are too large to be decoded",
-            reason_zh=f"画面尺寸 {stream.width}x{stream.height} 过大，未解码",
-            evidence={"limit": "picture_size", "width": stream.width, "height": stream.height},
-        )
-        return None
-    check = check_key_frames(file, stream, progress)
-    if kind == "photo":
-        if check.failed or not check.decoded:
-            found.add("file.unreadable/photo", evidence={"failed": check.failed})
-        return check
+    check = check_key_frames(file, stream)
+    if check.failed or not check.decoded:
+        found.add("file.unreadable/photo", evidence={"failed": check.failed})
+    return check
+
+
+def check_decoded(
+    seen: Seen,
+    media: MediaFacts,
+    timeline: Timeline | None,
+    found: FindingList,
+    *,
+    lost: Sequence[ByteRange] = (),
+) -> None:
+    """Report the pictures that did not decode."""
+    stream, check = media.main("video"), seen.keys
+    if stream is None or check is None:
+        return
     if check.stopped is not None:
         found.add("file.partial/stopped", reason=check.stopped)
     elsewhere = [f for f in check.failures if not _inside(f, lost)]
@@ -118,7 +113,51 @@ def check_pictures(
         _report_failures(media, timeline, stream, elsewhere, found)
     elif elsewhere:
         found.add("file.partial/picture", reason=elsewhere[0].reason, evidence={"failed": check.failed})
-    return check
+    others = [f for f in seen.failures if not _inside(f, lost)]
+    if others:
+        _report_others(media, timeline, stream, others, found)
+
+
+def _report_others(
+    media: MediaFacts,
+    timeline: Timeline | None,
+    stream: StreamFacts,
+    failures: Sequence[Failure],
+    found: FindingList,
+) -> None:
+    """Pictures between key frames that do not decode, those within a second of each other as one."""
+    track = next((t for t in timeline.tracks if t.stream == stream.index), None) if timeline else None
+    if timeline is None or track is None or any(f.pos is None for f in failures):
+        found.add("file.partial/picture", reason=failures[0].reason, evidence={"failed": len(failures)})
+        return
+    known = [finding for finding in found.findings if finding.code == "file.partial"]
+    stamps = dict(zip(stream.samples.pos.tolist(), sample_times(stream, track, media).tolist(), strict=True))
+
+    def at_s(failure: Failure) -> float:
+        known_s = float(failure.pts * stream.time_base) if failure.pts is not None else None
+        return (stamps.get(failure.pos or 0, 0.0) if known_s is None else known_s) - timeline.start_s
+
+    groups: list[list[tuple[float, Failure]]] = []
+    for at, failure in sorted(((at_s(f), f) for f in failures), key=lambda pair: pair[0]):
+        if any((f.start_s or 0.0) <= at < (f.end_s or 0.0) for f in known):
+            continue  # follows from the key frame before
+        if groups and at - groups[-1][-1][0] <= _ONE_DAMAGE_S:
+            groups[-1].append((at, failure))
+        else:
+            groups.append([(at, failure)])
+    for group in groups:
+        positions = [(f.pos or 0, (f.pos or 0) + f.size) for _, f in group]
+        found.add(
+            "file.partial/frames",
+            start_s=group[0][0],
+            end_s=group[-1][0] + track.interval_s,
+            value=float(len(group)),
+            count=len(group),
+            evidence={
+                "bytes": [min(p for p, _ in positions), max(e for _, e in positions)],
+                "reason": group[0][1].reason,
+            },
+        )
 
 
 def _inside(failure: Failure, lost: Sequence[ByteRange]) -> bool:

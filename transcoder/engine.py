@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 import av
 
 from transcoder.cards import find_cards
-from transcoder.errors import BadRequest, SpeechUnavailable
+from transcoder.errors import SpeechUnavailable
 from transcoder.findings import FindingList, rounded
 from transcoder.notice import Listener, judge_notice
 from transcoder.places import compare
@@ -32,11 +32,8 @@ Progress = Callable[[int, float], None]  # index of the recording, share of the 
 def inspect(request: InspectRequest, progress: Progress | None = None, ears: "Ears | None" = None) -> Report:
     """Inspect all items of a request.
 
-    `ears` keeps a loaded speech model between requests.  Raises BadRules, BadRequest for a depth that is
-    not available; nothing for what files hold.
+    `ears` keeps a loaded speech model between requests.  Raises BadRules; nothing for what files hold.
     """
-    if request.depth is Depth.DEEP:
-        raise BadRequest("depth 'deep' is not available; ask for 'standard'")
     rules = load_rules(request.rules)
     report_progress = progress or (lambda _index, _share: None)
     inspected: list[Inspected] = []

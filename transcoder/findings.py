@@ -48,6 +48,7 @@ class FindingList:
         measured: Mapping[str, float] | None = None,
         place: Place | None = None,
         at_most: Severity | None = None,
+        refuted: str | None = None,
         evidence: Mapping[str, object] | None = None,
         **words: object,
     ) -> None:
@@ -73,6 +74,7 @@ class FindingList:
             value=rounded(value),
             threshold=rounded(threshold),
             depth=self.depth,
+            refuted=refuted,
             text=sentence(key, **{**shown, **words}),
             evidence=cast(dict[str, JsonValue], dict(evidence or {})),
         )

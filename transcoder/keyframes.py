@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from transcoder.facts import StreamFacts
-from transcoder.media import MAX_PHOTO_PIXELS, MEDIA_ERRORS, open_media
+from transcoder.media import MEDIA_ERRORS, open_media
 
 _MAX_FAILURES = 1000
 
@@ -45,7 +45,7 @@ def check_key_frames(
         context.thread_count = 1
         context.thread_type = "NONE"
         context.skip_frame = "NONKEY"
-        context.options = {"err_detect": "explode", "max_pixels": str(MAX_PHOTO_PIXELS)}
+        context.options = {"err_detect": "explode"}
         return _decode(container, live, progress)
 
 

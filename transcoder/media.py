@@ -35,16 +35,17 @@ _FORMATS = (
     "flac,ogg,h264,hevc,m4v,mjpeg,jpeg_pipe,png_pipe,bmp_pipe,webp_pipe,mpegvideo,h263,dv,caf,au,vvc,ivf"
 )
 PHOTO_FORMATS = {"jpeg_pipe", "png_pipe", "bmp_pipe", "webp_pipe"}
+_MAX_PIXELS = 128 << 20  # what opening may decode; what an inspection may is the request's
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: a cover makes no sound file a video
-# 8K is 33 million; one frame of more than this fills a small board's memory.
-MAX_PICTURE_PIXELS = 40_000_000
-MAX_PHOTO_PIXELS = 110_000_000
 _MAX_EXTRADATA_BYTES = 64 << 10
 _MAX_TAG = 1000
 _ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
 MEDIA_ERRORS: tuple[type[Exception], ...] = _ERRORS
 
-av.logging.set_level(av.logging.PANIC)
+# PyAV's own log callback takes the interpreter's lock in whatever thread decodes: closing a decoder then
+# waits for a thread that waits for us.  FFmpeg's callback, told to be silent, waits for nobody.
+av.logging.restore_default_callback()
+av.logging.set_libav_level(av.logging.PANIC)
 
 
 class TooManyPackets(Exception):
@@ -73,7 +74,9 @@ def open_media(file: BinaryIO) -> Iterator[av.container.InputContainer]:
 
     Raises Unreadable when FFmpeg recognises nothing in it.
     """
-    arguments: dict[str, Any] = {"options": {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}}
+    # The last is for decoders: opening alone may decode a picture to learn its format.
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "max_pixels": str(_MAX_PIXELS)}
+    arguments: dict[str, Any] = {"options": options}
     if int(av.__version__.split(".")[0]) < 19:  # 19 dropped the argument and replaces by itself
         arguments["metadata_errors"] = "replace"
     view = seen(file)

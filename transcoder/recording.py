@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass, field
 from typing import BinaryIO
 
 from transcoder.checks import check_end, check_streams, check_timeline, describe, kind_of
-from transcoder.content import check_pictures, check_zeros
+from transcoder.content import check_decoded, check_photo, check_zeros
 from transcoder.errors import Unreadable
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
 from transcoder.headers import check_headers, movie_of, tags_of
 from transcoder.keyframes import KeyFrameCheck
-from transcoder.media import TooManyPackets, open_regular, read_facts
+from transcoder.media import PHOTO_FORMATS, TooManyPackets, open_regular, read_facts
 from transcoder.notes import notes_of
+from transcoder.picture_size import announced_pixels
 from transcoder.places import Fix
 from transcoder.report import (
     Depth,
@@ -36,8 +37,10 @@ from transcoder.report import (
 from transcoder.request import InspectItem, InspectRequest
 from transcoder.scan import scan_bytes
 from transcoder.sentences import reason_zh
+from transcoder.signals import judge_pictures, judge_sound
 from transcoder.timeline import Timeline, timeline_of
 from transcoder.times import started_at
+from transcoder.watching import plan_for, watch
 from transcoder.whereabouts import places_of
 
 Progress = Callable[[float], None]  # share of this recording done, 0 to 1
@@ -164,17 +167,33 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
     if scan is None:
         state.found.add("file.unverified")
         return
+    if _too_large(media, file, request, state.found):
+        return
+    if state.kind == "photo":
+        state.key_frames = check_photo(file, media, state.found)
+        return
     size = media.size_bytes
-    state.key_frames = check_pictures(
-        file,
-        media,
-        state.timeline,
-        state.kind,
-        state.found,
-        lost=lost,
-        progress=lambda at: progress(0.5 + 0.5 * at / size),
-    )
+    plan = plan_for(media, every=request.depth is Depth.DEEP, max_pixels=request.max_pixels)
+    seen = watch(file, plan, state.timeline, lambda at: progress(0.5 + 0.5 * at / size))
+    state.key_frames = seen.keys
+    check_decoded(seen, media, state.timeline, state.found, lost=lost)
+    if state.timeline is not None:
+        jumps_s = judge_pictures(seen, file, plan, media, state.timeline, state.found)
+        judge_sound(seen, plan, state.timeline, request.join.pre_record_s, jumps_s, state.found)
     _add_rotation(state)
+
+
+def _too_large(media: MediaFacts, file: BinaryIO, request: InspectRequest, found: FindingList) -> bool:
+    """Whether a picture announces more pixels than may be decoded: such files are made to fill memory."""
+    sizes = [(stream.width or 0, stream.height or 0) for stream in media.of_kind("video")]
+    if media.container in PHOTO_FORMATS:  # what the decoder refused has no size here
+        sizes += [size for size in [announced_pixels(file)] if size is not None]
+    for width, height in sizes:
+        if width * height > request.max_pixels:
+            reason = f"pictures of {width}x{height} pixels are more than allowed"
+            _limit(found, "picture_size", reason, f"画面尺寸 {width}x{height} 超出允许范围")
+            return True
+    return False
 
 
 def _add_rotation(state: Inspected) -> None:

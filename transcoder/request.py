@@ -78,6 +78,7 @@ class InspectRequest:
     one_shift: bool = True
     speech_limit_s: float = 90.0  # processor time for one run's notice, then it stays unverified
     max_packets: int = 20_000_000  # a file with more is stopped: file.limits
+    max_pixels: int = 80_000_000  # of one picture: larger ones are not decoded: file.limits
 
     def to_json(self) -> str:
         """One line of ASCII JSON; paths are made absolute."""

@@ -78,6 +78,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "文件中有 {value:.2f} 秒音视频被编辑列表隐藏，播放时看不到。",
         "The file holds {value:.2f} s of media that its edit list hides: players do not show them.",
     ),
+    "continuity.timestamps/jump": (
+        "画面在 {start} 处突然跳变，而时间戳连续：可能有画面被删去。",
+        "The picture jumps at {start} while its time stamps run on: pictures may have been taken out.",
+    ),
     "continuity.truncated/index": (
         "文件被截断：索引写明到 {end}，实际数据只到 {start}。",
         "The file is cut: its index promises media up to {end}, the data end at {start}.",
@@ -114,6 +118,62 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "与上一段录像在时间上重叠约 {value:.1f} 秒。",
         "Overlaps the file before by about {value:.1f} s.",
     ),
+    "picture.black": (
+        "画面从 {start} 到 {end} 全黑（{value:.1f} 秒）。",
+        "The picture is black from {start} to {end} ({value:.1f} s).",
+    ),
+    "picture.black/dark": (
+        "画面从 {start} 到 {end} 很暗，但有图像噪点，不是黑屏（{value:.1f} 秒）。",
+        "The picture is very dark from {start} to {end}, but not black: a sensor's noise is in it"
+        " ({value:.1f} s).",
+    ),
+    "picture.covered": (
+        "镜头从 {start} 到 {end} 可能被遮挡（{value:.1f} 秒），请人工查看。",
+        "The lens seems covered from {start} to {end} ({value:.1f} s); a person should look.",
+    ),
+    "picture.frozen": (
+        "画面从 {start} 到 {end} 静止不动，重复同一帧（{value:.1f} 秒）。",
+        "The picture is frozen from {start} to {end}: one picture over and over ({value:.1f} s).",
+    ),
+    "picture.frozen/still": (
+        "画面从 {start} 到 {end} 没有变化，应为静止场景（{value:.1f} 秒）。",
+        "Nothing moves from {start} to {end}: a still scene, as far as can be seen ({value:.1f} s).",
+    ),
+    "picture.repeated": (
+        "{start} 到 {end} 的画面此前已出现过（{value:.1f} 秒），可能是复制的片段。",
+        "The picture from {start} to {end} was there before ({value:.1f} s): it may be a copy.",
+    ),
+    "origin.reencoded": (
+        "画面可能被重新编码过：每隔 {count} 帧有一次较早压缩留下的痕迹。",
+        "The picture seems to have been encoded twice: every {count} pictures there is a trace of an earlier"
+        " compression.",
+    ),
+    "origin.inserted": (
+        "{start} 到 {end} 的画面与前后都不相同，而前后相同：可能是插入的片段。",
+        "The picture from {start} to {end} is unlike what is before and after, and those are alike: it may"
+        " have been inserted.",
+    ),
+    "picture.blurred": (
+        "画面从 {start} 到 {end} 模糊，可能没有对焦（{value:.1f} 秒）。",
+        "The picture is out of focus from {start} to {end} ({value:.1f} s).",
+    ),
+    "sound.silent": (
+        "声音从 {start} 到 {end} 完全无声（数字静音，{value:.1f} 秒），麦克风可能失效或被关闭。",
+        "The sound is dead from {start} to {end} (digital silence, {value:.1f} s): the microphone may have"
+        " failed or been switched off.",
+    ),
+    "sound.silent/quiet": (
+        "从 {start} 到 {end} 声音极轻，但不是数字静音（{value:.1f} 秒）。",
+        "It is very quiet from {start} to {end}, but not digital silence ({value:.1f} s).",
+    ),
+    "sound.cut": (
+        "声音在 {start} 处与画面同时突变：此处可能被剪接。",
+        "At {start} the sound changes at the very moment at which the picture jumps: it may have been cut.",
+    ),
+    "sound.clipped": (
+        "声音从 {start} 到 {end} 过载失真（{value:.1f} 秒）。",
+        "The sound is clipped from {start} to {end} ({value:.1f} s).",
+    ),
     "file.unreadable": (
         "文件无法读取：{reason_zh}。请保留原件并交技术人员查看。",
         "The file cannot be read: {reason}. Keep the original and have it looked at.",
@@ -146,6 +206,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "file.partial/key_frame": (
         "画面在 {start} 至 {end} 无法解码（{count} 个关键帧）。",
         "The picture from {start} to {end} does not decode ({count} key frames).",
+    ),
+    "file.partial/frames": (
+        "画面在 {start} 至 {end} 有 {count} 帧无法解码。",
+        "{count} pictures between {start} and {end} do not decode.",
     ),
     "file.partial/picture": (
         "画面无法解码：{reason}。",

@@ -1,14 +1,15 @@
 """The four cameras of the demonstration, as folders to make cards from.
 
-- One long run that the camera split into three gapless files, the notice at its start.
-- Two runs 40 s apart at one declared place; the second speaks, and gives no notice.
-- A file cut in mid-frame, a photograph, a spoken note, a file of a real action camera, a name in GBK, and
+- 1: one long run that the camera split into three gapless files, the notice at its start.
+- 2: two runs 40 s apart at one declared place; the second speaks, and gives no notice.
+- 3: a file cut in mid-frame, a photograph, a spoken note, a file of a real action camera, a name in GBK, and
   something that is no media.
-- Camera 1 comes again later with one file more.
+- 4: one short run, so that every slot is taken at once; camera 1 comes again later with one file more.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import wave
@@ -24,6 +25,7 @@ from tests.rig.demo_media import make_recording
 DATA = Path(__file__).resolve().parents[1] / "data"
 CHINA = timezone(timedelta(hours=8))
 DAY = datetime(2026, 11, 24, tzinfo=CHINA)
+SHORT_AT = DAY + timedelta(hours=8)
 SPLIT_AT = DAY + timedelta(hours=9, minutes=30)
 TWO_AT = DAY + timedelta(hours=14)
 MIXED_AT = DAY + timedelta(hours=16)
@@ -31,6 +33,7 @@ LATER_AT = DAY + timedelta(hours=17)
 PIECE_S = 10
 GAP_S = 40
 REAL = "karma.mp4"
+SERIALS = ("BWC0041", "BWC0042", "GP0007", "BWC0044")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,55 @@ class DemoCamera:
     folder: Path
     serial: str
     port: str
+
+
+def make_cameras(folder: Path, mib: int) -> list[DemoCamera]:
+    """Make the cards in `folder`, `mib` MiB on the first; what is there already is taken as it is.
+
+    The last is camera 1 when it comes again, with what it held and one file more.
+    """
+    made = [
+        DemoCamera(folder / f"camera-{number}", serial, f"1.{number}")
+        for number, serial in enumerate(SERIALS, 1)
+    ]
+    again = DemoCamera(folder / "camera-1-again", made[0].serial, made[0].port)
+    if not again.folder.exists():
+        first, second, third, fourth = (_emptied(camera.folder) for camera in made)
+        split_run(first, mib)
+        two_runs(second)
+        mixed(third)
+        short_run(fourth)
+        coming = folder / "coming"
+        shutil.copytree(made[0].folder, coming)
+        one_more(coming / "DCIM")
+        coming.rename(again.folder)  # the last one, and whole: it says that all are there
+    return [*made, again]
+
+
+def contents(folder: Path) -> dict[str, dict[str, int | str]]:
+    """Return SHA-256 and size in bytes of every file of a card, by name."""
+    return {
+        _readable(path): {
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "size": path.stat().st_size,
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _readable(path: Path) -> str:
+    name = os.fsencode(path.name)
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("gbk")
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "DCIM").mkdir(parents=True)
+    return folder / "DCIM"
 
 
 def gat947(serial: str, officer: str, at: datetime, number: int) -> str:
@@ -87,6 +139,20 @@ def two_runs(folder: Path) -> list[str]:
         seed=11,
     )
     return [first, second]
+
+
+def short_run(folder: Path) -> str:
+    """One run of one file, of a third officer.  Returns its name."""
+    name = gat947("6666666", "J0H42C", SHORT_AT, 1)
+    make_recording(
+        folder / name,
+        seconds=8,
+        size=(640, 360),
+        notice=DATA / "speech/notice-02.flac",
+        started_at=SHORT_AT,
+        seed=50,
+    )
+    return name
 
 
 def mixed(folder: Path) -> list[str]:

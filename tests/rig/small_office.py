@@ -10,9 +10,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -24,81 +22,27 @@ from center import ca
 from daemon.control import ask
 from daemon.errors import DaemonError
 from tests.rig.broker import Broker, free_port
+from tests.rig.program import BODYDOCK, OfficeError, Program
 from tests.rig.tls_broker import Certificates, ShippedBroker
 from uplink.keys import SigningKey
 from uplink.tls import TlsFiles
 
 PLATFORM, SITE, DOCK = "pf-demo", "xlt", "dock-01"
-BODYDOCK = (sys.executable, "-m", "daemon")
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class OfficeError(Exception):
-    """A part of the office failed; its last words are in the message."""
-
-
-class Program:
-    """A long-running `bodydock` command with a log file."""
-
-    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
-        self.name = name
-        self._arguments = (*BODYDOCK, *arguments)
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        if self._process is None:
-            raise OfficeError(f"{self.name} does not run")
-        return self._process.pid
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT
-            )
-
-    def check(self) -> None:
-        """Raise OfficeError if it ended by itself."""
-        if self._process is not None and self._process.poll() is not None:
-            raise OfficeError(f"{self.name} ended with {self._process.returncode}:\n{self.log[-3000:]}")
-
-    def kill(self) -> None:
-        """SIGKILL: no chance to tidy up."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        self._end(signal.SIGTERM)
-
-    def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(number)
-        try:
-            process.wait(40)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-            raise OfficeError(f"{self.name} did not end within 40 s:\n{self.log[-3000:]}") from None
 
 
 class SmallOffice:
     """Enter it to have broker and center running and the dock enrolled; start the dock yourself.
 
-    `ports`: one USB port path for each slot.  `wrong_platform_key`: the dock is told a receipt key that is
-    not the platform's.  `people`: persons with a destroy key, in `{person}.pem` of the folder.  `tls`: over
-    TLS, through the configuration of mosquitto that is shipped.
+    `ports`: for each slot a USB port path, or a directory.  `wrong_platform_key`: the dock is told a receipt
+    key that is not the platform's.  `people`: persons with a destroy key, in `{person}.pem` of the folder.
+    `tls`: over TLS, through the configuration of mosquitto that is shipped.
     """
 
     def __init__(
         self,
         folder: Path,
-        ports: Sequence[str],
+        ports: Sequence[str | Path],
         *,
         bytes_per_second: int = 0,
         speech: bool = True,
@@ -256,11 +200,17 @@ class SmallOffice:
             f"bytes_per_second = {self._bytes_per_second}",
             "[inspection]",
             f"speech = {json.dumps(self._speech)}",
+            "deep_share = 0",  # by chance one docking more or less would be looked at again
             "[control]",
             f'socket = "{self.folder / "control.sock"}"',
         ]
         for number, path in enumerate(self._ports, 1):
-            lines += ["[[slots]]", f"number = {number}", f'ports = ["{path}"]']
+            lines += ["[[slots]]", f"number = {number}"]
+            lines += (
+                [f'directory = "{path}"', "settle_s = 1"]
+                if isinstance(path, Path)
+                else [f'ports = ["{path}"]']
+            )
         self.settings.write_text("\n".join(lines) + "\n")
 
     def _tls_lines(self) -> list[str]:

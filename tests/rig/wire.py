@@ -18,13 +18,19 @@ from paho.mqtt.reasoncodes import ReasonCode
 from uplink.tls import TlsFiles
 
 KEPT_MESSAGES = 50_000
+RECONNECT_S = 0.05
 
 
 @dataclass
 class Seen:
-    """What one observer saw.  `segments`: file id to bytes; `messages`: (topic, payload) in order."""
+    """What one observer saw.  `segments`: file id to bytes; `messages`: (topic, payload) in order.
+
+    `ranges`: (from, to) of each file that were seen; what is in them already counts in `twice_bytes`.
+    """
 
     segments: Counter[str] = field(default_factory=Counter)
+    ranges: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    twice_bytes: int = 0
     messages: list[tuple[str, bytes]] = field(default_factory=list)
     inits: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
 
@@ -44,6 +50,8 @@ class WireObserver:
             self._client.username_pw_set("observer")
         else:
             self._client.tls_set(str(tls.ca), str(tls.certificate), str(tls.key))
+        # Back before the others after an outage, or it would miss what they say first.
+        self._client.reconnect_delay_set(min_delay=RECONNECT_S, max_delay=RECONNECT_S)  # type: ignore[arg-type]  # any number does
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -67,6 +75,11 @@ class WireObserver:
     def segment_bytes(self, file_id: str) -> int:
         with self._lock:
             return self._seen.segments[file_id]
+
+    def twice_bytes(self) -> int:
+        """Return how many bytes of segments were sent more than once so far."""
+        with self._lock:
+            return self._seen.twice_bytes
 
     def file_ids(self) -> list[str]:
         with self._lock:
@@ -96,6 +109,18 @@ class WireObserver:
         parts = message.topic.split("/")
         with self._lock:
             if parts[-3:-2] == ["file"] and parts[-1].isdigit():
-                self._seen.segments[parts[-2]] += len(message.payload)
+                self._segment(parts[-2], int(parts[-1]), len(message.payload))
             elif len(self._seen.messages) < KEPT_MESSAGES:
                 self._seen.messages.append((message.topic, bytes(message.payload)))
+
+    def _segment(self, file_id: str, start: int, size: int) -> None:
+        seen, end = self._seen, start + size
+        seen.segments[file_id] += size
+        apart = []
+        for begun, ended in seen.ranges[file_id]:
+            seen.twice_bytes += max(0, min(end, ended) - max(start, begun))
+            if ended < start or begun > end:
+                apart.append((begun, ended))
+        touching = [known for known in seen.ranges[file_id] if known not in apart]
+        whole = (min([start, *(b for b, _ in touching)]), max([end, *(e for _, e in touching)]))
+        seen.ranges[file_id] = [*apart, whole]

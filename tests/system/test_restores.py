@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.rig.program import Program
 from tests.rig.shelved import shelve
-from tests.rig.small_office import Program, SmallOffice
+from tests.rig.small_office import SmallOffice
 from tests.rig.until import until
 from uplink import envelope
 from uplink.messages import CustodyEvent

@@ -12,7 +12,7 @@ from transcoder.engine import inspect
 from transcoder.report import Depth, Finding, RecordingReport, Report, Verdict, report_json_schema
 from transcoder.request import InspectItem, InspectRequest, JoinRules
 
-DEPTHS = (Depth.FAST, Depth.STANDARD)
+DEPTHS = tuple(Depth)
 
 
 def _inspect(*paths: Path, depth: Depth = Depth.STANDARD, **item: object) -> Report:
