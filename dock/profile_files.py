@@ -63,6 +63,15 @@ class Marks(_Part):
     folders: list[Text] = []
 
 
+class Origin(_Part):
+    """What the camera's own files bear: `software` are shell patterns over the marks of its firmware.
+
+    Left out, nobody knows; then only marks of editing programs count (transcoder/software.py).
+    """
+
+    software: list[Text] = []
+
+
 class NamePattern(_Part):
     """A regular expression over the stem, its mark taken off; `path`: over all of the path but the suffix.
 
@@ -124,6 +133,7 @@ class ProfileFile(_Part):
     match: Match = Match()
     kinds: Kinds
     marks: Marks = Marks()
+    origin: Origin = Origin()
     names: list[NamePattern] = []
     examples: Annotated[list[NameExample], Field(min_length=1)]
 

@@ -30,13 +30,14 @@ def kind_of(media: MediaFacts, item: InspectItem) -> MediaKind | None:
     return "audio" if media.of_kind("audio") else None
 
 
-def describe(stream: StreamFacts, timeline: Timeline | None) -> StreamInfo:
+def describe(stream: StreamFacts, timeline: Timeline | None, tag: str | None = None) -> StreamInfo:
     """A stream as the report lists it."""
     track = next((t for t in timeline.tracks if t.stream == stream.index), None) if timeline else None
     zero = timeline.start_s if timeline else 0.0
     return StreamInfo(
         kind=stream.kind,
         codec=stream.codec,
+        tag=tag,
         width=stream.width,
         height=stream.height,
         frame_rate=stream.frame_rate,
@@ -87,7 +88,11 @@ def check_end(media: MediaFacts, timeline: Timeline | None, found: FindingList) 
         found.add("continuity.truncated/packet", start_s=end, evidence={"last_packet_bytes": rest})
     elif media.stopped is not None:
         end = timeline.duration_s if timeline else None
-        found.add("file.partial/stopped", start_s=end, reason=media.stopped)
+        read_to = max(
+            (int((s.samples.pos + s.samples.size).max()) for s in media.streams if len(s.samples)), default=0
+        )
+        rest_of_it = {"bytes": [read_to, media.size_bytes]}
+        found.add("file.partial/stopped", start_s=end, reason=media.stopped, evidence=rest_of_it)
     elif not any(len(s.samples) for s in media.streams if s.kind in ("video", "audio")):
         found.add("continuity.truncated/empty")
 

@@ -9,6 +9,7 @@ from transcoder.cards import find_cards
 from transcoder.errors import SpeechUnavailable
 from transcoder.findings import FindingList, rounded
 from transcoder.notice import Listener, judge_notice
+from transcoder.places import compare
 from transcoder.recording import Inspected, inspect_recording
 from transcoder.rejudge import judged_as
 from transcoder.report import (
@@ -23,6 +24,7 @@ from transcoder.report import (
 from transcoder.request import InspectRequest
 from transcoder.rules import RuleSet, load_rules
 from transcoder.runs import Run, Segment, join_runs
+from transcoder.unfinished import recover_unfinished
 
 Progress = Callable[[int, float], None]  # index of the recording, share of the whole request done, 0 to 1
 
@@ -43,6 +45,7 @@ def inspect(request: InspectRequest, progress: Progress | None = None, ears: "Ea
             report_progress(index, (index + done) / count)
 
         inspected.append(inspect_recording(item, request, found, share))
+    recover_unfinished(inspected, decode=request.depth is not Depth.FAST)
     listener, digest = _listener(request, ears)
     runs = _runs(inspected, request, rules, listener)
     recordings = tuple(one.report() for one in inspected)
@@ -125,7 +128,7 @@ def _run(
     members = [inspected[segment.index] for segment in run.segments]
     notice = judge_notice(members, request, listener, found)
     if request.one_shift:
-        _separation(run, request, rules, found)
+        _separation(run, inspected, request, rules, found)
     cards = find_cards(members, rules.notice.search_s) if request.depth is not Depth.FAST else ()
     return RunReport(
         recordings=tuple(segment.index for segment in run.segments),
@@ -138,13 +141,15 @@ def _run(
     )
 
 
-def _separation(run: Run, request: InspectRequest, rules: RuleSet, found: FindingList) -> None:
+def _separation(
+    run: Run, inspected: Sequence[Inspected], request: InspectRequest, rules: RuleSet, found: FindingList
+) -> None:
     """The gap or the overlap between this run and the one before."""
     since = run.since
     if since is None:
         return
     limits = rules.runs
-    evidence = {
+    evidence: dict[str, object] = {
         "before": since.before,
         "after": since.after,
         "least_s": rounded(since.least_s),
@@ -162,13 +167,22 @@ def _separation(run: Run, request: InspectRequest, rules: RuleSet, found: Findin
             evidence=evidence,
         )
         return
-    place = judged_as(request.join.place, since.seconds, limits)
+    before, after = inspected[since.before], inspected[since.after]
+    compared = compare(before.places, before.duration_s, after.places)
+    place = request.join.place
+    if compared is not None and compared.place != "unknown":
+        place = compared.place
+        evidence |= {
+            "place_from": "gps",
+            "distance_m": compared.distance_m,
+            "accuracy_m": compared.accuracy_m,
+        }
     here.add(
         "continuity.gap_between_files",
         start_s=-since.seconds,
         end_s=0.0,
         value=since.seconds,
         threshold=limits.split_gap_s,
-        place=place,
-        evidence={**evidence, "place": request.join.place},
+        place=judged_as(place, since.seconds, limits),
+        evidence={**evidence, "place": place},
     )

@@ -58,6 +58,10 @@ class StreamFacts:
     frame_rate: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    id: int = 0  # the container's own number: the PID of a transport stream
+    extradata: bytes = b""  # the sample description: parameter sets
+    samples_per_packet: int | None = None  # sound of a fixed frame size
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class MediaFacts:
     created_at: datetime | None
     from_index: bool  # samples come from the index: their data were not looked for
     stopped: str | None = None  # why reading packets ended early
+    late_streams: tuple[int, ...] = ()  # tracks that begin in mid-file, unannounced
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def of_kind(self, kind: StreamKind) -> tuple[StreamFacts, ...]:

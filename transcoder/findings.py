@@ -1,6 +1,7 @@
 """Making findings: a measurement and a rule set in, a `Finding` or nothing out.
 
-Severity, article and threshold come from the rule set only; numbers are rounded once, here, so that a report
+Severity, article and threshold come from the rule set only (a check may ask for less where its evidence is
+weak, never for more); numbers are rounded once, here, so that a report
 is the same byte for byte.
 """
 
@@ -10,7 +11,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from transcoder.report import Depth, Finding
+from transcoder.report import Depth, Finding, Severity
 from transcoder.request import Place
 from transcoder.rules import RuleSet
 from transcoder.sentences import clock, sentence
@@ -46,16 +47,22 @@ class FindingList:
         threshold: float | None = None,
         measured: Mapping[str, float] | None = None,
         place: Place | None = None,
+        at_most: Severity | None = None,
         refuted: str | None = None,
         evidence: Mapping[str, object] | None = None,
         **words: object,
     ) -> None:
-        """Add the finding that `key` ("code" or "code/variant") names, if the rules make it one."""
+        """Add the finding that `key` ("code" or "code/variant") names, if the rules make it one.
+
+        `at_most`: the evidence is too weak for what the rule set would give, whatever that is.
+        """
         code = key.split("/", maxsplit=1)[0]
         severity = self.rules.severity_of(code, measured, place)
         same = sum(finding.code == code for finding in self.findings)
         if severity is None or same >= _MAX_PER_CODE:
             return
+        if at_most is not None:
+            severity = min(severity, at_most)
         shown = {"value": value, "threshold": threshold, "start": clock(start_s), "end": clock(end_s)}
         finding = Finding(
             code=code,

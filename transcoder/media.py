@@ -3,6 +3,7 @@
 - Only regular files: a FIFO makes FFmpeg hang for ever.
 - The file is opened by us and handed on as /proc/self/fd/N: its name can choose no demuxer, no protocol
   and no image pattern, and it cannot be swapped in between.
+- A few kinds of files are seen with some bytes laid over (seen.py); their names still choose nothing.
 - Demuxers that fetch other files (playlists, concat) are not on the list.
 - The index is trusted for a plain finished MP4 or MOV only; everything else is demuxed.
 """
@@ -22,8 +23,11 @@ import av.container
 import av.error
 import numpy as np
 
+from transcoder.claims import claimed_samples
 from transcoder.errors import Unreadable
 from transcoder.facts import NO_TIME, MediaFacts, Samples, StreamFacts, StreamKind
+from transcoder.seen import seen
+from transcoder.sizes import with_size
 from transcoder.structure import Structure, read_structure
 
 _FORMATS = (
@@ -33,6 +37,8 @@ _FORMATS = (
 PHOTO_FORMATS = {"jpeg_pipe", "png_pipe", "bmp_pipe", "webp_pipe"}
 _MAX_PIXELS = 128 << 20  # what opening may decode; what an inspection may is the request's
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: a cover makes no sound file a video
+_MAX_EXTRADATA_BYTES = 64 << 10
+_MAX_TAG = 1000
 _ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
 MEDIA_ERRORS: tuple[type[Exception], ...] = _ERRORS
 
@@ -73,8 +79,10 @@ def open_media(file: BinaryIO) -> Iterator[av.container.InputContainer]:
     arguments: dict[str, Any] = {"options": options}
     if int(av.__version__.split(".")[0]) < 19:  # 19 dropped the argument and replaces by itself
         arguments["metadata_errors"] = "replace"
+    view = seen(file)
+    source: Any = view.file if view.repaired else f"file:/proc/self/fd/{file.fileno()}"
     try:
-        container = av.open(f"file:/proc/self/fd/{file.fileno()}", mode="r", **arguments)
+        container = av.open(source, mode="r", **arguments)
     except _ERRORS as error:
         raise Unreadable(_reason(error)) from error
     try:
@@ -89,23 +97,30 @@ def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
     Raises Unreadable, or TooManyPackets.
     """
     size_bytes = os.fstat(file.fileno()).st_size
-    structure = read_structure(file, size_bytes)
+    view = seen(file).file
+    structure = read_structure(view, size_bytes)
+    if structure.family == "mp4":
+        claimed = claimed_samples(view, size_bytes, max_packets)
+        if claimed > max_packets:
+            raise TooManyPackets(claimed)
     try:
         with open_media(file) as container:
             from_index = structure.plain_mp4 and container.format.name.startswith("mov,")
             stopped = None
+            late: tuple[int, ...] = ()
             if from_index:
                 tables = {s.index: _from_index(s, max_packets) for s in container.streams}
             else:
-                tables, stopped = _demux(container, max_packets)
+                tables, stopped, late = _demux(container, max_packets)
             return MediaFacts(
                 container=container.format.name,
                 size_bytes=size_bytes,
                 structure=structure,
-                streams=tuple(_stream(s, tables[s.index]) for s in container.streams),
+                streams=tuple(with_size(file, _stream(s, tables[s.index])) for s in container.streams),
                 created_at=_created_at(container.metadata),
                 from_index=from_index,
                 stopped=stopped,
+                late_streams=late,
                 tags={str(key): str(value) for key, value in container.metadata.items()},
             )
     except Unreadable as error:
@@ -176,20 +191,27 @@ class _Table:
         return Samples(dts, pts, duration, pos, size, key, discard, corrupt)
 
 
-def _demux(container: av.container.InputContainer, max_packets: int) -> tuple[dict[int, Samples], str | None]:
+def _demux(
+    container: av.container.InputContainer, max_packets: int
+) -> tuple[dict[int, Samples], str | None, tuple[int, ...]]:
     tables = {stream.index: _Table() for stream in container.streams}
     stopped = None
+    late: set[int] = set()
     count = 0
     try:
         for packet in container.demux():
-            if packet.size and packet.stream_index in tables:  # an empty packet is PyAV's flush
+            if not packet.size:  # PyAV's flush
+                continue
+            if packet.stream_index in tables:
                 tables[packet.stream_index].add(packet)
                 count += 1
                 if count > max_packets:
                     raise TooManyPackets(count)
+            else:
+                late.add(packet.stream_index)
     except _ERRORS as error:
         stopped = _reason(error)
-    return {index: table.samples() for index, table in tables.items()}, stopped
+    return {index: table.samples() for index, table in tables.items()}, stopped, tuple(sorted(late))
 
 
 def _stream(stream: Any, samples: Samples) -> StreamFacts:
@@ -198,6 +220,7 @@ def _stream(stream: Any, samples: Samples) -> StreamFacts:
     facts = StreamFacts(
         index=stream.index,
         kind=_kind(stream),
+        id=int(stream.id or 0),
         codec=codec,
         decodable=codec is not None and _has_decoder(context),
         time_base=Fraction(stream.time_base or 0),
@@ -205,16 +228,23 @@ def _stream(stream: Any, samples: Samples) -> StreamFacts:
         start_ticks=stream.start_time,
         duration_ticks=stream.duration,
     )
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {
+        "extradata": bytes(getattr(context, "extradata", None) or b"")[:_MAX_EXTRADATA_BYTES],
+        "tags": {str(key): str(value)[:_MAX_TAG] for key, value in stream.metadata.items()},
+    }
     if context is not None and stream.type == "video":
         rate = stream.average_rate
-        extra = {
+        extra |= {
             "width": context.width or None,
             "height": context.height or None,
             "frame_rate": round(float(rate), 3) if rate else None,
         }
     elif context is not None and stream.type == "audio":
-        extra = {"sample_rate": context.sample_rate or None, "channels": context.channels or None}
+        extra |= {
+            "sample_rate": context.sample_rate or None,
+            "channels": context.channels or None,
+            "samples_per_packet": getattr(context, "frame_size", None) or None,
+        }
     return StreamFacts(**{**facts.__dict__, **extra})
 
 

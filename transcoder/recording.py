@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import BinaryIO
 
 from transcoder.checks import check_end, check_streams, check_timeline, describe, kind_of
@@ -17,15 +17,20 @@ from transcoder.content import check_decoded, check_photo, check_zeros
 from transcoder.errors import Unreadable
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
+from transcoder.headers import check_headers, movie_of, tags_of
 from transcoder.keyframes import KeyFrameCheck
 from transcoder.media import PHOTO_FORMATS, TooManyPackets, open_regular, read_facts
+from transcoder.notes import notes_of
 from transcoder.picture_size import announced_pixels
+from transcoder.places import Fix
 from transcoder.report import (
     Depth,
     KeyFrames,
     MediaKind,
+    PlaceAt,
     RecordingReport,
     StreamInfo,
+    Text,
     TimeSpan,
     worst_verdict,
 )
@@ -36,6 +41,7 @@ from transcoder.signals import judge_pictures, judge_sound
 from transcoder.timeline import Timeline, timeline_of
 from transcoder.times import started_at
 from transcoder.watching import plan_for, watch
+from transcoder.whereabouts import places_of
 
 Progress = Callable[[float], None]  # share of this recording done, 0 to 1
 
@@ -54,6 +60,8 @@ class Inspected:
     started_at: TimeSpan | None = None
     streams: list[StreamInfo] = field(default_factory=list)
     key_frames: KeyFrameCheck | None = None
+    places: tuple[Fix, ...] = ()
+    notes: tuple[Text, ...] = ()
     finished: bool = False  # every check of the depth was made
 
     @property
@@ -74,6 +82,8 @@ class Inspected:
             duration_s=self.duration_s,
             streams=tuple(self.streams),
             key_frames=KeyFrames(decoded=keys.decoded, failed=keys.failed) if keys else None,
+            places=tuple(PlaceAt(**asdict(fix)) for fix in self.places),
+            notes=self.notes,
             verdict=worst_verdict(findings),
             findings=findings,
         )
@@ -130,17 +140,33 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
     state.media = media
     state.kind = kind_of(media, state.item)
     state.timeline = timeline_of(media) if state.kind != "photo" else None
-    state.streams = [describe(stream, state.timeline) for stream in media.streams]
+    movie = movie_of(file, media)
+    tags = tags_of(movie, media)
+    state.streams = [
+        describe(stream, state.timeline, tag) for stream, tag in zip(media.streams, tags, strict=True)
+    ]
+    state.notes = notes_of(file, media)
     state.started_at = started_at(state.item, media.created_at, state.duration_s, request.join)
     check_streams(media, state.kind, state.found)
     if state.kind != "photo" and state.kind is not None:
         check_end(media, state.timeline, state.found)
         if state.timeline is not None:
             check_timeline(media, state.timeline, state.found)
+    lost = check_zeros(media, state.timeline, scan, state.found) if scan and state.kind != "photo" else []
+    state.places = places_of(file, media, state.timeline)
+    check_headers(
+        file,
+        media,
+        state.timeline,
+        movie,
+        request.join.software,
+        state.found,
+        lost=lost,
+        deep=scan is not None,
+    )
     if scan is None:
         state.found.add("file.unverified")
         return
-    lost = check_zeros(media, state.timeline, scan, state.found) if state.kind != "photo" else []
     if _too_large(media, file, request, state.found):
         return
     if state.kind == "photo":

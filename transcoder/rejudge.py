@@ -4,6 +4,7 @@
   the report.  All else stays as it was, byte for byte.
 - Two places are the same or different only where both recordings of the gap have one; else unknown, and
   beyond `same_place_unknown_s` that is taken as different (said, not held against anybody).
+- What the recordings' own positions decided (`place_from` is `gps`) stands: a measurement comes before words.
 - Places are compared as people write them: width of characters, case and white space say nothing.
 - The same rule set, or none: another one would judge what it never measured.
 """
@@ -58,7 +59,7 @@ def _run(run: RunReport, places: Sequence[str | None], rules: RuleSet) -> RunRep
 
 def _finding(finding: Finding, places: Sequence[str | None], rules: RuleSet) -> Finding:
     before, after = finding.evidence.get("before"), finding.evidence.get("after")
-    if finding.code != CODE or finding.value is None:
+    if finding.code != CODE or finding.value is None or finding.evidence.get("place_from") == "gps":
         return finding
     if not (_index(before, places) and _index(after, places)):
         return finding

@@ -167,6 +167,7 @@ class StreamInfo(_Model):
 
     kind: Literal["video", "audio", "subtitle", "data", "picture"]
     codec: str | None
+    tag: str | None = None  # the sample entry of an MP4 or MOV: names tracks that no decoder knows
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None
@@ -185,6 +186,15 @@ class KeyFrames(_Model):
     failed: int
 
 
+class PlaceAt(_Model):
+    """Where the camera was, by its own telemetry, header or EXIF; degrees, seconds from the start."""
+
+    at_s: Seconds
+    lat: float
+    lon: float
+    accuracy_m: float | None = None
+
+
 class RecordingReport(_Model):
     id: str | None
     path: str
@@ -196,6 +206,8 @@ class RecordingReport(_Model):
     duration_s: Seconds | None
     streams: tuple[StreamInfo, ...]
     key_frames: KeyFrames | None = None
+    places: tuple[PlaceAt, ...] = ()
+    notes: tuple[Text, ...] = ()  # what is worth knowing and no finding
     verdict: Verdict
     findings: tuple[Finding, ...]
 

@@ -59,6 +59,7 @@ class JoinRules:
     named_resolution_s: float = 1.0
     modified_resolution_s: float = 2.0  # FAT stores 2 s steps
     place: Place = "unknown"
+    software: tuple[str, ...] = ()  # marks that the camera's own files bear, shell patterns; none: not known
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class InspectRequest:
             items = tuple(_item(item) for item in raw.pop("items"))
             join = raw.pop("join")
             join["time_order"] = tuple(join["time_order"])
+            join["software"] = tuple(join.get("software", ()))
             depth = Depth(raw.pop("depth"))
             rules, model = (_path(raw.pop(key)) for key in ("rules", "speech_model"))
             return cls(items, depth, rules, JoinRules(**join), model, **raw)

@@ -18,6 +18,66 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{what_zh}的时间戳从 {start} 起重复（共 {count} 处）。",
         "{what_en} time stamps repeat from {start} on ({count} times).",
     ),
+    "continuity.timestamps/missing": (
+        "在 {start} 至 {end} 之间缺少 {count} 帧画面，而时间戳没有中断：画面可能被删除后重新编排时间。",
+        "Between {start} and {end}, {count} pictures are missing by the stream's own count while its time"
+        " stamps run on: pictures may have been taken out and the time smoothed over.",
+    ),
+    "continuity.timestamps/missing_untimed": (
+        "按编码自身的计数，缺少 {count} 帧画面。",
+        "{count} pictures are missing by the stream's own count.",
+    ),
+    "continuity.timestamps/joint": (
+        "在 {start} 处有拼接痕迹：关键帧的规律或编号、时间间隔在此中断。",
+        "At {start} there are signs of a joint: the order of key frames, their numbering or the steps of time"
+        " break there.",
+    ),
+    "continuity.timestamps/rhythm": (
+        "关键帧的规律从 {start} 起中断（共 {count} 处），可能是场景变化，也可能是拼接。",
+        "The rhythm of key frames breaks from {start} on ({count} times): changes of scene, or joints.",
+    ),
+    "continuity.timestamps/packets": (
+        "在 {start} 附近缺少传输流数据包（至少 {count} 个）。",
+        "Around {start} packets of the transport stream are missing (at least {count}).",
+    ),
+    "continuity.timestamps/pace": (
+        "声音的时间戳与其实际长度相差 {value:.2f} 秒，可能缺失声音而时间被重新编排。",
+        "The sound's time stamps and its samples differ by {value:.2f} s: sound may be missing with the time"
+        " smoothed over.",
+    ),
+    "origin.software/program": (
+        "文件带有非本型号执法记录仪的软件标记：{program}。可能经过编辑或转存。",
+        "The file bears marks of software that is not the camera's: {program}. It may have been edited"
+        " or copied.",
+    ),
+    "origin.software/library": (
+        "文件由 {program} 写成。部分摄像机也使用该程序库，单凭此标记不能说明问题。",
+        "The file was written with {program}. Some cameras use this library as well; alone it proves"
+        " nothing.",
+    ),
+    "origin.parameters/set": (
+        "{what_zh}在 {start} 处改变（{before} → {after}）：可能由不同来源拼接而成。",
+        "The {what_en} change at {start} ({before} to {after}): the file may be joined from different"
+        " sources.",
+    ),
+    "origin.parameters/encoder": (
+        "编码器在 {start} 处重新开始：可能由多段编码拼接而成。",
+        "The encoder starts anew at {start}: the file may be joined from several encodings.",
+    ),
+    "origin.parameters/description": (
+        "文件中途改变编码说明（{count} 处）：可能由不同来源拼接而成。",
+        "The description of the samples changes in mid-file ({count} times): it may be joined from different"
+        " sources.",
+    ),
+    "origin.parameters/layout": (
+        "文件中途出现新的音视频轨：可能由不同来源拼接而成。",
+        "A track appears in mid-file that was not there before: the file may be joined from different"
+        " sources.",
+    ),
+    "origin.edit_list": (
+        "文件中有 {value:.2f} 秒音视频被编辑列表隐藏，播放时看不到。",
+        "The file holds {value:.2f} s of media that its edit list hides: players do not show them.",
+    ),
     "continuity.timestamps/jump": (
         "画面在 {start} 处突然跳变，而时间戳连续：可能有画面被删去。",
         "The picture jumps at {start} while its time stamps run on: pictures may have been taken out.",
@@ -163,9 +223,23 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{what_zh}的编码（{codec}）无法识别或解码。",
         "The codec of the {what_en} ({codec}) is not known or cannot be decoded.",
     ),
+    "file.partial/recovered": (
+        "借助同机录像 {sibling} 的编码参数，在没有索引的文件中找到 {count} 帧画面，"
+        "估计约 {seconds} 秒。原件未作改动。",
+        "With the codec parameters of {sibling}, {count} pictures were found in the file without an index,"
+        " about {seconds} s by estimate. The original was not changed.",
+    ),
+    "file.partial/sibling": (
+        "同机录像 {sibling} 的编码参数可用于恢复，但文件中没有找到画面。",
+        "The codec parameters of {sibling} could serve to recover the file, but no picture was found in it.",
+    ),
     "file.partial/stopped": (
         "读取在文件中途停止：{reason}。",
         "Reading stopped within the file: {reason}.",
+    ),
+    "file.partial/foreign": (
+        "声音之后有 {bytes} 字节不是声音数据。",
+        "After the sound stand {bytes} bytes that are no sound.",
     ),
     "file.partial/last_sound": (
         "声音的最后一个数据包不完整。",

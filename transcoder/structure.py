@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-_MAX_BOXES = 100_000
+from transcoder.boxes import Box, boxes, walk
+
 _MAX_ENTRIES = 64
-_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 _FTYP_LIKE = {
     b"ftyp",
     b"moov",
@@ -44,15 +44,6 @@ class Structure:
     cut_packet: bool = False  # a transport stream that ends inside a packet
 
 
-@dataclass(frozen=True)
-class _Box:
-    kind: bytes
-    start: int
-    body: int
-    end: int
-    open_ended: bool
-
-
 def read_structure(file: BinaryIO, size_bytes: int) -> Structure:
     """Look at the outer structure of an open file of `size_bytes`."""
     file.seek(0)
@@ -68,32 +59,11 @@ def read_structure(file: BinaryIO, size_bytes: int) -> Structure:
     return Structure("jpeg" if head[:3] == b"\xff\xd8\xff" else "other")
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
-    for _ in range(_MAX_BOXES):
-        if start + 8 > end:
-            return
-        file.seek(start)
-        head = file.read(16)
-        if len(head) < 8:
-            return
-        size, kind = struct.unpack(">I4s", head[:8])
-        body = start + 8
-        if size == 1 and len(head) == 16:
-            size = struct.unpack(">Q", head[8:])[0]
-            body += 8
-        open_ended = size == 0
-        stop = end if open_ended else start + size
-        if stop < body:  # smaller than its own header: nothing after it can be found
-            return
-        yield _Box(kind, start, body, stop, open_ended)
-        start = stop
-
-
 def _mp4(file: BinaryIO, size_bytes: int) -> Structure:
     claimed: int | None = None
     kinds: set[bytes] = set()
-    moov: _Box | None = None
-    for box in _boxes(file, 0, size_bytes):
+    moov: Box | None = None
+    for box in boxes(file, 0, size_bytes):
         if not box.kind.isalnum() and not kinds:
             return Structure("other")
         if not _is_kind(box.kind):
@@ -117,13 +87,12 @@ def _is_kind(kind: bytes) -> bool:
     return all(32 <= byte < 127 or byte == 0xA9 for byte in kind)
 
 
-def _moov_kinds(file: BinaryIO, parent: _Box) -> Iterator[bytes]:
-    for box in _boxes(file, parent.body, parent.end):
+def _moov_kinds(file: BinaryIO, parent: Box) -> Iterator[bytes]:
+    for path in walk(file, parent):
+        box = path[-1]
         yield box.kind
-        if box.kind in _CONTAINERS:
-            yield from _moov_kinds(file, box)
-        elif box.kind == b"stsd":
-            entries = _boxes(file, box.body + 8, box.end)
+        if box.kind == b"stsd":
+            entries = boxes(file, box.body + 8, box.end)
             yield from (entry.kind for entry, _ in zip(entries, range(_MAX_ENTRIES), strict=False))
 
 

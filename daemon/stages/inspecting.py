@@ -72,7 +72,8 @@ def join_rules(profile: CameraProfile | None) -> JoinRules:
     """Return what a camera profile says about joining files, as the transcoder's own type."""
     if profile is None:
         return JoinRules()
-    return JoinRules(profile=profile.name, pre_record_s=profile.pre_record_s)
+    software = tuple(profile.file.origin.software)
+    return JoinRules(profile=profile.name, pre_record_s=profile.pre_record_s, software=software)
 
 
 def facts_of(report: Report) -> list[ReportFacts]:

@@ -16,6 +16,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.rig.camera_marks import sign_as_camera
+
 NOTICE_AT_S = 2.0
 TALK_AT_S = 12.0  # with a notice before it; without one, talk is where the notice would be
 SOUND_RATE_HZ = 16_000  # that of the clips, and of cheap cameras
@@ -86,6 +88,7 @@ def make_recording(
         bit_rate=bit_rate,
         moov_first=moov_first,
     )
+    sign_as_camera(path)
     written = path.stat().st_size
     if written < target_bytes:
         raise ValueError(

@@ -17,6 +17,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from tests.rig.camera_marks import sign_as_camera
+
 RATE_HZ = 16_000
 
 Sound = NDArray[np.float32] | NDArray[np.float64]
@@ -38,6 +40,7 @@ class Movie:
     times_s: tuple[float, ...] | None = None
     creation: str | None = None
     x264: str = ""
+    camera: bool = True  # bears a camera's marks, else FFmpeg's
 
 
 def make(path: Path, movie: Movie = Movie(), container: str | None = None) -> Path:
@@ -62,7 +65,7 @@ def make(path: Path, movie: Movie = Movie(), container: str | None = None) -> Pa
         count = int(movie.seconds * movie.fps)
         times = movie.times_s or tuple(i / movie.fps for i in range(count))
         _write(out, video, audio, times, movie)
-    return path
+    return sign_as_camera(path) if movie.camera else path
 
 
 def _write(
@@ -106,7 +109,14 @@ def _tone(seconds: float) -> NDArray[np.float64]:
     return tone
 
 
-def remux(source: Path, target: Path, keep: Callable[[float], bool], container: str | None = None) -> Path:
+def remux(
+    source: Path,
+    target: Path,
+    keep: Callable[[float], bool],
+    container: str | None = None,
+    *,
+    camera: bool = True,
+) -> Path:
     """Copy packets whose time satisfies `keep`, stamps unchanged: a gap as a cutter leaves it."""
     with av.open(str(source)) as old, av.open(str(target), "w", format=container) as new:
         streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
@@ -115,7 +125,7 @@ def remux(source: Path, target: Path, keep: Callable[[float], bool], container: 
             if packet.size and keep(_at_s(packet)):
                 packet.stream = streams[packet.stream_index]
                 new.mux(packet)
-    return target
+    return sign_as_camera(target) if camera else target
 
 
 def _at_s(packet: "Packet[Any]") -> float:

@@ -11,6 +11,8 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from tests.rig.camera_marks import sign_as_camera
+
 WIDTH, HEIGHT, FPS, RATE_HZ = 320, 180, 25, 16_000
 Plane = NDArray[np.float64]
 Sound = NDArray[np.float64]
@@ -107,7 +109,7 @@ def make(path: Path, take: Take) -> Path:
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         _write_sound(out, audio, sound)
-    return path
+    return sign_as_camera(path)
 
 
 def _write_sound(out: av.container.OutputContainer, audio: AudioStream, sound: Sound) -> None:
