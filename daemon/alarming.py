@@ -12,7 +12,7 @@ from typing import Any
 from daemon import alarm_book
 from daemon.alarms import Facts, SlotTrouble, standing
 from daemon.board import SlotBoard
-from daemon.desk import NEVER
+from daemon.lineage.chain import NEVER
 from daemon.parts import Parts
 from daemon.power import HWMON, under_voltage
 from daemon.room import disk_of

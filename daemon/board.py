@@ -61,6 +61,9 @@ class SlotView:
         return (self.bytes_total - self.bytes_done) / self.rate_bytes_per_s
 
 
+_READING: frozenset[Phase] = frozenset({"attached", "listing", "pulling", "making_room", "checking"})
+
+
 class SlotBoard:
     """The views of all slots.  Thread-safe."""
 
@@ -75,6 +78,11 @@ class SlotBoard:
     def views(self) -> list[SlotView]:
         with self._lock:
             return [self._joined(number) for number in sorted(self._parts)]
+
+    @property
+    def reading(self) -> bool:
+        """Whether a camera is being read: what nobody waits for keeps off the disk and the cores."""
+        return any(view.phase in _READING for view in self.views())
 
     def show(self, slot: int, phase: Phase, *, part: str = "", **changes: object) -> None:
         """Show a new phase; what is not named stays, but an error and *safe to take* end with theirs."""

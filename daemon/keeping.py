@@ -14,8 +14,6 @@ from daemon.uplinking import Uplinking
 from daemon.waiting_room import WaitingRoom
 from daemon.worker import Worker
 
-_READING_CAMERAS = frozenset({"attached", "listing", "pulling", "making_room", "checking"})
-
 
 class Keeping:
     """`waiting` is where pulls wait; `worker` the thread."""
@@ -34,10 +32,9 @@ class Keeping:
             RoomTools(parts.store, parts.custody, parts.vault, parts.reserve, self.waiting, settings)
         )
 
-        def busy() -> bool:
-            return any(view.phase in _READING_CAMERAS for view in board.views())
-
-        read_back = ReadBackStage(parts.store, parts.vault, parts.custody.clock, settings, busy, stop.wait)
+        read_back = ReadBackStage(
+            parts.store, parts.vault, parts.custody.clock, settings, lambda: board.reading, stop.wait
+        )
         alarms = Alarming(parts, board, self.waiting, uplink.progress, uplink.health_changed)
         # Nobody waits for this worker but those in the waiting room, who see the room themselves.
         self.worker = Worker("vault", [room, alarms, read_back], stop, alive, lambda: None)

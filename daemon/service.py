@@ -1,8 +1,8 @@
 """The service: puts the parts together, starts the threads, tells systemd, stops in order.
 
-Threads: the slot keeper and one puller for each occupied slot, three workers (`pipeline`: what sending
-waits for; `thorough`: the standard inspection; `vault`: room, read-back, alarms), the link to the platform,
-the control socket.
+Threads: the slot keeper and one puller for each occupied slot, the inspecting workers (`pipeline`: what
+sending waits for; `thorough`: the standard inspection, one to a core), `vault` (room, read-back, alarms), the
+link to the platform, the control socket.
 """
 
 from __future__ import annotations
@@ -25,32 +25,23 @@ from daemon.attention import attention_json
 from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
 from daemon.dockings import dockings_json
-from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
+from daemon.ingest.gate import CopyGate
 from daemon.ingest.memory import Memory
 from daemon.ingest.slotkeeper import SlotKeeper
 from daemon.ingest.tools import Tools
+from daemon.inspections import Inspections
 from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
+from daemon.power import under_voltage
 from daemon.settings import Settings
-from daemon.stages.first import FirstStage
-from daemon.stages.inspecting import RequestMaker
-from daemon.stages.rejudging import RejudgeStage
-from daemon.stages.retag import RetagStage
-from daemon.stages.standard import StandardStage
-from daemon.stages.told import ToldStage
 from daemon.status import dock_json, recordings_json, show_json, slot_json
 from daemon.tagrules import load_tag_rules
 from daemon.telemetry import Telemetry
 from daemon.uplinking import make_uplink
-from daemon.worker import Worker
-from transcoder.client import Inspector
-from transcoder.rules import load_rules
 
 _LOG = logging.getLogger(__name__)
 _PING_S = 2.0
-_PIPELINE_LIMIT_S = 120.0
-_THOROUGH_LIMIT_S = 120.0  # beside inspections, which feed it themselves
 _SLOTS_LIMIT_S = 90.0
 _VAULT_LIMIT_S = 120.0
 _STOP_S = 25.0
@@ -67,15 +58,15 @@ class Service:
         self._beats = Heartbeats()
         settings, custody = parts.settings, parts.custody
         self._telemetry = Telemetry(custody, settings.sha256)
-        socket = settings.inspection.socket
-        self._quick, self._thorough = Inspector(socket=socket), Inspector(socket=socket)
         self._tag_rules = load_tag_rules(settings.tagging.rules)
         self._acts = self._act_tools()
         self._commands = commands_of(parts, self._acts)
         take = self._commands.take if self._commands is not None else None
         self._uplink = make_uplink(parts, self._telemetry, self._beats, self._stop, self.wake, take)
         self._board = SlotBoard([(s.number, s.label) for s in settings.slots], self._slot_changed)
-        self._pipeline, self._deep = self._workers()
+        self._inspections = Inspections(
+            parts, self._tag_rules, lambda: self._board.reading, self._beats, self._stop, self.wake
+        )
         beat = self._beats.register("vault", _VAULT_LIMIT_S)
         self._keeping = Keeping(parts, self._board, self._stop, beat, self._uplink)
         tools = Tools(
@@ -91,6 +82,7 @@ class Service:
             count=parts.counters.count,
             reserve_bytes=settings.vault.reserve_bytes,
             room=self._keeping.waiting,
+            gate=CopyGate(under_voltage),
         )
         self._slots = keeper = SlotKeeper(
             parts.store,
@@ -103,8 +95,7 @@ class Service:
 
     def wake(self) -> None:
         """Something was committed: whoever may have work looks."""
-        self._pipeline.wake()
-        self._deep.wake()
+        self._inspections.wake()
         self._keeping.wake()
         self._uplink.wake()
 
@@ -116,11 +107,11 @@ class Service:
         )
         with ExitStack() as stack:
             stack.callback(self._parts.counters.step)
-            stack.callback(self._close_inspectors)
+            stack.callback(self._inspections.close)
             stack.callback(control.close)
             control.start()
             threads = [self._keeper, self._keeping.worker, *self._uplink.threads()]
-            workers = [self._pipeline, self._deep]
+            workers = self._inspections.workers
             for thread in [*workers, *threads]:
                 thread.start()
             stack.callback(_join, workers, _WORKERS_STOP_S)
@@ -141,36 +132,6 @@ class Service:
     def stop(self) -> None:
         self._stop.set()
         self.wake()
-
-    def _close_inspectors(self) -> None:
-        for worker, inspector in ((self._pipeline, self._quick), (self._deep, self._thorough)):
-            if not worker.is_alive():  # else it inspects, and closing would wait for it; it ends with us
-                inspector.close()
-
-    def _workers(self) -> tuple[Worker, Worker]:
-        parts = self._parts
-        maker = RequestMaker(parts.vault, parts.settings.inspection)
-        beat = self._beats.register("pipeline", _PIPELINE_LIMIT_S)
-        rules = self._tag_rules
-        quick = FedInspector(self._quick, beat)
-        first = FirstStage(parts.store, parts.custody, maker, quick, parts.profiles, rules)
-        pipeline = Worker(
-            "pipeline",
-            [
-                first,
-                RetagStage(parts.store, parts.custody, rules),
-                RejudgeStage(parts.store, parts.custody, load_rules(parts.settings.inspection.rules)),
-                ToldStage(parts.store, parts.custody),
-                parts.counters,
-            ],
-            self._stop,
-            beat,
-            self.wake,
-        )
-        beat = self._beats.register("thorough", _THOROUGH_LIMIT_S)
-        thorough = FedInspector(self._thorough, beat)
-        standard = StandardStage(parts.store, parts.custody, maker, thorough, parts.profiles, rules)
-        return pipeline, Worker("thorough", [standard], self._stop, beat, self.wake)
 
     def _act_tools(self) -> ActTools:
         parts = self._parts

@@ -198,12 +198,20 @@ class InspectionSettings(_Section):
 
     `socket`: where systemd listens for the inspector; not said, it is a child of the daemon, with all the
     daemon may do.  The unit says it by BODYDOCK_INSPECTOR.
+
+    `workers`: how many standard inspections at a time; not said, one to a core, as far as there is 1 GiB of
+    memory for each.
+
+    `deep_share`: of how many dockings every frame is looked at, beside those that a standard inspection flags
+    (0: of those only).
     """
 
     rules: Path | None = None
     socket: Path | None = Field(default_factory=_inspector_socket)
     speech: bool = True
     speech_model: Path | None = None
+    workers: Annotated[int, Field(ge=1, le=64)] | None = None
+    deep_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
 
 
 class VaultSettings(_Section):

@@ -84,9 +84,6 @@ class Desk(Protocol):
     def silent(self) -> bool:
         """Whether nothing but telemetry and answers may be sent (there is a copy of this dock)."""
 
-    def newest_event(self) -> ChainPoint | None:
-        """Return the end of the own chain."""
-
     def events_after(self, at: ChainPoint | None, limit: int) -> list[OutgoingEvent]:
         """Return the events after `at` (None: from the first), in order, at most `limit`.
 

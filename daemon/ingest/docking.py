@@ -253,9 +253,9 @@ class StayJob:
     # Saying
 
     def _say(self, phase: Phase, text: wording.Text) -> None:
-        self._progress.show(
-            phase, text=wording.pulling(self._missing_names()) if phase == "pulling" else text
-        )
+        if text is wording.PULLING:  # whatever is said meanwhile, what was missing is said again after it
+            text = wording.pulling(self._missing_names())
+        self._progress.show(phase, text=text)
 
     def _show_stage(self, agenda: Agenda) -> None:
         if agenda.keeps_camera:

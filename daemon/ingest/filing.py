@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -102,13 +103,35 @@ class Filer:
         pause_s = _ROOM_PAUSE_S
         while True:
             try:
-                pulled = self._copy(opened, item)
+                with self._turn(opened, item):
+                    pulled = self._copy(opened, item)
                 keep(tools.ledger, tools.vault, opened.docking, file, opened.times[file.index], pulled)
                 break
             except (DiskFull, StoreFull) as full:
                 self._wait_for_room(opened, item, full, pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_ROOM_PAUSE_S)  # each try reads the card from the start
         tools.stored()
+
+    @contextmanager
+    def _turn(self, opened: OpenDocking, item: Item) -> Iterator[None]:
+        """Wait until this camera may be copied.  Raises CameraGone, PullCancelled."""
+        waited = False
+
+        def waits() -> None:
+            nonlocal waited
+            waited = True
+            self.show("pulling", wording.WEAK_SUPPLY)
+
+        with self.tools.gate.turn(waits, lambda: self._still_wanted(opened.volumes[item.volume], item.file)):
+            if waited:
+                self.show("pulling", wording.PULLING)
+            yield
+
+    def _still_wanted(self, volume: Volume, file: CardFile) -> None:
+        if self.gone(volume):
+            raise CameraGone(f"the camera left while {file.display_name} had to wait")
+        if self.stop():
+            raise PullCancelled("the dock is stopping")
 
     def _explain(self, docking: Docking, file: CardFile, reason: Reason, detail: str) -> None:
         self.tools.ledger.explain(docking.id, file.index, reason, detail)
@@ -155,10 +178,7 @@ class Filer:
                 if text is not said:
                     self.show("making_room", text)
                     said = text
-                if self.gone(volume):
-                    raise CameraGone(f"the camera left while the dock had no room for {file.display_name}")
-                if self.stop():
-                    raise PullCancelled("the dock is stopping")
+                self._still_wanted(volume, file)
                 time.sleep(_ROOM_STEP_S)
         self.show("pulling", wording.PULLING)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.board import SlotBoard
+from daemon.ingest.gate import CopyGate
 from daemon.ingest.ledger import Ledger
 from daemon.ingest.memory import Memory
 from daemon.vault import Vault
@@ -34,3 +35,4 @@ class Tools:
     reserve_bytes: int = 64 * 1024 * 1024
     gather_s: float = 1.0
     room: WaitingRoom = field(default_factory=WaitingRoom)
+    gate: CopyGate = field(default_factory=CopyGate)

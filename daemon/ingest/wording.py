@@ -38,6 +38,10 @@ UNREADABLE: Text = {
     "en": "the card cannot be read: call the administrator",
 }
 TROUBLE: Text = {"zh": "采集出错，正在重试，请勿拔出", "en": "copying failed, trying again, do not unplug"}
+WEAK_SUPPLY: Text = {
+    "zh": "采集站供电不足，逐台采集，正在排队，请勿拔出",
+    "en": "weak power supply: cameras are copied one after the other, waiting, do not unplug",
+}
 UNSTABLE: Text = {
     "zh": "记录仪连接不稳定，请换一根线或卡位",
     "en": "the connection breaks again and again: try another cable or slot",

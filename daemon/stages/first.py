@@ -7,16 +7,14 @@
 
 from __future__ import annotations
 
-from daemon.custody import Custody
 from daemon.registries import load_registries
 from daemon.revisions import ReportFacts, revise
 from daemon.stages.guard import Guard
-from daemon.stages.inspecting import Inspects, RequestMaker, facts_for, facts_of
-from daemon.store import Row, Store
+from daemon.stages.inspecting import facts_for, facts_of
+from daemon.stages.tools import StageTools
+from daemon.store import Row
 from daemon.store.database import from_text
 from daemon.tagging import Registries, TagFacts, tag
-from daemon.tagrules import TagRules
-from dock.profiles import Profiles
 from transcoder.report import Depth, Report
 from uplink.messages import Tag
 
@@ -28,22 +26,10 @@ _DEADLINE_S = 30.0
 class FirstStage:
     """Makes revision 1 of everything that is stored and has none."""
 
-    def __init__(
-        self,
-        store: Store,
-        custody: Custody,
-        maker: RequestMaker,
-        inspector: Inspects,
-        profiles: Profiles,
-        rules: TagRules | None = None,
-    ) -> None:
-        self._store = store
-        self._custody = custody
-        self._maker = maker
-        self._inspector = inspector
-        self._profiles = profiles
-        self._rules = rules
-        self._guard = Guard(store, custody.clock)
+    def __init__(self, tools: StageTools) -> None:
+        self._tools = tools
+        self._store = tools.store
+        self._guard = Guard(tools.store, tools.custody.clock)
 
     def step(self) -> bool:
         """Do the oldest ones.  Returns whether there was anything to do."""
@@ -65,13 +51,13 @@ class FirstStage:
             kept = self._store.row("SELECT body FROM reports WHERE report = ?", (row["report"],))
             if kept is not None:
                 return facts_for(Report.from_bytes(kept["body"]), row["recording"])
-        request = self._maker.request([row], Depth.FAST, self._profiles.find(row["profile"]))
-        return facts_of(self._inspector.inspect(request, deadline_s=_DEADLINE_S))[0]
+        request = self._tools.maker.request([row], Depth.FAST, self._tools.profiles.find(row["profile"]))
+        return facts_of(self._tools.inspector.inspect(request, deadline_s=_DEADLINE_S))[0]
 
     def _revise(self, row: Row, registries: Registries, report: ReportFacts | None) -> None:
-        made = tag(tag_facts(row, report), tag_of(row), registries, self._rules)
+        made = tag(tag_facts(row, report), tag_of(row), registries, self._tools.rules)
         with self._store.write() as tx:
-            revise(tx, self._custody, row["recording"], made, registries.versions, report)
+            revise(tx, self._tools.custody, row["recording"], made, registries.versions, report)
 
 
 def tag_of(row: Row) -> Tag | None:

@@ -342,5 +342,12 @@ def failing(db: Database) -> None:
     db.execute("CREATE INDEX recordings_failing ON recordings (work_retry_at) WHERE work_retry_at <> ''")
 
 
+@migrations()
+def deep(db: Database) -> None:
+    """`dockings.deepened`: 1 = it was decided whether its shifts get a deep inspection, and they had it."""
+    db.execute("ALTER TABLE dockings ADD COLUMN deepened INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX dockings_to_deepen ON dockings (attached_at) WHERE deepened = 0")
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from daemon.parts import Parts, open_parts
 from daemon.settings import DockSettings, InspectionSettings, Settings, SlotSettings
+from daemon.stages.claims import Claims
 from daemon.stages.first import FirstStage
 from daemon.stages.inspecting import RequestMaker
 from daemon.stages.retag import RetagStage
 from daemon.stages.standard import StandardStage
 from daemon.stages.told import ToldStage
+from daemon.stages.tools import StageTools
 from daemon.worker import Stage
 from tests.daemon.conftest import Dock
 from tests.daemon.killing import serve
@@ -48,9 +50,10 @@ def work(folder: Path) -> None:
 def run_stages(parts: Parts) -> None:
     inspector = FakeInspector()
     maker = RequestMaker(parts.vault, parts.settings.inspection)
+    tools = StageTools(parts.store, parts.custody, maker, inspector, parts.profiles)
     stages: list[Stage] = [
-        FirstStage(parts.store, parts.custody, maker, inspector, parts.profiles),
-        StandardStage(parts.store, parts.custody, maker, inspector, parts.profiles),
+        FirstStage(tools),
+        StandardStage(tools, Claims()),
         RetagStage(parts.store, parts.custody),
         ToldStage(parts.store, parts.custody),
     ]

@@ -23,9 +23,11 @@ from daemon.ingest.stay import Stay, docking_of
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import DiskVolume, Volume
 from daemon.settings import InspectionSettings
+from daemon.stages.claims import Claims
 from daemon.stages.first import FirstStage
 from daemon.stages.inspecting import Progress, RequestMaker
 from daemon.stages.standard import StandardStage
+from daemon.stages.tools import StageTools
 from dock.devices import BlockDevice
 from dock.docking import Docking
 from dock.filesystems import Attempt
@@ -165,9 +167,8 @@ class Line:
 def line_of(dock: Dock) -> Line:
     inspector = FakeInspector()
     maker = RequestMaker(dock.vault, InspectionSettings(speech=False))
-    first = FirstStage(dock.store, dock.custody, maker, inspector, PROFILES)
-    standard = StandardStage(dock.store, dock.custody, maker, inspector, PROFILES)
-    return Line(first, standard, inspector)
+    tools = StageTools(dock.store, dock.custody, maker, inspector, PROFILES)
+    return Line(FirstStage(tools), StandardStage(tools, Claims()), inspector)
 
 
 # What the store says
@@ -267,6 +268,12 @@ class Platform:
             "revision": revision,
             "manifest": digest or "ab" * 32,
         }
+
+
+def newest_event(desk: StoreDesk) -> ChainPoint | None:
+    """Return the end of the dock's own chain."""
+    events = desk.events_after(None, 1_000_000)
+    return events[-1].at if events else None
 
 
 def desk_of(dock: Dock, platform: Platform, changed: Callable[[], None] = lambda: None) -> StoreDesk:

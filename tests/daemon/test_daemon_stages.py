@@ -14,7 +14,7 @@ from daemon.registries import keep_registry, load_registries
 from daemon.stages import first as first_module
 from daemon.stages.guard import Guard
 from daemon.stages.retag import RetagStage
-from daemon.stages.standard import split_shifts
+from daemon.stages.shifts import split_shifts
 from daemon.stages.told import ToldStage
 from daemon.store import Store, Transaction
 from daemon.worker import Stage

@@ -11,10 +11,12 @@ import pytest
 from daemon.acts.handlers import handlers
 from daemon.control import Asker
 from daemon.settings import InspectionSettings
+from daemon.stages.claims import Claims
 from daemon.stages.first import FirstStage
 from daemon.stages.inspecting import Progress, RequestMaker
 from daemon.stages.rejudging import RejudgeStage
 from daemon.stages.standard import StandardStage
+from daemon.stages.tools import StageTools
 from tests.daemon.conftest import Dock, make_dock
 from tests.daemon.making import PROFILES, FakeInspector, events, manifests, report_of, take_in
 from tests.rig.acts_bench import Desk
@@ -89,8 +91,8 @@ class GapInspector(FakeInspector):
 
 def stages(dock: Dock) -> tuple[FirstStage, StandardStage]:
     maker = RequestMaker(dock.vault, InspectionSettings(speech=False))
-    parts = (dock.store, dock.custody, maker, GapInspector(), PROFILES)
-    return FirstStage(*parts), StandardStage(*parts)
+    tools = StageTools(dock.store, dock.custody, maker, GapInspector(), PROFILES)
+    return FirstStage(tools), StandardStage(tools, Claims())
 
 
 def inspected(dock: Dock) -> tuple[list[str], RejudgeStage]:

@@ -34,7 +34,7 @@ from daemon.verifying import Verifier
 from tests.center.bench import Bench
 from tests.center.scripted import PLATFORM
 from tests.daemon.conftest import Dock, listing
-from tests.daemon.making import arrived, line_of
+from tests.daemon.making import arrived, line_of, newest_event
 from uplink import envelope
 from uplink.desk import HeadTaken
 from uplink.ids import draw_id
@@ -230,7 +230,7 @@ class TwoEnds:
         waiting = self.dock.store.value(
             "SELECT count(*) FROM manifests WHERE receipted = 0 AND platform = ?", (PLATFORM,)
         )
-        newest = self.desk.newest_event()
+        newest = newest_event(self.desk)
         head = self._record().head
         return not waiting and newest is not None and head is not None and head.head == newest.head
 

@@ -94,9 +94,6 @@ class MemoryDesk:
 
     # The border
 
-    def newest_event(self) -> ChainPoint | None:
-        return self.events[-1].at if self.events else None
-
     def events_after(self, at: ChainPoint | None, limit: int) -> list[OutgoingEvent]:
         points = [event.at for event in self.events]
         start = points.index(at) + 1 if at in points else 0
