@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import tomllib
 import zoneinfo
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
@@ -103,6 +103,35 @@ class NamePattern(_Part):
         return re.compile(self.pattern, re.ASCII)
 
 
+class Housekeeping(_Part):
+    """What the camera itself removes from its card: of such files nobody asks where they are.
+
+    `names` and `folders` are shell patterns; `loop`: it overwrites its oldest recordings when the card is
+    full.
+    """
+
+    names: list[Text] = []
+    folders: list[Text] = []
+    loop: bool = False
+
+
+class Continuity(_Part):
+    """How recordings of this camera lie to each other.
+
+    `split_tolerance_s`: what it loses itself between two pieces of one recording (left out: the rule set's).
+    `counter`: whether photographs and notes count together with the video.  `container_time`: which end of
+    the recording `creation_time` says.  `factory_dates`: the days on which its clock begins when it was
+    never set (left out: the usual ones).  `clock_file`: a file that the camera writes when it is plugged
+    in, as a shell pattern over its path: its time is the camera's clock at that moment.
+    """
+
+    split_tolerance_s: Annotated[float, Field(ge=0, le=60)] | None = None
+    counter: Literal["shared", "separate", "unknown"] = "unknown"
+    container_time: Literal["start", "end", "either"] = "either"
+    factory_dates: list[date] | None = None
+    clock_file: Text | None = None
+
+
 class NameExample(_Part):
     """A path and what it says; the tests read them."""
 
@@ -134,6 +163,8 @@ class ProfileFile(_Part):
     kinds: Kinds
     marks: Marks = Marks()
     origin: Origin = Origin()
+    housekeeping: Housekeeping = Housekeeping()
+    continuity: Continuity = Continuity()
     names: list[NamePattern] = []
     examples: Annotated[list[NameExample], Field(min_length=1)]
 

@@ -84,6 +84,22 @@ class CameraProfile:
             return "audio"
         return "photo" if suffix in kinds.photo else "attachment"
 
+    @property
+    def chaptered(self) -> bool:
+        """Whether its numbers are number times 100 plus chapter."""
+        return any("chapter" in pattern.compiled.groupindex for pattern in self.file.names)
+
+    def is_housekeeping(self, path: str) -> bool:
+        """Whether the camera itself removes files like `path`, or nobody would miss them."""
+        *folders, name = path.split("/")
+        patterns = self.file.housekeeping
+        return _fits(name, patterns.names) or any(_fits(folder, patterns.folders) for folder in folders)
+
+    def is_clock_file(self, path: str) -> bool:
+        """Whether the camera writes `path` when it is plugged in."""
+        pattern = self.file.continuity.clock_file
+        return pattern is not None and fnmatch.fnmatchcase(path.lower(), pattern.lower())
+
     @cached_property
     def _whole_names(self) -> tuple[NamePattern, ...]:
         return tuple(pattern for pattern in self.file.names if pattern.whole and pattern.own)

@@ -8,6 +8,7 @@ import av
 from transcoder.cards import find_cards
 from transcoder.errors import SpeechUnavailable
 from transcoder.findings import FindingList, rounded
+from transcoder.joints import joint
 from transcoder.notice import Listener, judge_notice
 from transcoder.places import compare
 from transcoder.recording import Inspected, inspect_recording
@@ -23,7 +24,8 @@ from transcoder.report import (
 )
 from transcoder.request import InspectRequest
 from transcoder.rules import RuleSet, load_rules
-from transcoder.runs import Run, Segment, join_runs
+from transcoder.runs import Run, join_runs
+from transcoder.shift import Filed, Shift, look_across
 from transcoder.unfinished import recover_unfinished
 
 Progress = Callable[[int, float], None]  # index of the recording, share of the whole request done, 0 to 1
@@ -47,7 +49,8 @@ def inspect(request: InspectRequest, progress: Progress | None = None, ears: "Ea
         inspected.append(inspect_recording(item, request, found, share))
     recover_unfinished(inspected, decode=request.depth is not Depth.FAST)
     listener, digest = _listener(request, ears)
-    runs = _runs(inspected, request, rules, listener)
+    across = _across(inspected, request, rules)
+    runs = _runs(inspected, request, rules, listener, across)
     recordings = tuple(one.report() for one in inspected)
     verdicts = [r.verdict for r in recordings] + [r.verdict for r in runs]
     return Report(
@@ -101,15 +104,31 @@ def engine_of(speech_model: str | None) -> Engine:
     return Engine(bodydock=own, av=av.__version__, ffmpeg=av.ffmpeg_version_info, speech_model=speech_model)
 
 
-def _runs(
-    inspected: Sequence[Inspected], request: InspectRequest, rules: RuleSet, listener: Listener | None
-) -> list[RunReport]:
-    segments = [
-        Segment(index, one.kind, one.started_at, one.duration_s, one.item.named_sequence)
+def _across(inspected: Sequence[Inspected], request: InspectRequest, rules: RuleSet) -> Shift:
+    """Judge the files side by side; what is said of one file alone goes to it."""
+    files = [
+        Filed(index, one.item, one.kind, one.readings, one.duration_s, _takes_part(one))
         for index, one in enumerate(inspected)
-        if one.kind in ("video", "audio") and _takes_part(one)
     ]
-    return [_run(run, inspected, request, rules, listener) for run in join_runs(segments, rules.runs)]
+    across = look_across(files, request, rules)
+    for one, span in zip(inspected, across.started_at, strict=True):
+        one.started_at = span
+    in_runs = {segment.index for segment in across.segments}
+    for note in across.noted:
+        if note.of_file or note.recording not in in_runs:
+            inspected[note.recording].found.add(note.key, **note.values)
+    return across
+
+
+def _runs(
+    inspected: Sequence[Inspected],
+    request: InspectRequest,
+    rules: RuleSet,
+    listener: Listener | None,
+    across: Shift,
+) -> list[RunReport]:
+    runs = join_runs(across.segments, rules.runs, request.join.split_tolerance_s)
+    return [_run(run, inspected, request, rules, listener, across) for run in runs]
 
 
 def _takes_part(one: Inspected) -> bool:
@@ -123,20 +142,26 @@ def _run(
     request: InspectRequest,
     rules: RuleSet,
     listener: Listener | None,
+    across: Shift,
 ) -> RunReport:
     found = FindingList(rules, request.depth, None)
     members = [inspected[segment.index] for segment in run.segments]
+    numbers = tuple(segment.index for segment in run.segments)
     notice = judge_notice(members, request, listener, found)
     if request.one_shift:
         _separation(run, inspected, request, rules, found)
     cards = find_cards(members, rules.notice.search_s) if request.depth is not Depth.FAST else ()
+    for note in across.noted:
+        if not note.of_file and note.recording in numbers:
+            found.about(note.recording).add(note.key, **note.values)
     return RunReport(
-        recordings=tuple(segment.index for segment in run.segments),
-        started_at=run.first.started_at,
+        recordings=numbers,
+        started_at=members[0].started_at,
         duration_s=rounded(run.duration_s),
         verdict=worst_verdict(found.findings),
         notice=notice,
         cards=cards,
+        joints=tuple(joint(link, rules.runs.joint_metric_s) for link in run.links),
         findings=tuple(found.findings),
     )
 

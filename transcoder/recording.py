@@ -39,7 +39,7 @@ from transcoder.scan import scan_bytes
 from transcoder.sentences import reason_zh
 from transcoder.signals import judge_pictures, judge_sound
 from transcoder.timeline import Timeline, timeline_of
-from transcoder.times import started_at
+from transcoder.times import Readings, read_times, start_of
 from transcoder.watching import plan_for, watch
 from transcoder.whereabouts import places_of
 
@@ -58,11 +58,20 @@ class Inspected:
     media: MediaFacts | None = None
     timeline: Timeline | None = None
     started_at: TimeSpan | None = None
+    readings: Readings = field(default_factory=lambda: Readings({}))
     streams: list[StreamInfo] = field(default_factory=list)
     key_frames: KeyFrameCheck | None = None
     places: tuple[Fix, ...] = ()
     notes: tuple[Text, ...] = ()
     finished: bool = False  # every check of the depth was made
+
+    def read_times(self, request: InspectRequest) -> None:
+        """Work out when it began from what is known by now."""
+        created = self.media.created_at if self.media else None
+        length = 0.0 if self.kind == "photo" else self.duration_s
+        docked = request.camera.docked_at
+        self.readings = read_times(self.item, created, length, request.join, docked)
+        self.started_at = start_of(self.readings, request.join)
 
     @property
     def duration_s(self) -> float | None:
@@ -96,7 +105,7 @@ def inspect_recording(
     state = Inspected(item, found, item.kind, size_bytes=item.size_bytes, sha256=item.sha256)
     if item.failed is not None:
         _limit(found, item.failed.limit, item.failed.reason, item.failed.reason_zh)
-        state.started_at = started_at(item, None, None, request.join)
+        state.read_times(request)
         return state
     try:
         with open_regular(item.path) as file:
@@ -146,7 +155,7 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
         describe(stream, state.timeline, tag) for stream, tag in zip(media.streams, tags, strict=True)
     ]
     state.notes = notes_of(file, media)
-    state.started_at = started_at(state.item, media.created_at, state.duration_s, request.join)
+    state.read_times(request)
     check_streams(media, state.kind, state.found)
     if state.kind != "photo" and state.kind is not None:
         check_end(media, state.timeline, state.found)

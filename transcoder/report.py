@@ -227,6 +227,24 @@ class Card(_Model):
     text: str
 
 
+class Joint(_Model):
+    """What lies between two files of a run: the standard's maximum recording interval (GA/T 947), in seconds.
+
+    `from`: what it rests on; `within_metric`: whether it is within `metric_s`, null where the evidence cannot
+    tell.  `goes_on`: whether picture and sound go on across it, null where they were not compared.
+    """
+
+    before: int
+    after: int
+    seconds: Seconds | None = None
+    least_s: Seconds | None = None
+    most_s: Seconds | None = None
+    from_: tuple[str, ...] = Field(alias="from")
+    metric_s: Seconds | None = None
+    within_metric: bool | None = None
+    goes_on: bool | None = None
+
+
 class RunReport(_Model):
     recordings: tuple[int, ...]
     started_at: TimeSpan | None
@@ -234,6 +252,7 @@ class RunReport(_Model):
     verdict: Verdict
     notice: Notice
     cards: tuple[Card, ...] = ()
+    joints: tuple[Joint, ...] = ()
     findings: tuple[Finding, ...]
 
 

@@ -11,11 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from transcoder.camera import CameraFacts, camera_facts
 from transcoder.errors import BadRequest
 from transcoder.report import Depth, MediaKind
 
 Place = Literal["same", "different", "unknown"]
 TimeSource = Literal["container", "name", "mtime"]
+Counter = Literal["shared", "separate", "unknown"]
+ContainerTime = Literal["start", "end", "either"]
+
+# Where the clocks of cameras begin again after a flat battery (known fault C20); a profile may name its own.
+FACTORY_DATES = ("2000-01-01", "2005-01-01", "2008-01-01", "2010-01-01", "2012-01-01", "2015-01-01")
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,15 @@ class JoinRules:
     modified_resolution_s: float = 2.0  # FAT stores 2 s steps
     place: Place = "unknown"
     software: tuple[str, ...] = ()  # marks that the camera's own files bear, shell patterns; none: not known
+    split_tolerance_s: float | None = (
+        None  # what the camera itself loses between its pieces; None: the rules'
+    )
+    chaptered: bool = False  # sequence is number x 100 + chapter: one recording in several files
+    counter: Counter = "unknown"  # whether photographs, notes and video count together
+    time_zone: str | None = None  # the camera's own, IANA: tells a local time that is stamped as UTC
+    container_time: ContainerTime = "either"  # what creation_time says; `either`: what fits name or mtime
+    factory_dates: tuple[str, ...] = FACTORY_DATES  # local days on which a clock that was never set begins
+    loop: bool = False  # the camera overwrites its oldest recordings by itself
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,7 @@ class InspectRequest:
     speech_limit_s: float = 90.0  # processor time for one run's notice, then it stays unverified
     max_packets: int = 20_000_000  # a file with more is stopped: file.limits
     max_pixels: int = 80_000_000  # of one picture: larger ones are not decoded: file.limits
+    camera: CameraFacts = field(default_factory=CameraFacts)
 
     def to_json(self) -> str:
         """One line of ASCII JSON; paths are made absolute."""
@@ -91,8 +107,9 @@ class InspectRequest:
             raw = json.loads(line)
             items = tuple(_item(item) for item in raw.pop("items"))
             join = raw.pop("join")
-            join["time_order"] = tuple(join["time_order"])
-            join["software"] = tuple(join.get("software", ()))
+            for name in ("time_order", "factory_dates", "software"):
+                join[name] = tuple(join[name])
+            raw["camera"] = camera_facts(raw["camera"])
             depth = Depth(raw.pop("depth"))
             rules, model = (_path(raw.pop(key)) for key in ("rules", "speech_model"))
             return cls(items, depth, rules, JoinRules(**join), model, **raw)

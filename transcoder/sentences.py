@@ -174,6 +174,93 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "声音从 {start} 到 {end} 过载失真（{value:.1f} 秒）。",
         "The sound is clipped from {start} to {end} ({value:.1f} s).",
     ),
+    "continuity.sequence/missing": (
+        "编号不连续，缺少 {numbers} 号（共 {value:.0f} 个）。请核对该段录像是否被删除。",
+        "Numbers are missing before this file: {numbers} ({value:.0f} in all). Check whether they were"
+        " deleted.",
+    ),
+    "continuity.sequence/reused": (
+        "编号 {number} 被两个不同时间的文件使用。",
+        "Number {number} is borne by two files of different times.",
+    ),
+    "continuity.clock/unset": (
+        "记录仪时钟未设置（出厂日期），文件时间不可信；以接入采集站的时间为准。",
+        "The camera's clock was never set (a factory date): its times say nothing; only the docking time"
+        " is sure.",
+    ),
+    "continuity.clock/zone": (
+        "文件内部时间与名称相差整 {hours} 小时：本地时间被标为世界时，或时区设置不同。",
+        "The times inside are {hours} h off: local time stamped as UTC, or another time zone.",
+    ),
+    "continuity.clock/inside": (
+        "文件名中的时间与文件内部时间相差 {value:.0f} 秒，无法相互印证，请人工核对。",
+        "The name and the clock inside differ by {value:.0f} s and cannot be reconciled; a person should"
+        " look.",
+    ),
+    "continuity.clock/file_time": (
+        "文件系统记录的结束时间与录像相差 {value:.0f} 秒：文件可能被改动，或录制中校过时。",
+        "The file system's time is {value:.0f} s off the recording's end, unlike the other files: the file"
+        " was changed, or the clock was set during it.",
+    ),
+    "continuity.clock/early_end": (
+        "按文件系统时间，文件在开始之前 {value:.0f} 秒就已结束，时间互相矛盾。",
+        "By the file system's time the file was finished {value:.0f} s before it could be.",
+    ),
+    "continuity.clock/constant": (
+        "各文件的时间来源始终相差约 {value:.0f} 秒（固定偏差）。",
+        "The files' sources of time differ by about {value:.0f} s throughout (a constant offset).",
+    ),
+    "continuity.clock/drift": (
+        "时钟逐渐漂移，约每天 {value:.0f} 秒。",
+        "The clock drifts evenly, about {value:.0f} s a day.",
+    ),
+    "continuity.clock/short": (
+        "录像时长始终比时钟短 {percent}%（各文件一致）：是计时偏差，不是丢失。",
+        "The media run {percent} % short against the clock, the same in all files: a drift, no loss.",
+    ),
+    "continuity.clock/long": (
+        "录像时长始终比时钟长 {percent}%（各文件一致）：是计时偏差。",
+        "The media run {percent} % long against the clock, the same in all files: a drift.",
+    ),
+    "continuity.clock/set": (
+        "按编号在后的文件，时间却早了至少 {value:.0f} 秒：期间时钟被调过，两段之间的间隔无法确定。",
+        "By number this file comes later, by time at least {value:.0f} s earlier: the clock was set in"
+        " between, and what lies between the two is not known.",
+    ),
+    "continuity.clock/older": (
+        "该文件的时间早于编号在前的文件（至少 {value:.0f} 秒），与前后文件不符。",
+        "This file is at least {value:.0f} s older than the one before it by number, unlike its neighbours.",
+    ),
+    "continuity.clock/newer": (
+        "该文件的时间晚于编号在后的文件（至少 {value:.0f} 秒），与前后文件不符。",
+        "This file is at least {value:.0f} s newer than the one after it by number, unlike its neighbours.",
+    ),
+    "continuity.clock/ahead": (
+        "接入时记录仪时钟比采集站快至少 {value:.0f} 秒。",
+        "When plugged in the camera's clock was ahead of the dock's by at least {value:.0f} s.",
+    ),
+    "continuity.clock/behind": (
+        "接入时记录仪时钟比采集站慢至少 {value:.0f} 秒。",
+        "When plugged in the camera's clock was behind the dock's by at least {value:.0f} s.",
+    ),
+    "continuity.selection/hole": (
+        "缺少编号 {numbers}，且此处有约 {value:.0f} 秒没有录像：可能有录像被删除。",
+        "Number {numbers} is missing where about {value:.0f} s are without recording: a file may have"
+        " been deleted.",
+    ),
+    "continuity.selection/left": (
+        "存储卡上列有的文件“{name}”没有收取到。请再次插入记录仪。",
+        "The file “{name}” was listed on the card and did not arrive. Dock the camera again.",
+    ),
+    "continuity.selection/deleted": (
+        "存储卡上有本班次已删除的录像 {value:.0f} 个（{megabytes} MB），如“{name}”。未作恢复。",
+        "{value:.0f} recordings of this shift were deleted on the card ({megabytes} MB), like “{name}”;"
+        " nothing was undeleted.",
+    ),
+    "continuity.selection/lost": (
+        "存储卡上有 {megabytes} MB 不属于任何文件的数据，可能来自未正常结束的录像。",
+        "{megabytes} MB on the card belong to no file: perhaps a recording that was not finished properly.",
+    ),
     "file.unreadable": (
         "文件无法读取：{reason_zh}。请保留原件并交技术人员查看。",
         "The file cannot be read: {reason}. Keep the original and have it looked at.",

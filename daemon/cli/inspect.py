@@ -15,7 +15,7 @@ from daemon.cli.common import VERDICTS, json_option, plain
 
 if TYPE_CHECKING:
     from dock.profiles import CameraProfile
-    from transcoder.report import Report
+    from transcoder.report import Joint, Report
     from transcoder.request import InspectItem, InspectRequest
 
 MAX_FILES = 10_000
@@ -114,7 +114,7 @@ def _request(
         items=items,
         depth=Depth(depth),
         rules=rules,
-        join=replace(join_rules(profile), place=place_known),  # type: ignore[arg-type]
+        join=replace(join_rules(profile, zone.key), place=place_known),  # type: ignore[arg-type]
         speech_model=find_speech_model() if depth != "fast" else None,
         one_shift=any(path.is_dir() for path in paths),
     )
@@ -190,5 +190,18 @@ def _print(report: Report) -> None:
     for number, run in enumerate(report.runs, 1):
         members = ", ".join(plain(report.recordings[i].path) for i in run.recordings)
         click.echo(f"run {number} ({members}): {VERDICTS[run.verdict]}, notice {run.notice.status}")
+        for joint in run.joints:
+            before, after = (plain(report.recordings[i].path) for i in (joint.before, joint.after))
+            click.echo(f"  {before} -> {after}: {_joint_text(joint)}")
         for finding in run.findings:
             click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")
+
+
+def _joint_text(joint: Joint) -> str:
+    """How closely two files join, as far as the evidence goes."""
+    by = ", ".join(joint.from_)
+    if joint.seconds is None:
+        return f"相接 joined ({by})"
+    within = {True: "符合 within", False: "超过 beyond", None: "无法判断是否在 perhaps within"}
+    metric = f"; {within[joint.within_metric]} {joint.metric_s:g} s" if joint.metric_s is not None else ""
+    return f"间隔 {joint.seconds:.2f} s ({joint.least_s:.2f} .. {joint.most_s:.2f}, {by}{metric})"

@@ -1,0 +1,301 @@
+"""One camera's files side by side: their order, their clocks, their numbers, what is missing (article 15(5)).
+
+- Files named one by one are judged each by itself: nothing is said of what lies between them.
+- A camera's files are cut into shifts where longer than `shift_break_s` nothing was recorded; numbers and
+  clocks are compared within one.
+- Chapters that all carry the time of their recording's beginning are laid end to end.
+- Where the file system's time is all that is known and files would have been finished faster than they last,
+  they were copied, and that time says nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from transcoder.clocks import Dated, Judged, Noted, against_dock, judge_clocks
+from transcoder.counting import Counting, Numbered, blocks_of, holes, reused
+from transcoder.report import MediaKind, TimeSpan
+from transcoder.request import InspectItem, InspectRequest, JoinRules
+from transcoder.rules import RuleSet
+from transcoder.runs import Segment, between_segments
+from transcoder.selection import Arrived, Missing, judge_selection, within
+from transcoder.times import Readings, Span, start_of
+
+_CLOCK = "continuity.clock"
+
+
+@dataclass(frozen=True)
+class Filed:
+    """One item as far as it was inspected; `takes_part`: it belongs into a run."""
+
+    index: int
+    item: InspectItem
+    kind: MediaKind | None
+    readings: Readings
+    duration_s: float | None
+    takes_part: bool = True
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What `look_across` found: the segments for the runs, and findings by recording."""
+
+    segments: tuple[Segment, ...]
+    noted: tuple[Noted, ...]
+    started_at: tuple[TimeSpan | None, ...]  # of every item
+
+
+def look_across(files: Sequence[Filed], request: InspectRequest, rules: RuleSet) -> Shift:
+    """Judge the files of a request side by side; `files` are all items, in the request's order."""
+    join = request.join
+    limit_s = rules.threshold_of(_CLOCK, "constant_offset_s") or 0.0
+    files = _laid(_without_copied_times(files, rules), join)
+    if request.one_shift:
+        groups = list(_shifts(files, join, rules.runs.shift_break_s))
+    else:
+        groups = [[_dated(file, False, None)] for file in files]
+    by_index = {file.index: file for file in files}
+    noted: list[Noted] = []
+    segments: list[Segment] = []
+    epoch = 0
+    for number, group in enumerate(groups):
+        judged = judge_clocks(group, limit_s, join.time_tolerance_s)
+        noted += judged.noted
+        found = _segments(group, judged, by_index, epoch if request.one_shift else 0)
+        segments += found
+        epoch += 1 + max(judged.epochs, default=0)
+        if request.one_shift:
+            last = number == len(groups) - 1
+            noted += _numbers_and_selection(group, found, by_index, request, rules, last)
+    if groups and request.one_shift:
+        dock = against_dock(groups[0][0].index, request.camera.clock, limit_s)
+        noted += [dock] if dock is not None else []
+    starts = tuple(start_of(file.readings, join) for file in files)
+    return Shift(tuple(segments), tuple(noted), starts)
+
+
+def _without_copied_times(files: Sequence[Filed], rules: RuleSet) -> list[Filed]:
+    only = [
+        (file, file.readings.spans["mtime"])
+        for file in files
+        if file.kind == "video" and set(file.readings.spans) == {"mtime"} and file.duration_s is not None
+    ]
+    ends = sorted(
+        (span.middle.timestamp() + (file.duration_s or 0.0), file.duration_s or 0.0) for file, span in only
+    )
+    pairs = list(pairwise(ends))
+    too_fast = sum(b - a < length - rules.runs.split_overlap_s for (a, _), (b, length) in pairs)
+    if not pairs or too_fast * 2 <= len(pairs):
+        return list(files)
+    nothing = Readings({})
+    return [replace(f, readings=nothing) if set(f.readings.spans) == {"mtime"} else f for f in files]
+
+
+def _laid(files: Sequence[Filed], join: JoinRules) -> list[Filed]:
+    """Chapters whose container says when the first one began are moved to where they lie."""
+    if not join.chaptered:
+        return list(files)
+    moved: dict[int, Filed] = {}
+    for chapters in _takes(files):
+        first, done = chapters[0], chapters[0].duration_s
+        start = first.readings.spans.get("container")
+        for chapter in chapters[1:]:
+            span = chapter.readings.spans.get("container")
+            if start is None or span is None or done is None:
+                break
+            if span.agrees(start, join.time_tolerance_s):
+                readings = chapter.readings.with_container(_after(start, done))
+                moved[chapter.index] = replace(chapter, readings=readings)
+            done = None if chapter.duration_s is None else done + chapter.duration_s
+    return [moved.get(file.index, file) for file in files]
+
+
+def _after(start: Span, seconds: float) -> Span:
+    return start.moved(round(seconds, 3))
+
+
+def _takes(files: Sequence[Filed]) -> Iterator[list[Filed]]:
+    by_number: dict[int, list[Filed]] = {}
+    for file in files:
+        if file.kind == "video" and file.item.named_sequence is not None:
+            by_number.setdefault(file.item.named_sequence // 100, []).append(file)
+    for chapters in by_number.values():
+        chapters.sort(key=lambda file: (file.item.named_sequence or 0, file.index))
+        yield chapters
+
+
+def _counting(join: JoinRules) -> Counting:
+    return Counting(join.chaptered, join.counter, known=join.profile != "generic")
+
+
+def _shifts(files: Sequence[Filed], join: JoinRules, break_s: float) -> Iterator[list[Dated]]:
+    """The files in order of recording, cut at breaks; what has no number is put where its time says."""
+    counted = [file for file in files if file.item.named_sequence is not None]
+    numbered = len(counted) > 1 and all(f.item.named_sequence is not None for f in files if f.kind == "video")
+    follows = _chapter_before(files) if join.chaptered else {}
+    if numbered:
+        order = [
+            _dated(files[n.index], True, follows.get(n.index))
+            for block in blocks_of([_numbered(file) for file in counted], _counting(join), break_s)
+            for n in block
+        ]
+        others = [_dated(file, False, None) for file in files if file.item.named_sequence is None]
+    else:
+        order, others = [], [_dated(file, False, follows.get(file.index)) for file in files]
+    for one in sorted(others, key=_by_time):
+        order.insert(_where(order, one), one)
+    shift: list[Dated] = []
+    for one in order:
+        if shift and _is_break(shift, one, break_s):
+            yield shift
+            shift = []
+        shift.append(one)
+    if shift:
+        yield shift
+
+
+def _by_time(one: Dated) -> tuple[bool, float, int]:
+    return one.start is None, one.start.earliest.timestamp() if one.start else 0.0, one.index
+
+
+def _where(order: Sequence[Dated], one: Dated) -> int:
+    """Behind the last one that began no later."""
+    if one.start is None:
+        return len(order)
+    for at in range(len(order), 0, -1):
+        start = order[at - 1].start
+        if start is not None and start.earliest <= one.start.earliest:
+            return at
+    return 0
+
+
+def _is_break(shift: Sequence[Dated], one: Dated, break_s: float) -> bool:
+    last = next((before for before in reversed(shift) if before.start is not None), None)
+    if last is None or last.start is None or one.start is None:
+        return False
+    apart = (one.start.earliest - last.start.latest).total_seconds() - (last.duration_s or 0.0)
+    return apart > break_s
+
+
+def _chapter_before(files: Sequence[Filed]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for chapters in _takes(files):
+        for before, after in pairwise(chapters):
+            if (after.item.named_sequence or 0) - (before.item.named_sequence or 0) == 1:
+                found[after.index] = before.index
+    return found
+
+
+def _dated(file: Filed, numbered: bool, follows: int | None) -> Dated:
+    return Dated(file.index, file.kind, file.readings, file.duration_s, numbered, follows)
+
+
+def _numbered(file: Filed) -> Numbered:
+    dated = _dated(file, False, None)
+    start = dated.start
+    return Numbered(
+        file.index,
+        file.item.named_sequence or 0,
+        file.kind,
+        start.earliest.timestamp() if start else None,
+        dated.unset,
+    )
+
+
+def _segments(
+    group: Sequence[Dated], judged: Judged, files: dict[int, Filed], first_epoch: int
+) -> list[Segment]:
+    found = []
+    for one, epoch in zip(group, judged.epochs, strict=True):
+        file = files[one.index]
+        if one.kind not in ("video", "audio") or not file.takes_part:
+            continue
+        length = None if one.duration_s is None else one.duration_s * judged.rate
+        found.append(
+            Segment(
+                index=one.index,
+                kind=one.kind,
+                started_at=_somewhere(one.start, file.readings),
+                duration_s=length,
+                sequence=file.item.named_sequence,
+                spans=one.readings.spans,
+                epoch=first_epoch + epoch,
+                follows=one.follows,
+                unset=one.unset,
+            )
+        )
+    return found
+
+
+def _somewhere(start: Span | None, readings: Readings) -> TimeSpan | None:
+    """Where a segment lies on its camera's clock, be that set or not."""
+    if start is None:
+        return None
+    source = next(s for s, span in readings.spans.items() if span == start)
+    return TimeSpan(earliest=start.earliest, latest=start.latest, **{"from": (source,)})
+
+
+def _numbers_and_selection(
+    group: Sequence[Dated],
+    segments: Sequence[Segment],
+    files: dict[int, Filed],
+    request: InspectRequest,
+    rules: RuleSet,
+    last: bool,
+) -> list[Noted]:
+    join, noted = request.join, []
+    missing: list[Missing] = []
+    arrived = [_arrived(files[one.index], one) for one in group]
+    by_index = {segment.index: segment for segment in segments}
+    if all(one.numbered for one in group if one.kind == "video"):
+        counting = _counting(join)
+        counted = [_numbered(files[one.index]) for one in group if one.numbered]
+        near = rules.runs.shift_break_s
+        others = [
+            seen.sequence
+            for seen in request.camera.seen
+            if seen.sequence is not None and within(arrived, seen.named_at or seen.modified_at, near)
+        ]
+        for block in blocks_of(counted, counting, near):
+            for hole in holes(block, others, counting):
+                noted.append(_missing_note(hole.before, hole.after, hole.missing, hole.count))
+                seconds = _seconds(by_index.get(hole.before), by_index.get(hole.after))
+                missing.append(Missing(hole.before, hole.after, hole.missing, seconds))
+            for twice in reused(block, counting):
+                evidence = {"first": twice.first, "again": twice.again, "number": twice.number}
+                noted.append(
+                    Noted(
+                        twice.again,
+                        "continuity.sequence/reused",
+                        {"evidence": evidence, "number": twice.number},
+                    )
+                )
+    gap_s = rules.runs.split_gap_s if join.split_tolerance_s is None else join.split_tolerance_s
+    facts = request.camera if last else replace(request.camera, lost_bytes=None)
+    return noted + judge_selection(arrived, missing, facts, rules.runs.shift_break_s, gap_s, join.loop)
+
+
+def _missing_note(before: int, after: int, missing: Sequence[str], count: int) -> Noted:
+    evidence = {"before": before, "after": after, "missing": list(missing)}
+    numbers = ", ".join(missing[:3]) + ("…" if count > 3 else "")
+    return Noted(
+        after,
+        "continuity.sequence/missing",
+        {"value": float(count), "evidence": evidence, "numbers": numbers},
+    )
+
+
+def _seconds(before: Segment | None, after: Segment | None) -> float | None:
+    """How long nothing was recorded between two files; None where that is not known."""
+    if before is None or after is None or before.unset or after.unset:
+        return None
+    between = between_segments(before, after)
+    return None if between is None else between.seconds
+
+
+def _arrived(file: Filed, one: Dated) -> Arrived:
+    start = None if one.unset or one.start is None else one.start.earliest
+    end = (
+        one.start.moved(one.duration_s).latest if start is not None and one.start and one.duration_s else None
+    )
+    return Arrived(file.index, file.item.display_name, file.item.size_bytes, start, end)
