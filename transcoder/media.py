@@ -26,6 +26,7 @@ import numpy as np
 from transcoder.claims import claimed_samples
 from transcoder.errors import Unreadable
 from transcoder.facts import NO_TIME, MediaFacts, Samples, StreamFacts, StreamKind
+from transcoder.sample_tables import SampleTable, read_tables
 from transcoder.seen import seen
 from transcoder.sizes import with_size
 from transcoder.structure import Structure, read_structure
@@ -39,6 +40,7 @@ _MAX_PIXELS = 128 << 20  # what opening may decode; what an inspection may is th
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: a cover makes no sound file a video
 _MAX_EXTRADATA_BYTES = 64 << 10
 _MAX_TAG = 1000
+_EDGE = 256  # entries at either end of FFmpeg's index that a table read straight is compared with
 _ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
 MEDIA_ERRORS: tuple[type[Exception], ...] = _ERRORS
 
@@ -109,7 +111,8 @@ def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
             stopped = None
             late: tuple[int, ...] = ()
             if from_index:
-                tables = {s.index: _from_index(s, max_packets) for s in container.streams}
+                plain = read_tables(view, size_bytes, max_packets)
+                tables = {s.index: _from_index(s, max_packets, plain.get(s.id)) for s in container.streams}
             else:
                 tables, stopped, late = _demux(container, max_packets)
             return MediaFacts(
@@ -139,11 +142,15 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _from_index(stream: Any, max_packets: int) -> Samples:
+def _from_index(stream: Any, max_packets: int, table: SampleTable | None) -> Samples:
     entries = stream.index_entries
     count = len(entries)
     if count > max_packets:
         raise TooManyPackets(count)
+    if table is not None and len(table) == count and count > 2 * _EDGE:
+        made = _from_table(entries, table)
+        if made is not None:
+            return made
     rows = np.fromiter(
         ((e.timestamp, e.pos, e.size, e.is_keyframe, e.is_discard) for e in entries),
         dtype=[("dts", "i8"), ("pos", "i8"), ("size", "i8"), ("key", "?"), ("discard", "?")],
@@ -160,6 +167,24 @@ def _from_index(stream: Any, max_packets: int) -> Samples:
         rows["discard"].copy(),
         np.zeros(count, dtype=np.bool_),
     )
+
+
+def _from_table(entries: Any, table: SampleTable) -> Samples | None:
+    """The table's numbers where FFmpeg's agree with them at both ends, and hide nothing in between."""
+    count = len(table)
+    first = entries[0].timestamp
+    discard = np.zeros(count, dtype=np.bool_)
+    for place in (*range(_EDGE), *range(count - _EDGE, count)):
+        entry = entries[place]
+        if not table.agrees(place, entry.timestamp, first, entry.pos, entry.size, entry.is_keyframe):
+            return None
+        discard[place] = entry.is_discard
+    if discard[_EDGE - 1] or discard[count - _EDGE]:
+        return None
+    unknown = np.full(count, NO_TIME, dtype=np.int64)
+    no = np.zeros(count, dtype=np.bool_)
+    times = table.times + (first - int(table.times[0]))
+    return Samples(times, unknown, unknown, table.positions, table.sizes, table.keys, discard, no)
 
 
 class _Table:

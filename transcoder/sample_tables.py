@@ -7,6 +7,8 @@ number, and at its first and last entries (`agrees`).  What is odd is left to FF
 - Every count and length comes from the file: nothing is read beyond its own box, no array is made larger than
   its box bears out.
 - Times are decoding times in ticks of the track, from 0.
+- An edit list of one entry hides samples at the ends only, and FFmpeg's entries there say which; with more
+  entries there is no table.
 """
 
 import struct
@@ -97,13 +99,20 @@ def _track(data: bytes, track: tuple[int, int], max_samples: int) -> tuple[int, 
     media = dict(_children(data, *inner[b"mdia"])) if b"mdia" in inner else {}
     information = dict(_children(data, *media[b"minf"])) if b"minf" in media else {}
     boxes = dict(_children(data, *information[b"stbl"])) if b"stbl" in information else {}
-    if b"tkhd" not in inner:
+    if b"tkhd" not in inner or _edits(data, inner) > 1:
         return None
     try:
         table = _table(_Tables(data, boxes), max_samples)
         return None if table is None else (_track_id(data, inner[b"tkhd"]), table)
     except (struct.error, ValueError, IndexError):
         return None  # shorter than they say
+
+
+def _edits(data: bytes, inner: Mapping[bytes, tuple[int, int]]) -> int:
+    """How many entries the track's edit list has."""
+    lists = dict(_children(data, *inner[b"edts"])) if b"edts" in inner else {}
+    start, end = lists.get(b"elst", (0, 0))
+    return int(struct.unpack_from(">I", data, start + 4)[0]) if end - start >= 8 else 0
 
 
 def _track_id(data: bytes, header: tuple[int, int]) -> int:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transcoder.media_maker import Movie, make, shared
+from transcoder import media
 from transcoder.sample_tables import SampleTable, read_tables
 
 MOST = 10_000_000
@@ -86,3 +87,32 @@ def test_no_damage_raises_or_makes_arrays_without_end(data: st.DataObject) -> No
             assert len(table) <= len(whole)
     finally:
         target.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("movie", [Movie(seconds=40, b_frames=2), Movie(seconds=40, faststart=True)])
+def test_facts_are_the_same_with_and_without_tables(
+    tmp_path: Path, movie: Movie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path / "a.mp4", movie)
+
+    def facts() -> list[dict[str, list[int]]]:
+        with path.open("rb") as file:
+            streams = media.read_facts(file, MOST).streams
+        return [
+            {name: getattr(s.samples, name).tolist() for name in ("dts", "pos", "size", "key", "discard")}
+            for s in streams
+        ]
+
+    used: list[int] = []
+    real = media._from_table
+
+    def counting(entries: object, table: SampleTable) -> object:
+        made = real(entries, table)
+        used.append(made is not None)
+        return made
+
+    monkeypatch.setattr(media, "_from_table", counting)
+    with_tables = facts()
+    assert used == [True] * len(with_tables)
+    monkeypatch.setattr(media, "read_tables", lambda *_: {})
+    assert facts() == with_tables
