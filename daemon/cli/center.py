@@ -223,15 +223,43 @@ def _confirmed(applicant: Applicant, fingerprint: str | None, interactive: bool)
 @folder_option
 @json_option
 def docks_list(root: Path, as_json: bool) -> None:
-    """Show the enrolled docks."""
+    """Show the enrolled docks, below what is wrong at the center (`center status`)."""
+    from datetime import UTC, datetime
+
     from center import reading
 
     with told():
         found = reading.dock_listing(folder_of(root))
+        shown = reading.status(folder_of(root), datetime.now(UTC))
     if as_json:
         print_json(found)
         return
+    center_tables.print_troubles(shown["troubles"])
     center_tables.print_docks(found)
+
+
+@center_group.command()
+@folder_option
+@json_option
+def status(root: Path, as_json: bool) -> None:
+    """Show what is wrong at the center and wants a person.  Exit status 1: something is.
+
+    \b
+    bodydock center status
+    bodydock center status --json
+    """
+    from datetime import UTC, datetime
+
+    from center import reading
+
+    with told():
+        shown = reading.status(folder_of(root), datetime.now(UTC))
+    if as_json:
+        print_json(shown)
+    else:
+        center_tables.print_status(shown)
+    if shown["troubles"]:
+        raise click.exceptions.Exit(1)
 
 
 @docks.command("settle")
