@@ -62,7 +62,7 @@ class Brokerage:
 
     def subscription_refused(self, topic: str, code: int) -> None:
         text = (
-            f"the broker refuses the subscription {topic} (0x{code:02x}): nothing is received; see the acl file"
+            f"the broker refuses the subscription {topic} (0x{code:02x}): nothing comes in; see the acl file"
         )
         self._office.quiet.say("subscription refused", logging.ERROR, text)
         self._office.count("broker.subscription_refused")

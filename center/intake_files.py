@@ -278,9 +278,9 @@ class FileIntake:
     def _say_forged(self, dock: Dock, transfer: Transfer) -> None:
         topic = dock.topics.up(f"file/{transfer.file_id}")
         text = (
-            f"dock {dock.dock}, recording {transfer.recording}, attempt {transfer.attempt}: the bytes that came"
-            f" are not the recording's: they were damaged on the way, or somebody else writes to {topic}/#;"
-            " the dock sends it anew"
+            f"dock {dock.dock}, recording {transfer.recording}, attempt {transfer.attempt}: the bytes that"
+            f" came are not the recording's: they were damaged on the way, or somebody else writes to"
+            f" {topic}/#; the dock sends it anew"
         )
         self._office.quiet.say(f"forged bytes of {dock.dock}", logging.ERROR, text)
         self._office.trouble("forged_bytes", f"{topic}/#, recording {transfer.recording}", dock.dock)

@@ -190,7 +190,7 @@ class Receiver:
             # Said nothing, credited nothing: the dock sends again.
             self._say_trouble(e)
             self._office.count("trouble.storage", name)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged with its trace
             what = inbound.topic if inbound else "tick"
             self._office.quiet.say("bug", logging.ERROR, f"a bug: this message is lost: {what}", trace=True)
             self._office.count("bug", name)

@@ -138,9 +138,7 @@ def _note(notice: Notice | None, connection: Connection, brokerage: Brokerage, o
             brokerage.look(connection.trouble, any_dock=docks.any_enrolled(office.connection))
 
 
-def _publish(
-    connection: Connection, messages: list[Outgoing], office: Office, brokerage: Brokerage
-) -> None:
+def _publish(connection: Connection, messages: list[Outgoing], office: Office, brokerage: Brokerage) -> None:
     for message in messages:
         try:
             token = connection.publish(message.topic, message.payload, retain=message.retain)

@@ -26,8 +26,8 @@ class Trouble:
 TROUBLES: dict[str, Trouble] = {
     "forged_bytes": Trouble(
         "收到的字节与签名清单不符：传输中损坏，或另有人向该主题写入。请检查代理服务器的权限",
-        "bytes came that the signed manifest does not name: damaged on the way, or somebody else writes to the"
-        " topic. The dock sends them anew; check the broker's rights (docs/brokers.md)",
+        "bytes came that the signed manifest does not name: damaged on the way, or somebody else writes to"
+        " the topic. The dock sends them anew; check the broker's rights (docs/brokers.md)",
         fades=True,
     ),
     "transfers_pushed_out": Trouble(

@@ -40,7 +40,8 @@ def keep(connection: sqlite3.Connection, item: Evidence, limits: Limits, now: da
     """Keep `item`, in its share's first half while that has room, else among the newest."""
     digest = hashlib.sha256(item.raw).hexdigest()
     known = connection.execute(
-        "SELECT 1 FROM quarantine WHERE dock = ? AND topic = ? AND sha256 = ?", (item.dock, item.topic, digest)
+        "SELECT 1 FROM quarantine WHERE dock = ? AND topic = ? AND sha256 = ?",
+        (item.dock, item.topic, digest),
     ).fetchone()
     if known is not None:
         return Kept(True)
