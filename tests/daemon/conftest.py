@@ -63,7 +63,9 @@ def make_dock(folder: Path, *, platform: str = "pf", key: SigningKey | None = No
 
 @pytest.fixture
 def dock(tmp_path: Path) -> Iterator[Dock]:
-    made = make_dock(tmp_path)
+    (tmp_path / "keys").mkdir(mode=0o700)
+    key, _ = SigningKey.load_or_make(tmp_path / "keys" / "dock.pem")
+    made = make_dock(tmp_path, key=key)
     yield made
     made.store.close()
 

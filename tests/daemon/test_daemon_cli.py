@@ -169,8 +169,6 @@ def test_a_bad_profile_or_rule_set_stops_the_start_with_its_name(run: Run, tmp_p
 
 
 def test_a_running_daemon_answers_itself(run: Run, recording: str, dock: Dock, tmp_path: Path) -> None:
-    key = dock.folder / "keys"
-    key.mkdir(mode=0o700)
     dock.store.close()
     settings = load_settings(tmp_path / "bodydock.toml")
     service = Service(open_parts(settings))
