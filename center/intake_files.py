@@ -157,13 +157,16 @@ class FileIntake:
     def _make_place(self, dock: Dock) -> None:
         """A dock sends one file at a time: of many open ones, the one that rested for longest begins anew.
 
+        One that holds bytes does so after all that hold none.
         Refusing the new one instead would let forged ones stand in its way for ever.
         """
         mine = self._of(dock)
         if len(mine) >= self._office.settings.limits.open_transfers:
-            oldest = min(mine, key=lambda transfer: transfer.touched_s)
-            log.warning("dock %s: too many transfers are open: %s begins anew", dock.dock, oldest.recording)
+            oldest = min(mine, key=lambda transfer: (transfer.durable.total > 0, transfer.touched_s))
+            text = f"dock {dock.dock}: too many transfers are open: {oldest.recording} begins anew"
+            self._office.quiet.say(f"transfers of {dock.dock}", logging.WARNING, text)
             self._office.count("trouble.transfers", dock.dock)
+            self._office.trouble("transfers_pushed_out", f"recording {oldest.recording}", dock.dock)
             with database.writing(self._office.connection) as connection:
                 kept.forget(connection, oldest.file_id)
             self._let_go(oldest)
@@ -175,9 +178,9 @@ class FileIntake:
         if transfer is None:
             self._office.count("refused.file.unknown_transfer", dock.dock)
             return self._hint(dock, file_id, "unknown", "init first")
-        pieces = transfer.missing_of(offset, len(raw))
         if hashlib.sha256(raw).hexdigest() != sha256:
             raise Refused("segment_hash", f"the segment at {offset} is not what its sha256 says")
+        pieces = transfer.missing_of(offset, len(raw))
         data = memoryview(raw)
         try:
             for start, end in pieces:
@@ -258,14 +261,7 @@ class FileIntake:
         nonce = transfer.fin_nonce
         if (found.sha256, found.size_bytes) != (transfer.sha256, transfer.size_bytes):
             self._office.count("refused.file.checksum", dock.dock)
-            log.error(
-                "dock %s, recording %s, attempt %d: the bytes that came are not the recording's: they were"
-                " damaged on the way, or somebody else writes to up/file/%s; the dock sends it anew",
-                dock.dock,
-                transfer.recording,
-                transfer.attempt,
-                transfer.file_id,
-            )
+            self._say_forged(dock, transfer)
             self._end(transfer, kept.State.CHECKSUM)
             text = found.trouble or "the bytes read back are not the ones the manifest names"
             return [self._answers.bare(dock, found.file_id, "checksum", nonce, text)]
@@ -279,6 +275,16 @@ class FileIntake:
         self._office.count("files", dock.dock)
         return self._complete(dock, found.file_id, transfer.recording, transfer.size_bytes, nonce)
 
+    def _say_forged(self, dock: Dock, transfer: Transfer) -> None:
+        topic = dock.topics.up(f"file/{transfer.file_id}")
+        text = (
+            f"dock {dock.dock}, recording {transfer.recording}, attempt {transfer.attempt}: the bytes that"
+            f" came are not the recording's: they were damaged on the way, or somebody else writes to"
+            f" {topic}/#; the dock sends it anew"
+        )
+        self._office.quiet.say(f"forged bytes of {dock.dock}", logging.ERROR, text)
+        self._office.trouble("forged_bytes", f"{topic}/#, recording {transfer.recording}", dock.dock)
+
     def _keep(self, transfer: Transfer) -> None:
         """Put verified bytes into the store, and note that they are there."""
         self._blobs.adopt(transfer.file_id, transfer.sha256)
@@ -286,6 +292,7 @@ class FileIntake:
             now = self._office.now()
             recordings.set_stored(connection, transfer.dock, transfer.recording, now)
             kept.end(connection, transfer.file_id, kept.State.DONE, now)
+            kept.forget_old(connection, transfer.dock, transfer.recording, 0)
 
     def _complete(
         self, dock: Dock, file_id: str, recording: str, size_bytes: int, nonce: str | None

@@ -99,7 +99,9 @@ class ManifestIntake:
         if decision.evidence:
             topic = dock.topics.up(f"manifests/{manifest.recording}")
             reason = decision.reason
-            self._office.quarantine(Evidence(dock.dock, topic, decision.code, reason, sealed.raw))
+            self._office.quarantine(
+                Evidence(dock.dock, topic, decision.code, reason, sealed.raw, signed=True)
+            )
         if decision.code == "later":
             self._note_asked(dock, manifest, sealed.digest)
         current = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from collections import Counter
@@ -11,13 +12,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from center.catalogue import database, evidence
+from center.catalogue import database, evidence, troubles
 from center.catalogue.docks import Dock
 from center.platform import PlatformKeys
+from center.quiet import Quiet
 from center.settings import Settings
+from center.troubles import FADES_AFTER, FADING
 from uplink import envelope, ids
 from uplink.messages.base import Wire
 from uplink.messages.receipt import Head, Receipt, Refusal, RefusalCode, StoredProof
+
+log = logging.getLogger(__name__)
+MAX_COUNTED = 10_000  # names and docks are bounded: this holds should one ever not be
 
 
 @dataclass(frozen=True)
@@ -54,29 +60,62 @@ class Office:
     lease: int
     now: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
+    quiet: Quiet = field(init=False)
     _counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _troubles: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.quiet = Quiet(log, self.monotonic)
 
     @property
     def platform(self) -> str:
         return self.settings.id
 
     def count(self, name: str, dock: str = "") -> None:
-        self._counted[(name, dock)] += 1
+        """Count one more.  `name`: ours, never made of what came in; `dock`: one that is enrolled."""
+        key = (name, dock)
+        if key not in self._counted and len(self._counted) >= MAX_COUNTED:
+            key = ("other", "")
+        self._counted[key] += 1
+
+    def trouble(self, name: str, detail: str, dock: str = "") -> None:
+        """Note what wants a person (`center.troubles`); it is written down with the counters."""
+        times, _ = self._troubles.get((name, dock), (0, ""))
+        self._troubles[(name, dock)] = (times + 1, detail)
+
+    def no_trouble(self, name: str, dock: str = "") -> None:
+        """Note that it is over.  Raises StoreFull, sqlite3.Error."""
+        self._troubles.pop((name, dock), None)
+        with database.writing(self.connection) as connection:
+            troubles.clear(connection, name, dock)
 
     def flush_counters(self) -> None:
-        """Write down what was counted.  Raises sqlite3.Error; nothing is lost then."""
-        if not self._counted:
+        """Write down what was counted and noted.  Raises sqlite3.Error; nothing is lost then."""
+        if not self._counted and not self._troubles:
             return
-        with database.writing(self.connection):
-            evidence.count(self.connection, dict(self._counted))
+        with database.writing(self.connection) as connection:
+            evidence.count(connection, dict(self._counted))
+            for (name, dock), (times, detail) in self._troubles.items():
+                troubles.note(connection, name, dock, times, detail, self.now())
         self._counted.clear()
+        self._troubles.clear()
+
+    def fade_troubles(self) -> None:
+        """Note that we are alive; forget what did not happen again for a day.
+
+        Raises StoreFull, sqlite3.Error.
+        """
+        with database.writing(self.connection) as connection:
+            troubles.note_alive(connection, self.now())
+            troubles.fade(connection, FADING, self.now(), FADES_AFTER)
 
     def quarantine(self, item: evidence.Evidence) -> None:
-        """Keep what was refused, as far as there is room."""
+        """Keep what was refused, as far as there is room.  Raises StoreFull, sqlite3.Error."""
         with database.writing(self.connection):
             kept = evidence.keep(self.connection, item, self.settings.limits, self.now())
-        if not kept:
+        if not kept.there or kept.dropped:
             self.count("quarantine.full", item.dock)
+            self.trouble("evidence_dropped", f"on {item.topic}", item.dock)
 
     # Signing
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from center import keybook
 from center.blobs import read_back
-from center.catalogue import database, docks, events, evidence, recordings
+from center.catalogue import database, docks, events, evidence, recordings, transfers, troubles
 from center.catalogue.docks import Dock
 from center.catalogue.recordings import HeldManifest, HeldReceipt, Recording
 from center.errors import NotFound
 from center.settings import Folder, load
+from center.troubles import NOT_RUNNING, NOT_RUNNING_AFTER, TROUBLES
 from center.verdicts import findings_of, verdict_of
 from uplink import envelope, strictjson
 from uplink.errors import BadKey, Refused
@@ -52,6 +54,34 @@ def dock_listing(folder: Folder) -> list[dict[str, Any]]:
             }
             for dock in docks.every(connection)
         ]
+
+
+def status(folder: Folder, now: datetime) -> dict[str, Any]:
+    """Return what wants a person, most urgent first, and what is on its way.  Raises BadFolder."""
+    settings = load(folder)
+    with database.reading(folder) as connection:
+        alive_at = troubles.alive_at(connection)
+        standing = [_trouble(dict(row)) for row in troubles.listed(connection)]
+        open_transfers = len(transfers.every_open(connection))
+        enrolled = len(docks.every(connection))
+    if alive_at is None or now - alive_at > NOT_RUNNING_AFTER:
+        since = None if alive_at is None else alive_at.isoformat()
+        row = {"name": NOT_RUNNING, "dock": "", "since": since, "last_at": since, "times": 1, "detail": ""}
+        standing.append(_trouble(row))
+    standing.sort(key=lambda one: str(one["severity"] != "critical"))
+    return {
+        "platform": settings.id,
+        "alive_at": None if alive_at is None else alive_at.isoformat(),
+        "docks": enrolled,
+        "open_transfers": open_transfers,
+        "troubles": standing,
+    }
+
+
+def _trouble(row: dict[str, Any]) -> dict[str, Any]:
+    known = TROUBLES.get(row["name"])
+    words = {"zh": row["name"], "en": row["name"]} if known is None else {"zh": known.zh, "en": known.en}
+    return row | {"severity": "critical" if known is None else known.severity, "text": words}
 
 
 def counting(folder: Folder) -> dict[str, list[dict[str, Any]]]:

@@ -4,6 +4,8 @@
 - What must be live (events, manifests, reports, files) and was delivered as retained is not taken.
 - A Response Topic outside the requester's own `down/reply/` is ignored and counted (trust.md).
 - Nothing stops the receiver: a refusal is counted and kept as evidence, a bug costs one message.
+- Counters are named by our own channels, `other` for what somebody made up, and what others can cause at will
+  is logged once, then summed up each minute.
 """
 
 from __future__ import annotations
@@ -23,13 +25,17 @@ from center.intake_manifests import ManifestIntake
 from center.office import Office, Outgoing
 from center.receipting import Receipting
 from center.verifier import Verifier
-from uplink import topics
+from uplink import envelope, topics
 from uplink.connection import Inbound
 from uplink.errors import Refused
+from uplink.keys import Role
 from uplink.messages.telemetry import HealthMessage, SlotMessage, StateMessage
 
 log = logging.getLogger(__name__)
 
+CHANNELS = frozenset(("events", "manifests", "reports", "file", "state", "health", "slots", "reply"))
+SIGNED_AS = {"events": "event", "manifests": "manifest"}
+FADE_EVERY_S = 30.0
 LIVE_ONLY = ("events", "manifests", "reports", "file")
 FLUSH_EVERY_S = 1.0
 TROUBLE_EVERY_S = 10.0
@@ -49,6 +55,7 @@ class Receiver:
         self._manifests = ManifestIntake(office, self._receipting)
         self._files = FileIntake(office, blobs, verifier, self._receipting)
         self._flush_s = 0.0
+        self._fade_s = 0.0
         self._trouble_s = 0.0
         self._known = self._dock_names()
         self._held_back: frozenset[str] = frozenset()
@@ -112,6 +119,10 @@ class Receiver:
         if now_s >= self._flush_s:
             self._flush_s = now_s + FLUSH_EVERY_S
             self._office.flush_counters()
+            self._office.quiet.tick()
+            if now_s >= self._fade_s:
+                self._fade_s = now_s + FADE_EVERY_S
+                self._office.fade_troubles()
             names = self._dock_names()
             for name in names - self._known:  # enrolled while we run
                 self._events.announce(name)
@@ -174,13 +185,14 @@ class Receiver:
         try:
             return work()
         except Refused as e:
-            self._refused(name, inbound, e)
+            self._refused(dock, inbound, e)
         except (StoreFull, sqlite3.Error, OSError) as e:
             # Said nothing, credited nothing: the dock sends again.
             self._say_trouble(e)
             self._office.count("trouble.storage", name)
-        except Exception:
-            log.exception("a bug: this message is lost: %s", inbound.topic if inbound else "tick")
+        except Exception:  # noqa: BLE001 - logged with its trace
+            what = inbound.topic if inbound else "tick"
+            self._office.quiet.say("bug", logging.ERROR, f"a bug: this message is lost: {what}", trace=True)
             self._office.count("bug", name)
         return []
 
@@ -190,18 +202,33 @@ class Receiver:
             self._trouble_s = now_s + TROUBLE_EVERY_S
             log.error("the catalogue or store has trouble: %s", error)
 
-    def _refused(self, name: str, inbound: Inbound | None, refused: Refused) -> None:
+    def _refused(self, dock: Dock | None, inbound: Inbound | None, refused: Refused) -> None:
         if inbound is None:
             return
-        kind = (topics.parse(inbound.topic) or topics.DockTopic("", "", "", ("",))).parts[0]
-        self._office.count(f"refused.{kind}.{refused.code}", name)
-        log.info("refused on %s: %s", inbound.topic, refused)
-        if kind in ("events", "manifests"):
-            evidence = Evidence(name, inbound.topic, refused.code, str(refused), inbound.payload)
+        topic = topics.parse(inbound.topic)
+        kind = topic.parts[0] if topic is not None and topic.parts[0] in CHANNELS else "other"
+        name = "" if dock is None else dock.dock
+        counted = f"refused.{kind}.{refused.code}"
+        self._office.count(counted, name)
+        self._office.quiet.say(
+            f"{counted} {name}".strip(), logging.INFO, f"refused on {inbound.topic}: {refused}"
+        )
+        if kind in SIGNED_AS:
+            signed = dock is not None and _signed(dock, kind, inbound.payload)
+            evidence = Evidence(name, inbound.topic, refused.code, str(refused), inbound.payload, signed)
             try:
                 self._office.quarantine(evidence)
             except (StoreFull, sqlite3.Error) as e:
-                log.error("refused evidence cannot be kept: %s", e)
+                self._say_trouble(e)
 
     def _dock_names(self) -> frozenset[str]:
         return frozenset(dock.dock for dock in docks.every(self._office.connection))
+
+
+def _signed(dock: Dock, kind: str, raw: bytes) -> bool:
+    """Whether the dock's own key signed it, whatever it was refused for."""
+    try:
+        envelope.unseal(raw, SIGNED_AS[kind], dock.ring, Role.DOCK)
+    except Refused:
+        return False
+    return True

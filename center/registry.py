@@ -1,4 +1,7 @@
-"""Signing registry snapshots and putting them on the broker, retained (trust.md, registry)."""
+"""Signing registry snapshots and putting them on the broker, retained (trust.md, registry).
+
+A row is withdrawn by publishing a newer snapshot without it: snapshots are whole.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,15 @@ from center.errors import BadTable
 from center.office import utc_now
 from center.operating import at_broker
 from center.platform import PlatformKeys
+from center.registry_changes import Changes, compare, officers_named
 from center.settings import Folder, Settings
 from center.tables import Table
 from uplink import envelope, topics
 from uplink.connection import Acknowledged, Connected, Connection, Disconnected
 from uplink.errors import Offline, TooLarge
-from uplink.messages.registry import REGISTRIES
+from uplink.messages.base import Wire
+from uplink.messages.registry import REGISTRIES, OfficerRow
+from uplink.plain import plain
 
 PUBLISH_WAIT_S = 5.0
 
@@ -33,14 +39,19 @@ class Delivery:
 
 
 def scope(folder: Folder, given: str | None) -> str:
-    """Return the site to publish for: the one given, else the only one.  Raises BadTable."""
-    if given is not None:
-        return given
+    """Return the site to publish for: the one given, else the only one.
+
+    Raises BadTable, also where no dock is of the site given: nobody would ever read it.
+    """
     with database.reading(folder) as connection:
         sites = sorted({dock.site for dock in docks.every(connection)})
+    known = ", ".join(sites) or "none: no dock is enrolled yet (`bodydock center docks add`)"
+    if given in sites:
+        return given
+    if given is not None:
+        raise BadTable(f"--scope {given}: no dock of that site is enrolled (known: {known})")
     if len(sites) == 1:
         return sites[0]
-    known = ", ".join(sites) or "none: no dock is enrolled yet"
     raise BadTable(f"for which site? Give --scope SITE (known: {known})")
 
 
@@ -56,6 +67,46 @@ def sign(folder: Folder, settings: Settings, site: str, tables: Sequence[Table])
             return [_sign(connection, keys, site, table) for table in tables]
     finally:
         connection.close()
+
+
+def changes(folder: Folder, site: str, tables: Sequence[Table]) -> list[Changes]:
+    """Return what publishing `tables` would change against what is in force.  Raises BadFolder."""
+    with database.reading(folder) as connection:
+        return [compare(table.kind, _in_force(connection, site, table.kind), table.rows) for table in tables]
+
+
+def unknown_officers(folder: Folder, site: str, tables: Sequence[Table]) -> list[str]:
+    """Return a note for each row that names an officer who is in no registry of the site.
+
+    Nothing is said where no officers were ever published.  A note and no mistake: rows of past times name
+    those who have left since.
+    """
+    with database.reading(folder) as connection:
+        officers = next((t.rows for t in tables if t.kind == "officers"), None)
+        known = {
+            row.officer
+            for row in (_in_force(connection, site, "officers") if officers is None else officers)
+            if isinstance(row, OfficerRow)
+        }
+    if not known:
+        return []
+    return [
+        f"{place}: officer {plain(officer)} is in no registry of officers"
+        for table in tables
+        for place, row in zip(table.places, table.rows, strict=True)
+        for officer in officers_named(row)
+        if officer not in known
+    ]
+
+
+def _in_force(connection: sqlite3.Connection, site: str, kind: str) -> Sequence[Wire]:
+    """Return the rows of the snapshot that docks have now."""
+    newest = (s for s in registries.newest(connection) if (s.site, s.kind) == (site, kind))
+    snapshot = next(newest, None)
+    if snapshot is None:
+        return ()
+    payload = envelope.peek(snapshot.raw, "registry", envelope.MAX_REGISTRY_BYTES)
+    return REGISTRIES[kind].parse(payload, envelope.MAX_REGISTRY_BYTES).rows
 
 
 def publish(settings: Settings, snapshots: Sequence[Snapshot]) -> Delivery:

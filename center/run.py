@@ -13,7 +13,8 @@ from types import FrameType
 
 from center import keybook
 from center.blobs import Blobs
-from center.catalogue import database, registries
+from center.brokerage import Brokerage
+from center.catalogue import database, docks, registries
 from center.errors import StoreFull
 from center.office import Office, Outgoing
 from center.receiver import Receiver
@@ -22,10 +23,12 @@ from center.settings import Folder, Settings, load
 from center.verifier import Verifier
 from uplink.connection import (
     Acknowledged,
+    BrokerAddress,
     Connected,
     Connection,
     Disconnected,
     Inbound,
+    Notice,
     SubscriptionRefused,
 )
 from uplink.errors import Offline, TooLarge
@@ -44,25 +47,36 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
     settings = load(folder)
     with _office(folder, settings) as (office, receiver, reconciler):
         address = settings.broker.receiver_address()
-        connection = Connection(
-            address,
-            f"receiver-{settings.id}",
-            subscriptions=SUBSCRIPTIONS,
-            clean_start=False,
-            session_expiry_s=SESSION_EXPIRY_S,
-        )
-        connection.start()
-        try:
-            started(
-                f"platform {settings.id} receives from {address.host}:{address.port}, lease {office.lease}"
-            )
-            while going_on():
-                _turn(connection, receiver, office)
-                if connection.connected:
-                    _publish(connection, reconciler.take(), office)
-                    reconciler.connected()
-        finally:
-            connection.close()
+        brokerage = Brokerage(office)
+        said = False
+        while going_on():
+            connection = _connection(settings, address)
+            connection.start()
+            try:
+                if not said:
+                    said = True
+                    started(
+                        f"platform {settings.id} receives from {address.host}:{address.port},"
+                        f" lease {office.lease}"
+                    )
+                while going_on() and not brokerage.wants_new_connection:
+                    _turn(connection, receiver, office, brokerage)
+                    if connection.connected:
+                        _publish(connection, reconciler.take(), office, brokerage)
+                        reconciler.connected()
+            finally:
+                connection.close()
+                brokerage.disconnected()
+
+
+def _connection(settings: Settings, address: BrokerAddress) -> Connection:
+    return Connection(
+        address,
+        f"receiver-{settings.id}",
+        subscriptions=SUBSCRIPTIONS,
+        clean_start=False,
+        session_expiry_s=SESSION_EXPIRY_S,
+    )
 
 
 @contextlib.contextmanager
@@ -92,34 +106,48 @@ def _flush(office: Office) -> None:
         log.error("the last counts are not written down: %s", e)
 
 
-def _turn(connection: Connection, receiver: Receiver, office: Office) -> None:
-    match connection.next(receiver.wait_s):
+def _turn(connection: Connection, receiver: Receiver, office: Office, brokerage: Brokerage) -> None:
+    notice = connection.next(receiver.wait_s)
+    try:
+        _note(notice, connection, brokerage, office)
+    except (StoreFull, sqlite3.Error) as e:
+        office.quiet.say("trouble", logging.ERROR, f"what the broker says cannot be noted: {e}")
+    match notice:
         case Inbound() as inbound:
-            _publish(connection, receiver.handle(inbound), office)
+            _publish(connection, receiver.handle(inbound), office, brokerage)
+        case Connected():
+            _publish(connection, receiver.connected(), office, brokerage)
+    _publish(connection, receiver.tick(), office, brokerage)
+
+
+def _note(notice: Notice | None, connection: Connection, brokerage: Brokerage, office: Office) -> None:
+    match notice:
+        case Inbound():
+            brokerage.heard()
         case Connected():
             log.info("connected")
-            _publish(connection, receiver.connected(), office)
+            brokerage.connected()
         case Disconnected(reason):
-            log.warning("disconnected: %s", reason)
+            office.quiet.say("disconnected", logging.WARNING, f"disconnected: {reason}")
+            brokerage.disconnected()
         case SubscriptionRefused(topic, code):
-            log.error("the broker refuses the subscription %s (0x%02x): see the acl file", topic, code)
-            office.count("broker.subscription_refused")
-        case Acknowledged() as acknowledged if acknowledged.refused:
-            log.error(
-                "the broker refuses what is published (0x%02x): see the acl file", acknowledged.reason_code
-            )
-            office.count("broker.publish_refused")
-    _publish(connection, receiver.tick(), office)
+            brokerage.subscription_refused(topic, code)
+        case Acknowledged(token):
+            brokerage.acknowledged(token, notice.reason_code, notice.refused)
+        case None:
+            brokerage.look(connection.trouble, any_dock=docks.any_enrolled(office.connection))
 
 
-def _publish(connection: Connection, messages: list[Outgoing], office: Office) -> None:
+def _publish(connection: Connection, messages: list[Outgoing], office: Office, brokerage: Brokerage) -> None:
     for message in messages:
         try:
-            connection.publish(message.topic, message.payload, retain=message.retain)
+            token = connection.publish(message.topic, message.payload, retain=message.retain)
+            brokerage.published(token, message.topic)
         except Offline:
             office.count("unsent")  # the dock asks again
         except TooLarge as e:
-            log.error("%s: %s: raise the broker's max_packet_size", message.topic, e)
+            text = f"{message.topic}: {e}: raise the broker's max_packet_size"
+            office.quiet.say("too large", logging.ERROR, text)
             office.count("too_large")
 
 

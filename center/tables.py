@@ -4,6 +4,9 @@
   absent.  An unknown column is a mistake and said so, never dropped.
 - Times need a zone (`2026-03-05T09:30:00+08:00`, or `Z`): a time without one means nothing elsewhere.
 - CSV comes from office programs: UTF-8 with or without a mark, else GB 18030.
+- A row has to speak of somebody: a case without officers would be no recording's.  `to` is after `from`.
+- What cannot be printed (control characters, marks that turn the direction of writing) is a mistake: it would
+  be on every screen, and two officers that look alike would be two.
 - Every error names file, line and column.
 """
 
@@ -25,6 +28,7 @@ from uplink import strictjson
 from uplink.errors import Refused
 from uplink.messages.base import Wire
 from uplink.messages.registry import MAX_ROWS, CameraRow, CaseRow, OfficerRow
+from uplink.plain import is_plain, plain
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 ROWS: dict[str, type[Wire]] = {"officers": OfficerRow, "cameras": CameraRow, "cases": CaseRow}
@@ -35,13 +39,14 @@ _LISTS = ("officers",)
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one file."""
+    """The rows of one file; `places`: file and line of each."""
 
     kind: str
     rows: tuple[Wire, ...]
+    places: tuple[str, ...] = ()
 
 
-def read(path: Path, kind: str | None) -> Table:
+def read(path: Path, kind: str | None, may_be_empty: bool = False) -> Table:
     """Read one file.  `kind`: officers, cases or cameras; None: as the columns say.  Raises BadTable."""
     try:
         with path.open("rb") as f:
@@ -52,14 +57,19 @@ def read(path: Path, kind: str | None) -> Table:
         raise BadTable(f"{path} is larger than {MAX_FILE_BYTES} bytes")
     is_json = path.suffix.lower() == ".json" or data.lstrip()[:1] in (b"[", b"{")
     cells = _json_cells(path, data) if is_json else _csv_cells(path, data)
-    if not 1 <= len(cells) <= MAX_ROWS:
-        raise BadTable(f"{path}: {len(cells)} rows; a snapshot has 1 to {MAX_ROWS}")
+    if not cells and not may_be_empty:
+        raise BadTable(
+            f"{path}: 0 rows: publishing it would withdraw every row. If that is meant, give --withdraw-all"
+        )
+    if len(cells) > MAX_ROWS:
+        raise BadTable(f"{path}: {len(cells)} rows; a snapshot has at most {MAX_ROWS}")
     columns = {name for _, row in cells for name in row}
     kind = kind or _kind(path, columns)
     _check_columns(path, kind, columns)
-    rows = tuple(_row(f"{path}:{line}", kind, values) for line, values in cells)
+    places = tuple(f"{path}:{line}" for line, _ in cells)
+    rows = tuple(_row(where, kind, values) for where, (_, values) in zip(places, cells, strict=True))
     _check_unique(path, kind, [line for line, _ in cells], rows)
-    return Table(kind, rows)
+    return Table(kind, rows, places)
 
 
 def _csv_cells(path: Path, data: bytes) -> list[tuple[int, dict[str, Any]]]:
@@ -123,14 +133,47 @@ def _check_columns(path: Path, kind: str, columns: Iterable[str]) -> None:
 
 
 def _row(where: str, kind: str, values: dict[str, Any]) -> Wire:
-    given = {name: _value(where, name, value) for name, value in values.items() if value not in ("", None)}
+    stripped = {name: _stripped(where, name, value) for name, value in values.items()}
+    given = {name: _value(where, name, value) for name, value in stripped.items() if value not in ("", None)}
     try:
-        return ROWS[kind].model_validate_json(json.dumps(given))
+        row = ROWS[kind].model_validate_json(json.dumps(given))
     except ValidationError as e:
         first = e.errors(include_url=False)[0]
         column = ".".join(str(part) for part in first["loc"])
         shown = "" if first["type"] == "missing" else f" = {first['input']!r}"
         raise BadTable(f"{where}: column {column}{shown}: {first['msg']}") from None
+    _check_sense(where, row)
+    return row
+
+
+def _check_sense(where: str, row: Wire) -> None:
+    if isinstance(row, CaseRow) and not row.officers:
+        raise BadTable(
+            f"{where}: column officers: case {row.case!r} names nobody, so no recording would get it: write"
+            " its officers, `;` between them"
+        )
+    if not isinstance(row, CaseRow | CameraRow) or row.since is None or row.until is None:
+        return
+    if row.until <= row.since:
+        raise BadTable(
+            f"{where}: column to = {row.until.isoformat()} is not after from = {row.since.isoformat()}: it"
+            " would hold at no time. Mend one of them, or leave `to` empty while it is open"
+        )
+
+
+def _stripped(where: str, name: str, value: Any) -> Any:
+    """Return text without white space around it; every text is checked to be printable."""
+    if isinstance(value, list):
+        return [part for item in value if (part := _stripped(where, name, item)) != ""]
+    if not isinstance(value, str):
+        return value
+    odd = next((char for char in value.strip() if not is_plain(char)), None)
+    if odd is not None:
+        raise BadTable(
+            f"{where}: column {name} = {plain(value)[:80]} holds a character that cannot be printed"
+            f" (U+{ord(odd):04X}): type the cell anew"
+        )
+    return value.strip()
 
 
 def _value(where: str, name: str, value: Any) -> Any:

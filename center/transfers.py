@@ -4,8 +4,9 @@
 - Ranges are credited only when they are durable; what is durable is never written over.
 - Credit comes every 4 MiB or after 20 ms of quiet: never above half a window (8 MiB at least).
 - Segments come in any order, twice, overlapping, in changing sizes; none lies beyond the size.
-- At most 1000 ranges: beyond, the smallest are forgotten, and their bytes come again.  Refusing instead
-  would let anybody who may write to the broker stop a transfer with 1000 bytes: nothing here is signed.
+- At most 1000 ranges: beyond, the smallest of those before is forgotten, and its bytes come again.  Nothing
+  here is signed: refusing would let anybody stop a transfer with 1000 bytes, and forgetting the newcomer
+  with 1000 ranges that are larger than the dock's segments.
 """
 
 from __future__ import annotations
@@ -75,10 +76,9 @@ class Transfer:
             raise Refused("segment", f"[{offset}, {end}) of a file of {self.size_bytes} bytes")
         if self.phase is not Phase.OPEN:
             return Ranges()
-        if len(self.durable.union(self.written).add(offset, end)) > MAX_RANGES:
-            smallest = min(self.durable.union(self.written), key=lambda pair: pair[1] - pair[0])
-            if length_bytes <= smallest[1] - smallest[0]:
-                return Ranges()  # it is the smallest itself
+        held = self.durable.union(self.written)
+        if len(held.add(offset, end)) > MAX_RANGES:
+            smallest = min(held, key=lambda pair: pair[1] - pair[0])
             self.durable = self.durable.remove(*smallest)
             self.written = self.written.remove(*smallest)
         return Ranges([(offset, end)]).subtract(self.durable)

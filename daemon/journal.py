@@ -1,8 +1,9 @@
 """Where the log goes: under systemd into the journal with fields, else to standard error as lines.
 
 - Fields besides the message: priority, logger, thread, code, and SLOT, DOCKING, RECORDING where known.
-- Names from cards hold newlines and bytes that are no text.  A newline stays within its entry; what is no
-  text is written as an escape.  Nothing raises into the work that logs (known-faults F08).
+- Names from cards and what comes over the network hold newlines, escape sequences and bytes that are no
+  text: they are written as escapes (`uplink.plain`).  Nothing raises into the work that logs (F08 of
+  known-faults).
 """
 
 from __future__ import annotations
@@ -10,15 +11,28 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Any
 
 from systemd import journal
 
 from daemon.logfields import FIELDS, add_fields
+from uplink.plain import plain, plain_lines
 
 _LINE = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 _SENT = frozenset(
     {"PRIORITY", "LOGGER", "THREAD_NAME", "CODE_FILE", "CODE_LINE", "CODE_FUNC", "SYSLOG_IDENTIFIER", *FIELDS}
 )
+
+
+class PlainFormatter(logging.Formatter):
+    """One entry, one line: what others wrote is made plain; only a traceback has lines of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name
+        record.message = plain(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - its name
+        return plain_lines(super().formatException(ei))
 
 
 def set_up_logging(level: str) -> None:
@@ -29,7 +43,7 @@ def set_up_logging(level: str) -> None:
         handler = journal.JournalHandler(sender_function=_send, SYSLOG_IDENTIFIER="bodydock")
     else:
         handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s" if in_journal else _LINE))
+    handler.setFormatter(PlainFormatter("%(message)s" if in_journal else _LINE))
     handler.addFilter(add_fields)
     logging.basicConfig(level=level.upper(), handlers=[handler])
 

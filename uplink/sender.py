@@ -10,7 +10,8 @@ Rules (mqtt.md, Files; trust.md, Ids and payloads):
   one is ignored, two are never joined, and a shrinking one is believed.
 - Never more than a window un-credited.  So after a cut or a kill at most a window goes twice.
 - Silence for 10 s, doubling to 5 min: `init` again, after `fin` `fin`.
-- Nothing here is signed: the worst that a false answer can do is to make bytes go again.
+- Nothing here is signed: the worst that a false answer can do is to make bytes go again.  What does not get
+  on, or was sent more than twice, gives way to other files, and is tried again later.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from collections.abc import Callable
 from uplink.messages.transfer import MAX_RANGES, FileAnswer, FileFin, FileInit
 from uplink.ranges import Ranges
 from uplink.steps import Action, Ended, FileFacts, Fin, Init, Outcome, Segment, Step, Wait
-from uplink.window import Patience, Rate, segment_bytes, window_bytes
+from uplink.window import LARGEST_WINDOW_BYTES, Patience, Rate, segment_bytes, window_bytes
 
 # A receiver that keeps saying `missing` or `unknown` must not make a dock send for ever.
 MAX_ROUNDS = 8
 # Receipts may be held back for reasons of their own (a missing manifest, a fork): others go on.
 RECEIPT_TRIES = 2
 MAX_REFUSED_INITS = 4
+# Somebody may keep what is sent from counting: so many rounds with next to nothing of it credited.
+MAX_STANDSTILLS = 4
+STANDSTILL_BYTES = 64 * 1024
+SPARE_BYTES = 8 * LARGEST_WINDOW_BYTES  # beyond twice the file: what cuts cost, at most a window each
 # After so many silences the highest lease seen is forgotten: a false one must not deafen the dock.
 DEAF_AFTER = 3
 # Heads come up to ten times a second: what was asked just now need not be asked again.
@@ -63,6 +68,8 @@ class Transfer:
         self._unheard = False
         self._rounds = 0
         self._refused_inits = 0
+        self._standstills = 0
+        self._arrived_bytes = 0  # of what was sent, since the last answer to init
         self._first_answer = True
         self._ended: Ended | None = None
         self._rate = Rate()
@@ -72,6 +79,7 @@ class Transfer:
     def connected(self, now: float) -> None:
         """Start, or go on after a cut: what was asked before is asked again, under a new nonce."""
         finishing = self.step in (Step.FINISHING, Step.VERIFYING, Step.COMPLETE)
+        self._standstills = 0
         if self.step is not Step.ENDED:
             self._go(Step.FINISHING if finishing else Step.ASKING, now)
 
@@ -203,12 +211,16 @@ class Transfer:
             self._go(Step.ASKING, now)
             self.why = "no answer from the platform"
             return self._init()
+        if self._standstills > MAX_STANDSTILLS:
+            return self._end(Outcome.AGAIN, "what is sent does not arrive: others go first")
         gap = self._sent.first_gap(0, self.facts.size_bytes)
         if gap is None:
             return Wait(self._patience.due_at)
         length = min(segment_bytes(max_packet_bytes), gap[1] - gap[0])
         if self._in_flight_bytes + length > self.window_bytes:
             return Wait(self._patience.due_at)
+        if self.bytes_sent > 2 * self.facts.size_bytes + SPARE_BYTES:
+            return self._end(Outcome.AGAIN, "it was sent more than twice: others go first")
         return Segment(gap[0], length)
 
     def _note_segment(self, segment: Segment, now: float) -> None:
@@ -235,8 +247,12 @@ class Transfer:
             return
         if ranges != self.durable:
             waited_for = self._in_flight_bytes
-            self._hold(ranges, self._sent.union(ranges), now)
-            if self._in_flight_bytes < waited_for:  # what others make up is no sign of what we sent
+            # What is not held any more goes again, without waiting for a timer.
+            dropped = self.durable.subtract(ranges)
+            self._hold(ranges, self._sent.union(ranges).subtract(dropped), now)
+            arrived = waited_for - self._in_flight_bytes - dropped.total
+            self._arrived_bytes += arrived
+            if arrived > 0:  # what others make up is no sign of what we sent
                 self._patience.reset(now)
                 self.why = ""
 
@@ -254,6 +270,7 @@ class Transfer:
     def _take_init_answer(self, answer: FileAnswer, ranges: Ranges, now: float) -> None:
         match answer.status:
             case "ranges" | "missing":
+                self._arrived_bytes += self._in_flight_bytes - self._sent.subtract(ranges).total
                 self._begin(ranges, now)
             case "complete" | "verifying":
                 self._begin(Ranges([(0, self.facts.size_bytes)]), now)  # it has all: go on to fin
@@ -284,6 +301,9 @@ class Transfer:
         """Send what `ranges` lack; whatever was on the way before does not count any more."""
         if self._asked_at is not None:
             self._round_trip_s = now - self._asked_at
+        stood_still = not self._first_answer and self._arrived_bytes < STANDSTILL_BYTES
+        self._standstills = self._standstills + 1 if stood_still else 0
+        self._arrived_bytes = 0
         if self._first_answer:
             # What an earlier run sent and the ranges do not show was lost on the way: it goes again.
             lost = self.facts.sent_before_bytes - ranges.total

@@ -63,6 +63,10 @@ def every(connection: sqlite3.Connection) -> list[Dock]:
     return [_dock(row) for row in connection.execute("SELECT * FROM docks ORDER BY site, dock")]
 
 
+def any_enrolled(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM docks LIMIT 1").fetchone() is not None
+
+
 def set_head(connection: sqlite3.Connection, dock: str, head: ChainPoint) -> None:
     connection.execute("UPDATE docks SET head = ? WHERE dock = ?", (head.model_dump_json(), dock))
 

@@ -101,3 +101,16 @@ def m004_keys(db: Database) -> None:
         retired_at TEXT, distrusted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (role, key_id)) STRICT"""
     )
     db.execute("CREATE INDEX receipts_newest ON receipts (received_at)")
+
+
+@MIGRATIONS()
+def m005_troubles(db: Database) -> None:
+    """What a person is to look at; and quarantine in shares, so that a flood pushes nothing out."""
+    db.execute(
+        """CREATE TABLE troubles (
+        name TEXT NOT NULL, dock TEXT NOT NULL, since TEXT NOT NULL, last_at TEXT NOT NULL,
+        times INTEGER NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (name, dock)) STRICT"""
+    )
+    db.execute("ALTER TABLE quarantine ADD COLUMN signed INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE quarantine ADD COLUMN early INTEGER NOT NULL DEFAULT 1")
+    db.execute("CREATE INDEX quarantine_shares ON quarantine (dock, signed, early)")

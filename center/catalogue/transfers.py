@@ -58,13 +58,18 @@ def forget(connection: sqlite3.Connection, file_id: str) -> None:
     connection.execute("DELETE FROM transfers WHERE file_id = ?", (file_id,))
 
 
-def forget_old(connection: sqlite3.Connection, dock: str, recording: str) -> None:
-    """Keep the newest used-up attempts of a recording only: anybody can make up more of them."""
+def forget_old(
+    connection: sqlite3.Connection, dock: str, recording: str, newest: int = KEPT_ATTEMPTS
+) -> None:
+    """Keep the newest used-up attempts of a recording only: anybody can make up more of them.
+
+    None need be kept of what is stored: its bytes are `complete` under any id.
+    """
     connection.execute(
         "DELETE FROM transfers WHERE dock = ?1 AND recording = ?2 AND state IN ('checksum', 'aborted')"
         " AND file_id NOT IN (SELECT file_id FROM transfers WHERE dock = ?1 AND recording = ?2"
         " AND state IN ('checksum', 'aborted') ORDER BY changed_at DESC LIMIT ?3)",
-        (dock, recording, KEPT_ATTEMPTS),
+        (dock, recording, newest),
     )
 
 

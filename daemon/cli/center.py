@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli import center_ca, center_cards, center_tables
+from daemon.cli import center_ca, center_cards, center_registry, center_tables
 from daemon.cli.center_common import folder_of, folder_option, told
 from daemon.cli.center_order import add_orders
 from daemon.cli.checked import report_checked
@@ -223,15 +223,43 @@ def _confirmed(applicant: Applicant, fingerprint: str | None, interactive: bool)
 @folder_option
 @json_option
 def docks_list(root: Path, as_json: bool) -> None:
-    """Show the enrolled docks."""
+    """Show the enrolled docks, below what is wrong at the center (`center status`)."""
+    from datetime import UTC, datetime
+
     from center import reading
 
     with told():
         found = reading.dock_listing(folder_of(root))
+        shown = reading.status(folder_of(root), datetime.now(UTC))
     if as_json:
         print_json(found)
         return
+    center_tables.print_troubles(shown["troubles"])
     center_tables.print_docks(found)
+
+
+@center_group.command()
+@folder_option
+@json_option
+def status(root: Path, as_json: bool) -> None:
+    """Show what is wrong at the center and wants a person.  Exit status 1: something is.
+
+    \b
+    bodydock center status
+    bodydock center status --json
+    """
+    from datetime import UTC, datetime
+
+    from center import reading
+
+    with told():
+        shown = reading.status(folder_of(root), datetime.now(UTC))
+    if as_json:
+        print_json(shown)
+    else:
+        center_tables.print_status(shown)
+    if shown["troubles"]:
+        raise click.exceptions.Exit(1)
 
 
 @docks.command("settle")
@@ -246,48 +274,7 @@ def docks_settle(dock: str, root: Path) -> None:
     click.echo(f"dock {dock}: settled, {beside} events beside the main line are kept", err=True)
 
 
-@center_group.group()
-def registry() -> None:
-    """Officers, cameras and cases, as signed snapshots for the docks."""
-
-
-@registry.command("publish")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(["officers", "cases", "cameras"]), help="Else as the columns say.")
-@click.option("--scope", help="The site; the only one if there is one.")
-@folder_option
-@json_option
-def registry_publish(
-    files: tuple[Path, ...], kind: str | None, scope: str | None, root: Path, as_json: bool
-) -> None:
-    """Sign FILE (CSV or JSON) as a whole snapshot and put it on the broker, retained."""
-    from center import registry as signing
-    from center import settings, tables
-
-    folder = folder_of(root)
-    with told():
-        chosen = settings.load(folder)
-        site = signing.scope(folder, scope)
-        read = [tables.read(path, kind) for path in files]
-        snapshots = signing.sign(folder, chosen, site, read)
-        delivery = signing.publish(chosen, snapshots)
-    if not delivery.on_broker:
-        click.echo(
-            f"signed and kept, but not on the broker yet ({delivery.trouble}): a running center brings it "
-            "there when it connects, or publish again",
-            err=True,
-        )
-    if as_json:
-        print_json(
-            [
-                {"site": s.site, "kind": s.kind, "version": s.version, "rows": s.rows}
-                | {"on_broker": delivery.on_broker}
-                for s in snapshots
-            ]
-        )
-        return
-    for snapshot in snapshots:
-        click.echo(f"{snapshot.site}: {snapshot.kind} version {snapshot.version}, {snapshot.rows} rows")
+center_group.add_command(center_registry.registry)
 
 
 @center_group.command("list")

@@ -34,11 +34,12 @@ def told() -> Iterator[None]:
     """Turn what a person can mend into a message and status 2."""
     from center.errors import CenterError
     from uplink.errors import UplinkError
+    from uplink.plain import plain_lines
 
     try:
         yield
     except (CenterError, UplinkError, OSError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(plain_lines(str(error))) from None
 
 
 def folder_of(root: Path) -> Folder:

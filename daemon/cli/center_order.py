@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from daemon.cli.common import json_option, print_json
+from daemon.cli.common import json_option, print_json, say
 from daemon.cli.tag_options import tag_arguments, tag_options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -217,7 +217,8 @@ def cosign(file: Path, key_file: Path, carry: bool, yes: bool, **given: Any) -> 
     with told():
         signed, command = center.cosigned(folder, center.read_file(file), key_file)
         aim = center.dock_aim(folder, command.dock)
-        click.echo(_in_words(command), err=True)
+        for line in _in_words(command):
+            say(line, err=True)
         if not yes and sys.stdin.isatty():
             click.confirm("签名 Sign this?", abort=True, err=True)
         center.write_file(file, signed, new=False)
@@ -313,12 +314,13 @@ def _print(dock: Any, answer: Any, given: dict[str, Any]) -> None:
     if given["as_json"]:
         print_json(answer.model_dump(mode="json"))
     else:
-        click.echo(f"{dock.dock}: {answer.text}")
+        say(f"{dock.dock}: {answer.text}")
     if answer.outcome != "done":
         raise click.exceptions.Exit(1)
 
 
-def _in_words(command: Any) -> str:
+def _in_words(command: Any) -> tuple[str, ...]:
     persons = ", ".join(signer.person for signer in command.by)
     args = ", ".join(f"{name} {value}" for name, value in command.args.items())
-    return f"{command.verb} at dock {command.dock}: {args}\nreason: {command.reason}\nby: {persons}"
+    what = f"{command.verb} at dock {command.dock}: {args}"
+    return what, f"reason: {command.reason}", f"by: {persons}"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
-from daemon.cli.common import VERDICTS, size_text
+from daemon.cli.common import VERDICTS, say, size_text
 
 
 def print_recordings(found: list[dict[str, Any]]) -> None:
@@ -19,7 +17,7 @@ def print_recordings(found: list[dict[str, Any]]) -> None:
             f"{item['officer'] or '-'} {item['officer_name'] or ''}",
             ", ".join(item["cases"]) or "-",
             VERDICTS.get(item["verdict"], "-"),
-            "\n".join(f"{f['code']} ({f['article']})" for f in item["findings"]) or "-",
+            [f"{f['code']} ({f['article']})" for f in item["findings"]] or "-",
             size_text(item["size_bytes"]),
             str(item["revision"]),
             (item["received_at"] or "-")[:19],
@@ -86,8 +84,8 @@ def print_recording(shown: dict[str, Any]) -> None:
     _table(("", ""), facts)
     for finding in shown["findings"]:
         text = finding["text"]
-        click.echo(f"  {finding['code']} ({finding['severity']}, art. {finding['article']})", nl=False)
-        click.echo(f" {text.get('zh', '')} {text.get('en', '')}")
+        where = f"{finding['code']} ({finding['severity']}, art. {finding['article']})"
+        say(f"  {where} {text.get('zh', '')} {text.get('en', '')}")
     revisions = [
         (
             str(revision["revision"]),
@@ -116,20 +114,36 @@ def print_counters(found: dict[str, list[dict[str, Any]]]) -> None:
     _table(("quarantine", "dock", "topic", "reason", "received (UTC)"), kept)
 
 
-def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+def print_status(shown: dict[str, Any]) -> None:
+    alive = (shown["alive_at"] or "-")[:19]
+    say(f"platform {shown['platform']}: {shown['docks']} docks, {shown['open_transfers']} files on their way")
+    say(f"接收程序 receiver last seen: {alive} UTC")
+    print_troubles(shown["troubles"])
+    if not shown["troubles"]:
+        say("无异常 nothing is wrong")
+
+
+def print_troubles(found: list[dict[str, Any]]) -> None:
+    """Print what wants a person, most urgent first."""
+    for one in found:
+        mark = "!!!" if one["severity"] == "critical" else "!"
+        where = " ".join(filter(None, [one["dock"], one["detail"]]))
+        since = f"since {one['since'][:19]}, {one['times']} ×, " if one["since"] else ""
+        last = f"last {one['last_at'][:19]} UTC" if one["last_at"] else "never seen"
+        say(f"{mark} {one['text']['zh']} {one['text']['en']} ({one['name']}; {since}{last}; {where or '-'})")
+
+
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str | list[str], ...]]) -> None:
     from rich.table import Table
+
+    from daemon.cli.screen import console, lines
 
     table = Table(show_header=any(columns))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # ids whole, for who reads a pipe
-    console.print(table)
+        table.add_row(*(lines(cell) if isinstance(cell, list) else cell for cell in row))
+    console(wide_when_piped=True).print(table)
 
 
 def print_surveys(found: Sequence[Any]) -> None:

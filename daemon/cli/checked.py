@@ -8,7 +8,7 @@ from typing import Protocol
 
 import click
 
-from daemon.cli.common import print_json, size_text
+from daemon.cli.common import print_json, say, size_text
 from uplink.audit import Flaw
 
 
@@ -35,9 +35,9 @@ def _print(found: Checked) -> None:
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
     for note in found.notes:
-        click.echo(f"注意 note: {note}", err=True)
+        say(f"注意 note: {note}", err=True)
     for flaw in found.flaws:
-        click.echo(f"{flaw.place}: {flaw.code}: {flaw.text}")
+        say(f"{flaw.place}: {flaw.code}: {flaw.text}")
     counts = dict(found.counts)
     size_bytes = counts.pop("bytes", 0)
     looked = ", ".join(f"{count} {name}" for name, count in counts.items())

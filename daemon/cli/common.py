@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from daemon.store import Store
 from dock.errors import DockError
 from transcoder.errors import TranscoderError
 from uplink.errors import UplinkError
+from uplink.plain import json_text, plain, plain_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,15 +49,21 @@ def told() -> Iterator[None]:
     try:
         yield
     except (DaemonError, DockError, TranscoderError, UplinkError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(plain_lines(str(error))) from None
     except OSError as error:
-        raise click.ClickException(f"{error.filename or 'the system'}: {error.strerror or error}") from None
+        place = plain(str(error.filename or "the system"))
+        raise click.ClickException(f"{place}: {error.strerror or error}") from None
     except sqlite3.Error as error:
         raise click.ClickException(f"the dock's store cannot be used: {error}") from None
 
 
 def print_json(data: Any) -> None:
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    click.echo(json_text(data, indent=2))
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print one line that may hold what others wrote."""
+    click.echo(plain(text), err=err)
 
 
 def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **args: Any) -> Any:
@@ -67,7 +73,7 @@ def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **a
         try:
             return ask(settings.control.socket, verb, **args)
         except NotRunning as down:
-            click.echo(f"the daemon is not running ({down}); reading its store", err=True)
+            click.echo(f"the daemon is not running ({plain(str(down))}); reading its store", err=True)
             return from_store(open_read_only(settings))
 
 
@@ -78,7 +84,7 @@ def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
     if as_json:
         print_json(done)
         return
-    click.echo(done["text"])
+    say(done["text"])
     if "revision" in done:
         click.echo(f"recording {done['recording']}, revision {done['revision']}", err=True)
     if "hold" in done:
@@ -93,15 +99,10 @@ def open_read_only(settings: Settings) -> Store:
 
 
 def console() -> Console:
-    """Return a console that prints what cards call things as it is: brackets and colons are no markup."""
-    from rich.console import Console
+    """Return a console that prints what cards call things as it is, or as escapes (`screen`)."""
+    from daemon.cli.screen import console as made
 
-    return Console(markup=False, emoji=False, highlight=False)
-
-
-def plain(text: str) -> str:
-    """Return text from a card fit for a terminal: what is not printable (escapes above all) as U+FFFD."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return made()
 
 
 def size_text(size_bytes: float) -> str:
@@ -126,7 +127,7 @@ def copy_text(item: dict[str, Any]) -> str:
     if item["cleared_at"]:
         return f"本地副本已清除 cleared at {item['cleared_at'][:16]}"
     if item["damaged"]:
-        return f"本地副本已损坏 damaged: {item['damaged']}"
+        return f"本地副本已损坏 damaged: {plain(item['damaged'])}"
     return ""
 
 

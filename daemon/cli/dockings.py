@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from daemon.cli.common import json_option, print_json, read, settings_option, size_text
+from daemon.cli.common import console, json_option, print_json, read, settings_option, size_text
 from daemon.store import Store
 
 
@@ -29,8 +29,9 @@ def dockings(settings_file: Path, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from daemon.cli.screen import lines
 
     table = Table()
     for name in (
@@ -45,7 +46,7 @@ def dockings(settings_file: Path, as_json: bool) -> None:
     ):
         table.add_column(name)
     for item in data:
-        explained = "\n".join(f"{reason} {_sum(total)}" for reason, total in item["explained"].items())
+        explained = lines(f"{reason} {_sum(total)}" for reason, total in item["explained"].items())
         table.add_row(
             item["attached_at"][:19],
             str(item["slot"]),
@@ -56,7 +57,7 @@ def dockings(settings_file: Path, as_json: bool) -> None:
             explained or "-",
             _state(item),
         )
-    Console().print(table)
+    console().print(table)
 
 
 def _sum(total: dict[str, int]) -> str:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from daemon.cli.common import VERDICTS, json_option, plain
+from daemon.cli.common import VERDICTS, json_option, say
+from uplink.plain import plain_json
 
 if TYPE_CHECKING:
     from dock.profiles import CameraProfile
@@ -73,7 +74,7 @@ def inspect(
     except TranscoderError as error:
         raise click.ClickException(str(error)) from None
     if as_json:
-        click.echo(report.to_bytes().decode())
+        click.echo(plain_json(report.to_bytes().decode()))
     else:
         _print(report)
     sys.exit(0 if report.verdict is Verdict.COMPLIANT else 1)
@@ -184,17 +185,17 @@ def _progress(index: int, share: float) -> None:
 
 def _print(report: Report) -> None:
     for index, recording in enumerate(report.recordings):
-        click.echo(f"{plain(recording.path)}: {VERDICTS[report.verdict_of(index)]}")
+        say(f"{recording.path}: {VERDICTS[report.verdict_of(index)]}")
         for finding in recording.findings:
-            click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")
+            say(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")
     for number, run in enumerate(report.runs, 1):
-        members = ", ".join(plain(report.recordings[i].path) for i in run.recordings)
-        click.echo(f"run {number} ({members}): {VERDICTS[run.verdict]}, notice {run.notice.status}")
+        members = ", ".join(report.recordings[i].path for i in run.recordings)
+        say(f"run {number} ({members}): {VERDICTS[run.verdict]}, notice {run.notice.status}")
         for joint in run.joints:
-            before, after = (plain(report.recordings[i].path) for i in (joint.before, joint.after))
-            click.echo(f"  {before} -> {after}: {_joint_text(joint)}")
+            before, after = (report.recordings[i].path for i in (joint.before, joint.after))
+            say(f"  {before} -> {after}: {_joint_text(joint)}")
         for finding in run.findings:
-            click.echo(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")
+            say(f"  {finding.code} (art. {finding.article}): {finding.text.zh} {finding.text.en}")
 
 
 def _joint_text(joint: Joint) -> str:

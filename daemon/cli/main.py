@@ -10,6 +10,8 @@ import sys
 
 import click
 
+from uplink.plain import plain_lines
+
 VERBS = {
     "run": ("daemon.cli.run", "run"),
     "status": ("daemon.cli.status", "status"),
@@ -69,7 +71,10 @@ def main() -> None:
         click.echo("stopped", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.UsageError):
+            error.show()  # with the usage; what it quotes was typed here
+        else:
+            click.echo(f"Error: {plain_lines(error.format_message())}", err=True)
         sys.exit(2)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)

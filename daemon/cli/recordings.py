@@ -13,7 +13,6 @@ from daemon.cli.common import (
     console,
     copy_text,
     json_option,
-    plain,
     print_json,
     read,
     settings_option,
@@ -46,7 +45,7 @@ def recordings(settings_file: Path, as_json: bool) -> None:
         officer = item["officer"] or {}
         table.add_row(
             item["recording"],
-            plain(item["name"]),
+            item["name"],
             size_text(item["size"]),
             officer.get("name") or officer.get("officer") or "-",
             ", ".join(item["cases"]) or "-",

@@ -13,7 +13,6 @@ from daemon.cli.common import (
     console,
     copy_text,
     json_option,
-    plain,
     print_json,
     read,
     settings_option,
@@ -48,7 +47,7 @@ def show(recording: str, settings_file: Path, as_json: bool) -> None:
         out.print(f"{finding['text']['zh']} {finding['text']['en']}")
     for claim in data["conflicts"]:
         out.print(
-            f"  标签有冲突，请确认 conflict: {claim['source']}: {claim['field']} {plain(claim['value'])}",
+            f"  标签有冲突，请确认 conflict: {claim['source']}: {claim['field']} {claim['value']}",
         )
     for finding in (data["tag"] or {}).get("findings", []):
         out.print(
@@ -67,17 +66,17 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
     receipts = [f"revision {r['revision']} at {r['received_at']}" for r in data["receipts"]]
     return [
         ("recording", data["recording"]),
-        ("名称 name", plain(data["name"])),
+        ("名称 name", data["name"]),
         ("记录仪 camera", data["camera"]),
         ("大小 size", size_text(data["size"])),
         ("SHA-256", data["sha256"]),
         ("开始 started", data["started_at"] or "-"),
         ("警员 officer", f"{officer.get('officer', '-')} {officer.get('name') or ''}"),
         ("案件 cases", ", ".join(data["cases"]) or "-"),
-        ("地点 place", plain(data["place"] or "-")),
+        ("地点 place", data["place"] or "-"),
         (
             "保留 holds",
-            "; ".join(f"{h['hold']} ({h['person']}: {plain(h['reason'])})" for h in data["holds"]) or "-",
+            "; ".join(f"{h['hold']} ({h['person']}: {h['reason']})" for h in data["holds"]) or "-",
         ),
         ("结论 verdict", VERDICTS.get(data["verdict"], "-")),
         ("状态 state", STATES[data["state"]]),

@@ -14,6 +14,7 @@ from daemon.cli.status import slots_table
 from daemon.control import ask
 from daemon.errors import NotRunning
 from daemon.settings import Settings, load_settings
+from uplink.plain import json_text
 
 if TYPE_CHECKING:
     from dock.slots import Slot
@@ -65,13 +66,11 @@ def configured(settings: Settings) -> list[dict[str, Any]]:
 
 def _watch(settings: Settings, as_json: bool) -> None:
     if as_json:  # one line for each change, for programs
-        import json
-
         last = None
         while True:
             data = ask(settings.control.socket, "slots")
             if data != last:
-                click.echo(json.dumps(data, ensure_ascii=False))
+                click.echo(json_text(data))
                 last = data
             time.sleep(_WATCH_S)
     from rich.live import Live

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from daemon.cli.common import console, json_option, plain, print_json, read, settings_option, size_text
+from daemon.cli.common import console, json_option, print_json, read, settings_option, size_text
 from daemon.store import Store
 
 
@@ -59,9 +59,9 @@ def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
     """Return the alarms that stand, a line each; what each means: docs/alarms.md."""
     marks = {"critical": "!!!", "warning": "!"}
     return [
-        f"{marks.get(alarm['severity'], '')} {plain(alarm['text'].get('zh', ''))}"
-        f" {plain(alarm['text'].get('en', ''))} ({alarm['alarm']}"
-        f"{' ' + plain(alarm['subject']) if alarm['subject'] else ''}, since {alarm['since'][:16]})"
+        f"{marks.get(alarm['severity'], '')} {alarm['text'].get('zh', '')}"
+        f" {alarm['text'].get('en', '')} ({alarm['alarm']}"
+        f"{' ' + alarm['subject'] if alarm['subject'] else ''}, since {alarm['since'][:16]})"
         for alarm in alarms
         if alarm["cleared"] is None
     ]
@@ -75,11 +75,11 @@ def attention_lines(attention: dict[str, Any]) -> list[str]:
             f"已逾期 {-due['days_left']} 天 overdue" if due["overdue"] else f"剩 {due['days_left']} 天 left"
         )
         lines.append(
-            f"归档期限 archive by {due['archive_by']} (第16条): 案件 case {plain(due['case'])}, {left},"
+            f"归档期限 archive by {due['archive_by']} (第16条): 案件 case {due['case']}, {left},"
             f" {due['recordings']} recordings"
         )
     for torn in attention["conflicts"]:
-        said = ", ".join(f"{c['source']}: {c['field']} {plain(c['value'])}" for c in torn["claims"])
+        said = ", ".join(f"{c['source']}: {c['field']} {c['value']}" for c in torn["claims"])
         lines.append(
             f"标签有冲突，请确认 conflict: {torn['recording']} 警员 officer {torn['officer'] or '-'}; {said}"
         )

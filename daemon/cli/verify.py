@@ -9,6 +9,7 @@ import click
 
 from daemon.cli.checked import report_checked
 from daemon.cli.common import json_option, open_read_only, settings_option, told
+from uplink.plain import plain
 
 
 @click.command()
@@ -39,4 +40,4 @@ def verify(recording: str | None, deep: bool, settings_file: Path, as_json: bool
 
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        click.echo(f"\r\033[K{text}", nl=False, err=True)
+        click.echo(f"\r\033[K{plain(text)}", nl=False, err=True)

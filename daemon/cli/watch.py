@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon.cli.common import json_option, told
+from uplink.plain import json_text
 
 if TYPE_CHECKING:
     from daemon.watching import Watched
@@ -61,7 +61,7 @@ def watch(
         if once:
             _collect(connection, watched)
             shown = _snapshot(watched, connection)
-            click.echo(json.dumps(shown, ensure_ascii=False)) if as_json else _print(shown)
+            click.echo(json_text(shown)) if as_json else _print(shown)
             if shown["alarms"]:
                 raise click.exceptions.Exit(1)
         elif as_json:
@@ -137,7 +137,7 @@ def _collect(connection: Connection, watched: Watched) -> None:
 def _lines(connection: Connection, watched: Watched) -> None:
     while True:
         if _turn(connection, watched, SHOW_EVERY_S):
-            click.echo(json.dumps(_snapshot(watched, connection), ensure_ascii=False))
+            click.echo(json_text(_snapshot(watched, connection)))
 
 
 def _live(connection: Connection, watched: Watched) -> None:

@@ -11,7 +11,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.common import plain, size_text
+from daemon.cli.common import size_text
+from uplink.plain import plain
 
 _STATES = {"online": "在线 online", "offline": "离线 offline", "stopping": "正在停止 stopping"}
 _FRESHNESS = {"fresh": "", "stale": "已无消息 silent", "gone": "已过期 expired"}

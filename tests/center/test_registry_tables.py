@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from center import registry, tables
+from center.catalogue import database, registries
 from center.errors import BadTable
+from daemon.cli.center import center_group
 from tests.center.bench import Bench
 from uplink import envelope
 from uplink.keys import Role
@@ -63,6 +66,23 @@ def test_json_rows_are_read(tmp_path: Path) -> None:
         ("officer,name\n1\n", r"rows.csv:2: not 2 cells"),
         ("case,from\nC1,2026-03-05T00:00:00\n", r"rows.csv:2: column from = .*the zone is missing"),
         ("case,from\nC1,yesterday\n", r"rows.csv:2: column from = 'yesterday': no time"),
+        ("case,officers\nC1,\n", r"rows.csv:2: column officers: case 'C1' names nobody"),
+        ("case,officers\nC1,;\n", r"rows.csv:2: column officers: case 'C1' names nobody"),
+        ('[{"case": "C1", "officers": [" "]}]', r"rows.csv:1: column officers: case 'C1' names nobody"),
+        ('[{"camera": "A", "officer": " "}]', r"rows.csv:1: column officer: Field required"),
+        ('[{"officer": "1", "name": " "}]', r"rows.csv:1: column name: Field required"),
+        (
+            "camera,officer,from,to\nA,1,2026-03-05T09:00:00Z,2026-03-05T17:00:00+08:00\n",
+            r"rows.csv:2: column to = .* is not after from",
+        ),
+        (
+            "case,officers,from,to\nC1,1,2026-03-06T00:00:00Z,2026-03-05T00:00:00Z\n",
+            r"rows.csv:2: column to = .* is not after from",
+        ),
+        ("officer,name\n1,张\x1b[31m三\n", r"rows.csv:2: column name = 张\\x1b\[31m三 .*U\+001B"),
+        ("officer,name\n1,a\u202eb\n", r"rows.csv:2: column name = .*U\+202E"),
+        ('officer,name\n"1\n2",b\n', r"rows.csv:3: column officer = 1\\n2 .*U\+000A"),
+        ('[{"case": "C1", "officers": ["1\\u0000"]}]', r"rows.csv:1: column officers = .*U\+0000"),
         ("case,kind\nC1,murder\n", r"rows.csv:2: column kind = 'murder'"),
         ("case,case\nC1,C2\n", r"rows.csv:1: a column occurs twice"),
         ("name\na\n", r"which kind is it\? Give --kind"),
@@ -82,7 +102,7 @@ def test_a_mistake_is_said_with_file_line_and_column(tmp_path: Path, text: str, 
 def test_snapshots_are_signed_with_the_registry_key_and_a_version_above_all_before(
     bench: Bench, tmp_path: Path
 ) -> None:
-    cases = table(tmp_path, "case,title\nC1,无照经营\n")
+    cases = table(tmp_path, "case,title,officers\nC1,无照经营,110001\n")
     before = int(time.time()) - 1  # above what a catalogue restored from a backup may have given out
     for _ in range(2):
         (snapshot,) = registry.sign(bench.folder, bench.settings, "site-1", [cases])
@@ -107,3 +127,71 @@ def test_the_site_has_to_be_told_unless_there_is_one(bench: Bench) -> None:
     with pytest.raises(BadTable, match="site-1, site-2"):
         registry.scope(bench.folder, None)
     assert registry.scope(bench.folder, "site-2") == "site-2"
+    with pytest.raises(BadTable, match=r"--scope site-9: no dock of that site is enrolled .*site-1, site-2"):
+        registry.scope(bench.folder, "site-9")
+
+
+def publish(bench: Bench, *words: str) -> Result:
+    return CliRunner().invoke(
+        center_group,
+        ["registry", "publish", *words, "--folder", str(bench.folder.root)],
+        catch_exceptions=False,
+    )
+
+
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "publish", lambda *_: registry.Delivery(False, "no broker in this test"))
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_a_row_is_withdrawn_by_a_snapshot_without_it_and_a_dry_run_tells_before(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.enrol("dock-1")
+    file = tmp_path / "cases.csv"
+    file.write_text("case,title,officers\nC1,a,1\nC2,b,1\nC3,c,1\n")
+    assert "新增 3 added" in publish(bench, str(file)).stdout
+    file.write_text("case,title,officers\nC1,a,1\nC2,changed,1\nC4,d,1\n")
+
+    told = publish(bench, str(file), "--dry-run")
+    assert "新增 1 added, 更改 1 changed, 撤销 1 withdrawn" in told.stdout
+    assert [line for line in told.stdout.splitlines() if line.startswith("  ")] == [
+        "  + C4",
+        "  ~ C2",
+        "  - C3",
+    ]
+    assert "not on the broker" not in told.stderr
+    with database.reading(bench.folder) as connection:
+        assert [snapshot.rows for snapshot in registries.newest(connection)] == [3]
+        before = registries.newest(connection)[0].version
+
+    (said,) = json.loads(publish(bench, str(file), "--json").stdout)
+    assert (said["added"], said["changed"], said["withdrawn"]) == (["C4"], ["C2"], ["C3"])
+    assert said["version"] > before
+    assert "新增 0 added, 更改 0 changed, 撤销 0 withdrawn" in publish(bench, str(file)).stdout
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_all_rows_are_withdrawn_only_if_that_is_said(bench: Bench, tmp_path: Path) -> None:
+    bench.enrol("dock-1")
+    file = tmp_path / "cameras.csv"
+    file.write_text("camera,officer\nA,1\n")
+    publish(bench, str(file))
+    file.write_text("camera,officer\n")
+    refused = publish(bench, str(file), "--kind", "cameras")
+    assert (refused.exit_code, "--withdraw-all" in refused.output) == (1, True)
+    done = publish(bench, str(file), "--kind", "cameras", "--withdraw-all")
+    assert "撤销 1 withdrawn" in done.stdout
+    assert "  - A → 1" in done.stdout
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_an_officer_whom_no_registry_knows_is_noted(bench: Bench, tmp_path: Path) -> None:
+    bench.enrol("dock-1")
+    officers, cases = tmp_path / "officers.csv", tmp_path / "cases.csv"
+    officers.write_text("officer,name\n1,a\n")
+    cases.write_text("case,officers\nC1,1;2\n")
+    assert "note" not in publish(bench, str(cases)).stderr, "no officers were ever published"
+    publish(bench, str(officers))
+    assert f"{cases}:2: officer 2 is in no registry of officers" in publish(bench, str(cases)).stderr

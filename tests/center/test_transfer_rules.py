@@ -85,12 +85,26 @@ def test_scattered_segments_are_bounded_and_the_smallest_forgotten() -> None:
     made = scattered()
     made.note_durable()
     at = 1000 * MAX_RANGES
-    take(made, at, 1)  # as small as any: it is not taken
+    for length in (1, MIB):
+        take(made, at, length)
+        made.note_durable()
+        assert (len(made.durable), made.durable.contains(at, at + length)) == (MAX_RANGES, True)
+    take(made, 10, 1)
     made.note_durable()
-    assert (len(made.durable), made.durable.contains(at, at + 1)) == (MAX_RANGES, False)
-    take(made, at, MIB)
+    assert made.durable.contains(at, at + MIB), "the largest stays"
+
+
+def test_ranges_larger_than_the_docks_segments_stop_no_transfer_b4() -> None:
+    """The dock sends a window from the first gap on, and goes on only where that is held."""
+    made = transfer(8000 * MIB)
+    for n in range(MAX_RANGES):
+        take(made, (100 + 4 * n) * MIB, 2 * MIB)
     made.note_durable()
-    assert (len(made.durable), made.durable.contains(at, at + MIB)) == (MAX_RANGES, True)
+    for offset in range(0, 8 * MIB, MIB):
+        take(made, offset, MIB)
+    made.note_durable()
+    assert made.durable.contains(0, 8 * MIB)
+    assert len(made.durable) <= MAX_RANGES
 
 
 @pytest.mark.parametrize("durable", [True, False])

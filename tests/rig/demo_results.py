@@ -8,13 +8,14 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.common import VERDICTS, plain, size_text
+from daemon.cli.common import VERDICTS, size_text
 from tests.rig import labels as labelling
 from tests.rig.demo_cards import DemoCamera
 from tests.rig.demo_checks import WINDOW_BYTES
 from tests.rig.demo_evidence import Evidence, name_of
 from tests.rig.demo_screen import Screen
 from tests.rig.small_office import SmallOffice
+from uplink.plain import plain
 
 
 def print_evidence(screen: Screen, evidence: Evidence) -> None:

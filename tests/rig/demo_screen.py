@@ -19,7 +19,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.common import STATES, VERDICTS, plain, size_text
+from daemon.cli.common import STATES, VERDICTS, size_text
+from uplink.plain import plain
 
 STEPS_SHOWN = 5
 _PLAIN_WIDTH = 150

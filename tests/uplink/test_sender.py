@@ -110,6 +110,40 @@ def run_to_end(sender: Transfer, receiver: Receiver, now: float = 0.0, packet: i
     raise AssertionError(f"no end: {sender.step}, {sender.why}")
 
 
+def test_a_file_that_others_keep_from_arriving_gives_way_to_the_next_b4() -> None:
+    """Somebody scatters bytes, so that each `init` is answered with other ranges, and nothing arrives."""
+    sender, receiver, now = transfer(64 * MIB), Receiver(64 * MIB), 0.0
+    for n in range(5000):
+        action = next_action(sender, now)
+        if isinstance(action, Ended):
+            break
+        if isinstance(action, Init):
+            receiver.ranges = Ranges([(40 * MIB + n, 40 * MIB + n + 1)])
+            sender.take(receiver.take(action)[0], now)
+        elif isinstance(action, Wait):
+            assert action.until is not None
+            now = max(now, action.until) + 0.001
+    assert action == Ended(Outcome.AGAIN, "what is sent does not arrive: others go first")
+
+
+def test_what_shrinks_again_and_again_is_not_sent_for_ever_b4() -> None:
+    """Somebody answers in the platform's place: credit grows and shrinks, and always something moves."""
+    sender, now = transfer(4 * MIB), 0.0
+    receiver = Receiver(4 * MIB)
+    for _ in range(5000):
+        action = next_action(sender, now)
+        if isinstance(action, Ended):
+            break
+        if isinstance(action, Init):
+            sender.take(receiver.take(action)[0], now)
+        else:
+            sender.take(receiver.answer("ranges"), now)
+            receiver.ranges = Ranges() if receiver.ranges.total else Ranges([(0, MIB)])
+        now += 0.01
+    assert action == Ended(Outcome.AGAIN, "it was sent more than twice: others go first")
+    assert sender.bytes_sent <= 2 * sender.facts.size_bytes + 8 * LARGEST_WINDOW_BYTES + MIB
+
+
 @pytest.mark.parametrize("size", [0, 1, MIB, MIB + 1, 20 * MIB + 7])
 def test_a_file_goes_once(size: int) -> None:
     sender, receiver = transfer(size), Receiver(size)
