@@ -121,3 +121,23 @@ def declare_samples(path: Path, count: int) -> None:
     for start, _ in find(data, b"moov/trak/mdia/minf/stbl/stsz"):
         struct.pack_into(">I", data, start + 16, count)
     path.write_bytes(data)
+
+
+def repeat_stamps(path: Path, first: int, count: int) -> None:
+    """`count` pictures after picture `first` get its stamp (the table of durations says 0); the time lost
+    comes after them.  For tracks of one steady rate in files whose `moov` comes last."""
+    data = bytearray(path.read_bytes())
+    at = b"moov/trak/mdia/minf/stbl/stts"
+    video = next(s for s, e in find(data, b"moov/trak") if data.find(b"vmhd", s, e) > 0)
+    start, end = next((s, e) for s, e in find(data, at) if s > video)
+    total, delta = struct.unpack_from(">II", data, start + 16)
+    runs = [(first, delta), (count, 0), (1, delta * (count + 1)), (total - first - count - 1, delta)]
+    table = struct.pack(">4sII", b"stts", 0, len(runs)) + b"".join(struct.pack(">II", *run) for run in runs)
+    table = struct.pack(">I", 4 + len(table)) + table
+    holders = [(s, e) for name, s, e in boxes(data) if s < start and e >= end and at.startswith(name + b"/")]
+    assert holders[0][1] == len(data), "the index is not at the end"
+    data[start:end] = table
+    for holder, _ in holders:
+        size = struct.unpack_from(">I", data, holder)[0] + len(table) - (end - start)
+        struct.pack_into(">I", data, holder, size)
+    path.write_bytes(data)

@@ -135,6 +135,7 @@ def items() -> list[FileItem]:
         )
     )
     i = "real-action-camera-cut-off"
+    real = take_of(i, "plain", 12.0)
     cut = Real("tests/data/footage/karma.mp4", steps(("keep_share", 0.6)))
     broken = Expect("continuity.truncated", depth="fast", instead=("file.unreadable", "file.partial"))
     unheard = tuple(
@@ -151,9 +152,9 @@ def items() -> list[FileItem]:
             (
                 *unheard,
                 *NO_CLOCK,
-                Allow("file.partial", "as bytes"),
-                Allow("continuity.stream_end", "cut"),
-                Allow("file.unreadable", "no index"),
+                Allow("file.partial", "what is lost can be said as bytes"),
+                Allow("continuity.stream_end", "the file was cut off"),
+                Allow("file.unreadable", "the index is lost"),
             ),
         )
     )

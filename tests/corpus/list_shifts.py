@@ -369,8 +369,8 @@ def others() -> list[ShiftItem]:
                 ),
             ),
             (
-                Allow("file.partial", "as bytes"),
-                Allow("continuity.stream_end", "cut"),
+                Allow("file.partial", "what is lost can be said as bytes"),
+                Allow("continuity.stream_end", "the file was cut off"),
                 Allow("continuity.clock", "shorter than the times say"),
             ),
         )

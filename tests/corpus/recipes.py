@@ -209,6 +209,7 @@ ON_FILE: dict[str, Callable[..., None]] = {
     "set_created_raw": boxes.set_creation,
     "rotate": boxes.rotate,
     "with_edits": boxes.with_edits,
+    "repeat_stamps": boxes.repeat_stamps,
     "declare_samples": boxes.declare_samples,
     "declare_picture_size": damage.declare_picture_size,
     "replace": _replace,

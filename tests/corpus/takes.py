@@ -103,16 +103,15 @@ def _video(take: Take) -> Track:
         if not parts or parts[-1][2] is not inside:
             parts.append(((inside.encoder if inside else None) or base, [], inside))
         parts[-1][1].append((time, key))
-    units: list[Unit] = []
-    first: Track | None = None
-    for encoder, slots, inside in parts:
-        track = encode_video(
-            _pictures(take, slots, inside, painter, overlay), encoder, camera, signed=take.signed
-        )
-        units += _stamped(track, slots)
-        first = first or track
-    assert first is not None
-    return first.with_units(units)
+    made = [
+        encode_video(_pictures(take, slots, inside, painter, overlay), encoder, camera, signed=take.signed)
+        for encoder, slots, inside in parts
+    ]
+    lag = max(_lag(track) for track in made)
+    stamped = zip(made, parts, strict=True)
+    return made[0].with_units(
+        [unit for track, (_, slots, _) in stamped for unit in _stamped(track, slots, lag)]
+    )
 
 
 def _pictures(
@@ -132,15 +131,21 @@ def _pictures(
             yield painter.frame(take.offset_s + at, overlay, at), key
 
 
-def _stamped(track: Track, slots: list[tuple[Fraction, bool]]) -> list[Unit]:
-    """The encoder counts pictures; give each its own time. Decoding times are the sorted times moved back."""
+def _lag(track: Track) -> int:
+    """By how many pictures decoding runs ahead of showing."""
+    return -min(int(unit.dts_s * track.rate) for unit in track.units)
+
+
+def _stamped(track: Track, slots: list[tuple[Fraction, bool]], most: int) -> list[Unit]:
+    """The encoder counts pictures; give each its own time.  Decoding times are the sorted times moved back,
+    in all parts of a file by the same (`most` pictures), or a part would be decoded before the one before."""
     step = Fraction(1, track.rate)
     times = [time for time, _ in slots]
-    lag = -min(int(unit.dts_s / step) for unit in track.units)
+    lag = _lag(track)
     units = []
     for unit in track.units:
         shown, decoded = int(unit.pts_s / step), int(unit.dts_s / step)
-        at = times[decoded + lag] - lag * step if decoded + lag < len(times) else times[-1]
+        at = times[min(decoded + lag, len(times) - 1)] - most * step
         length = times[shown + 1] - times[shown] if shown + 1 < len(times) else step
         units.append(Unit(unit.data, times[shown], at, min(length, 2 * step), unit.key))
     return units

@@ -97,9 +97,9 @@ HEAD = """# What inspection finds in the corpus
 
 Written by `script/corpus-report --write docs/corpus.md`; not by hand. `tests/corpus/` makes recordings and
 shifts whose faults are known, from the finding codes alone; this table says what `bodydock inspect` found.
-*(other)*: found, told by another code that the label accepts; *elsewhere*: the code is there, but not where or
-not as severe as it should be (counted as missed); *false*: neither expected nor allowed. An expectation counts
-from its stated depth on.
+*(other)*: found, told by another code that the label accepts; *elsewhere*: the code is there, but not
+where or as severe as it should be (counted as missed); *false*: neither expected nor allowed. An expectation
+counts from its stated depth on.
 Goals: recall at least 0.98 for each code; on clean items no violation, and at most 2 % that need review.
 """
 
