@@ -32,8 +32,11 @@ class Expect:
 
 @dataclass(frozen=True)
 class Allow:
+    """`most`: how severe it may be."""
+
     code: str
     why: str
+    most: str = "violation"
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,9 @@ def timing() -> list[FileItem]:
     unix = int(made.started_at.timestamp())
     said = (
         Allow(
-            "continuity.clock", "the header counts from 1970 where the format counts from 1904: may be said"
+            "continuity.clock",
+            "the header counts from 1970 where the format counts from 1904: may be said",
+            "info",
         ),
     )
     items.append(file_item(i, Recipe(made, on_file=steps(("set_created_raw", unix))), allowed=said))

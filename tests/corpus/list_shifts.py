@@ -320,7 +320,7 @@ def others() -> list[ShiftItem]:
             i,
             files,
             (Expect("notice.absent", severity="violation"),),
-            (Allow("continuity.gap_between_files", "minutes apart: info"),),
+            (Allow("continuity.gap_between_files", "a break between two runs is said", "info"),),
             short=True,
         )
     )

@@ -2,20 +2,25 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from tests.corpus.cameras import CAMERAS
 from tests.corpus.items import CAMERA_ZONE, ShiftItem, sound_of
+from tests.corpus.labels import Allow
 from tests.corpus.recipes import Photo, Recipe
 from tests.corpus.scenes import Scene
 from tests.corpus.shift_pieces import SMALL, Files, Piece, card, film, run
 from tests.corpus.takes import Take
 
+# What rules.md and default-rules.toml let be said of a break between runs, and no more.
+BREAK = (Allow("continuity.gap_between_files", "a break between two runs is said", "info"),)
+
 
 def items() -> list[ShiftItem]:
     items = []
 
-    def add(i: str, files: Files, **more: str | bool) -> None:
-        items.append(ShiftItem(i, files, **more))  # type: ignore[arg-type]
+    def add(i: str, files: Files, **more: Any) -> None:
+        items.append(ShiftItem(i, files, **more))
 
     i = "shift-clean-one-run"
     add(i, card(film(i, run(4))), short=True)
@@ -28,6 +33,7 @@ def items() -> list[ShiftItem]:
     add(
         i,
         card(film(i, pieces)),
+        allowed=BREAK,
         note="switched on thirty times at undeclared places, minutes apart",
         short=False,
     )
@@ -45,7 +51,13 @@ def items() -> list[ShiftItem]:
         note="the card takes most of a second to change files",
     )
     i = "shift-clean-two-places"
-    add(i, card(film(i, [*run(2), *run(2, place=1, after_s=90.0)])), place_known="different", short=True)
+    add(
+        i,
+        card(film(i, [*run(2), *run(2, place=1, after_s=90.0)])),
+        place_known="different",
+        allowed=BREAK,
+        short=True,
+    )
     i = "shift-clean-coordinates-apart"
     mov = SMALL.but(name="small-mov", suffix="mov", format="mov", audio="pcm_alaw", audio_rate_hz=8000)
     here, there = "+41.1702+122.0511/", "+41.2391+122.1330/"
@@ -53,6 +65,7 @@ def items() -> list[ShiftItem]:
     add(
         i,
         card(film(i, [replace(p, coordinates=here if n < 2 else there) for n, p in enumerate(two)], mov)),
+        allowed=BREAK,
         note="nine kilometres between the runs, in the files",
     )
     i = "shift-clean-notes-and-photos"
@@ -78,9 +91,9 @@ def items() -> list[ShiftItem]:
             quiet.ended_at,
         ),
     )
-    add(i, card(films) + extra)
+    add(i, card(films) + extra, allowed=BREAK)
     i = "shift-clean-twice-in-a-day"
-    add(i, card(film(i, [*run(3), *run(2, place=1, after_s=6 * 3600.0)])))
+    add(i, card(film(i, [*run(3), *run(2, place=1, after_s=6 * 3600.0)])), allowed=BREAK)
     i = "shift-clean-sequence-wraps"
     add(
         i,

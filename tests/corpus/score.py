@@ -154,9 +154,9 @@ def _length(stretches: Sequence[tuple[float, float]]) -> float:
 
 
 def _false(label: Label, findings: Sequence[Found]) -> Iterator[Found]:
-    allowed = {allow.code for allow in label.allowed} | NEVER_FALSE
+    allowed = {allow.code: SEVERITIES.index(allow.most) for allow in label.allowed}
     for found in findings:
-        if found.code in allowed:
+        if found.code in NEVER_FALSE or SEVERITIES.index(found.severity) <= allowed.get(found.code, -1):
             continue
         expected = [e for e in label.expected if found.code in (e.code, *e.instead)]
         if not expected or (found.code in STRETCHES and all(_is_outside(found, e) for e in expected)):

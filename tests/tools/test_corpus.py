@@ -14,7 +14,7 @@ import pytest
 
 from tests.corpus.corpus import all_items, short_items
 from tests.corpus.items import FileItem, Item
-from tests.corpus.labels import Expect, Label, label_from
+from tests.corpus.labels import Allow, Expect, Label, label_from
 from tests.corpus.score import Found, broken_goals, findings_of, judge, table
 from tests.corpus.store import folder_of, label_of, make, missing_speech
 
@@ -170,6 +170,12 @@ def test_a_stretch_elsewhere_is_false_and_an_allowed_code_is_not() -> None:
     ]
     judged = judge(label, "needs_review", found, "standard")
     assert [(f.code, f.start_s) for f in judged.false] == [("picture.black", 2.0), ("sound.cut", 3.0)]
+
+
+def test_what_may_be_said_may_not_be_more_severe() -> None:
+    label = replace(LABEL, clean=True, allowed=(Allow("continuity.clock", "a constant offset", "info"),))
+    said = [_found("continuity.clock", None, None, "info"), _found("continuity.clock", None, None, "review")]
+    assert [f.severity for f in judge(label, "needs_review", said, "fast").false] == ["review"]
 
 
 def test_what_a_deeper_depth_owes_is_no_miss_before() -> None:
