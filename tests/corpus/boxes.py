@@ -123,6 +123,26 @@ def declare_samples(path: Path, count: int) -> None:
     path.write_bytes(data)
 
 
+def _grow(data: bytearray, position: int, by: int) -> None:
+    """Add `by` to the sizes of all boxes that hold the byte at `position`; the outermost ends the file."""
+    holders = [(start, end) for _, start, end in boxes(data) if start < position < end]
+    assert holders[0][1] == len(data), "the index is not at the end"
+    for start, _ in holders:
+        struct.pack_into(">I", data, start, struct.unpack_from(">I", data, start)[0] + by)
+
+
+def add_user_data(path: Path, kind: bytes, text: str) -> None:
+    """Add a QuickTime user data text (such as \\xa9swr, the software) to a file whose `moov` comes last."""
+    data = bytearray(path.read_bytes())
+    words = text.encode()
+    entry = struct.pack(">I4sHH", 12 + len(words), kind, len(words), 0) + words
+    box = struct.pack(">I4s", 8 + len(entry), b"udta") + entry
+    start, end = find(data, b"moov")[0]
+    _grow(data, start + 9, len(box))
+    data[end:end] = box
+    path.write_bytes(data)
+
+
 def repeat_stamps(path: Path, first: int, count: int) -> None:
     """`count` pictures after picture `first` get its stamp (the table of durations says 0); the time lost
     comes after them.  For tracks of one steady rate in files whose `moov` comes last."""
@@ -134,10 +154,6 @@ def repeat_stamps(path: Path, first: int, count: int) -> None:
     runs = [(first, delta), (count, 0), (1, delta * (count + 1)), (total - first - count - 1, delta)]
     table = struct.pack(">4sII", b"stts", 0, len(runs)) + b"".join(struct.pack(">II", *run) for run in runs)
     table = struct.pack(">I", 4 + len(table)) + table
-    holders = [(s, e) for name, s, e in boxes(data) if s < start and e >= end and at.startswith(name + b"/")]
-    assert holders[0][1] == len(data), "the index is not at the end"
+    _grow(data, start, len(table) - (end - start))
     data[start:end] = table
-    for holder, _ in holders:
-        size = struct.unpack_from(">I", data, holder)[0] + len(table) - (end - start)
-        struct.pack_into(">I", data, holder, size)
     path.write_bytes(data)

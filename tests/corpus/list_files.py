@@ -204,7 +204,8 @@ def combined() -> list[FileItem]:
     recipe = Recipe(
         made,
         again=Again(Encoder(quality=23, gop=250, b_frames=3), True),
-        words=Words(made.started_at, (("encoder", "Adobe Premiere Pro 24.1"),), True),
+        words=Words(made.started_at, (), True),
+        on_file=steps(("sign_as", "Adobe Premiere")),
     )
     add(
         i,

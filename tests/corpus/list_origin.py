@@ -33,38 +33,28 @@ SAVED_AGAIN = (Allow("origin.parameters", "an editor writes other parameters tha
 
 
 def software() -> list[FileItem]:
+    """Names of programs where FFmpeg would write its own (`sign_as`), and in QuickTime's user data."""
     items = []
-    for i, camera, marks, names_muxer, short in (
-        ("software-lavf-mp4", "plain", (), True, True),
-        ("software-lavf-mkv", "mkv", (), True, False),
-        ("software-lavf-avi", "avi-mjpeg", (), True, False),
-        ("software-handbrake", "plain", (("encoder", "HandBrake 1.7.3 2024021100"),), False, False),
-        ("software-premiere", "mov-pcm", (("encoder", "Adobe Premiere Pro 24.1"),), False, False),
-        (
-            "software-virtualdub",
-            "avi-h264",
-            (("encoder", "VirtualDub 1.10.4 (build 35491/release)"),),
-            False,
-            False,
-        ),
-        (
-            "software-capcut",
-            "first",
-            (("comment", "JianYing 5.9.0 export"), ("encoder", "CapCut")),
-            False,
-            False,
-        ),
-        ("software-imovie", "mov-alaw", (("encoder", "iMovie 10.4"),), False, False),
-        ("software-vegas", "plain", (("encoder", "MAGIX VEGAS Pro 21.0"),), False, False),
-        ("software-handbrake-mkv", "mkv", (("encoder", "HandBrake 1.7.3"),), False, False),
-        ("software-audacity-wav", "wav", (("encoder", "Audacity 3.4.2"),), False, False),
+    for i, camera, step in (
+        ("software-lavf-mp4", "plain", None),
+        ("software-lavf-mkv", "mkv", None),
+        ("software-lavf-avi", "avi-mjpeg", None),
+        ("software-handbrake", "plain", ("sign_as", "HandBrake 1.7")),
+        ("software-handbrake-mkv", "mkv", ("sign_as", "HandBrake 1.7")),
+        ("software-virtualdub", "avi-h264", ("sign_as", "VirtualDub2")),
+        ("software-audacity", "wav", ("sign_as", "Audacity 3.4")),
+        ("software-imovie", "first", ("sign_as", "iMovie 10.4")),
+        ("software-premiere", "mov-pcm", ("add_user_data", b"\xa9swr", "Adobe Premiere Pro 24.1 (Windows)")),
+        ("software-vegas", "plain", ("add_user_data", b"\xa9swr", "MAGIX VEGAS Pro 21.0")),
+        ("software-capcut", "b-frames", ("add_user_data", b"\xa9cmt", "JianYing 5.9.0 (CapCut) export")),
     ):
         made = take_of(i, camera, 20.0)
         created = made.started_at if made.camera.says_time else None
-        words = Words(created, marks, names_muxer or bool(marks))
-        items.append(
-            file_item(i, Recipe(made, words=words), Expect("origin.software", depth="fast"), short=short)
-        )
+        by_editor = step is None or step[0] == "sign_as"
+        on_file = () if step is None else steps(step)
+        recipe = Recipe(made, words=Words(created, (), by_editor), on_file=on_file)
+        short = i == "software-lavf-mp4"
+        items.append(file_item(i, recipe, Expect("origin.software", depth="fast"), short=short))
     for i, camera in (
         ("software-x264-signature", "plain"),
         ("software-x264-signature-ts", "ts"),

@@ -421,7 +421,9 @@ def others() -> list[ShiftItem]:
     files = card(filmed)
     take = filmed[1].take
     files = changed(
-        files, 1, Recipe(take, words=Words(take.started_at, (("encoder", "HandBrake 1.7.3"),), True))
+        files,
+        1,
+        Recipe(take, words=Words(take.started_at, (), True), on_file=steps(("sign_as", "HandBrake 1.7"))),
     )
     items.append(
         ShiftItem(

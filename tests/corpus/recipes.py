@@ -4,6 +4,7 @@
 - Order: take (and others) -> surgery on packets -> written with words -> encoded again -> bytes changed.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -167,10 +168,14 @@ def _set_created(path: Path, moment: datetime) -> None:
     boxes.set_creation(path, boxes.since_1904(moment))
 
 
-def _replace(path: Path, old: bytes, new: bytes) -> None:
+def _sign_as(path: Path, name: str) -> None:
+    """Where FFmpeg's muxer has written its name, write another program's, cut or filled to its length."""
     data = path.read_bytes()
-    assert len(old) == len(new) and old in data
-    path.write_bytes(data.replace(old, new))
+    signed = re.sub(
+        rb"Lavf\d+\.\d+\.\d+", lambda found: name.encode().ljust(len(found[0]))[: len(found[0])], data
+    )
+    assert signed != data, "the muxer left no name"
+    path.write_bytes(signed)
 
 
 def _delayed(made: Sequence[Track], kind: str, by_s: float) -> list[Track]:
@@ -212,5 +217,6 @@ ON_FILE: dict[str, Callable[..., None]] = {
     "repeat_stamps": boxes.repeat_stamps,
     "declare_samples": boxes.declare_samples,
     "declare_picture_size": damage.declare_picture_size,
-    "replace": _replace,
+    "sign_as": _sign_as,
+    "add_user_data": boxes.add_user_data,
 }

@@ -27,10 +27,8 @@ QUICK = (
     "clean-photo-document",
     "gap-ts-1s",
     "edit-list-start-5s",
-    "parameters-settings-ts",
     "truncated-first-0.5",
     "frozen-plain-stand-10-15",
-    "sound-copied-in-mkv",
     "shift-gap-coordinates-same",
 )
 
@@ -85,7 +83,7 @@ def test_labels_have_the_shape_and_come_back(tmp_path: Path) -> None:
 
 def test_no_two_files_could_be_taken_for_one_run() -> None:
     starts = sorted(item.mtime.timestamp() for item in all_items() if isinstance(item, FileItem))
-    near = [b - a for a, b in itertools.pairwise(starts) if b - a < 1800.0]
+    near = [b - a for a, b in itertools.pairwise(starts) if b - a < 400.0]
     assert near == []
 
 
