@@ -8,15 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.store import Row, Store
+from dock.devices import best_reading
 
 LIST_LIMIT = 200
+NAMES_LIMIT = 100
 
 
 def dockings_json(store: Store, limit: int = LIST_LIMIT) -> list[dict[str, Any]]:
     """Return the newest dockings, newest first, each with its conservation sum.
 
-    `explained` is by reason; `open` is what is neither stored nor explained yet; `adds_up` says that
-    listed = stored + already stored + explained + open (architecture.md, Conservation).
+    `explained` is by reason; `left_out` names what the profile left out; `open` is what is neither stored
+    nor explained yet; `adds_up` says that listed = stored + already stored + explained + open
+    (architecture.md, Conservation).
     """
     rows = store.rows("SELECT * FROM dockings ORDER BY attached_at DESC LIMIT ?", (limit,))
     return [_docking(store, row) for row in rows]
@@ -49,9 +52,19 @@ def _docking(store: Store, row: Row) -> dict[str, Any]:
         "listed": listed,
         **total,
         "explained": explained,
+        "left_out": _left_out(store, row["docking"]),
         "missing": explained.get("gone", {"count": 0, "bytes": 0}),
         "adds_up": all(listed[key] == sum(part[key] for part in parts) for key in ("count", "bytes")),
     }
+
+
+def _left_out(store: Store, docking: str) -> list[str]:
+    """Return the names of what the profile left out, as many as people read."""
+    rows = store.rows(
+        "SELECT path FROM files WHERE docking = ? AND reason = 'left_out' ORDER BY idx LIMIT ?",
+        (docking, NAMES_LIMIT),
+    )
+    return [best_reading(row["path"]) for row in rows]
 
 
 def _total(rows: list[Row]) -> dict[str, int]:

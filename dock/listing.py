@@ -4,6 +4,9 @@
   are of both together: they are the left side of the conservation sum (architecture.md, "Pulling").
 - Paths are raw bytes as the kernel gave them, relative to the root, joined with `/`.  They are never used
   as names in the vault; `display_name` is their best reading for people (B02, B19).
+- What a profile leaves out as a thumbnail, a proxy or rubbish, and is too large for one, is pulled all the
+  same: a name is all that it takes to make footage look like that.  Not so the proxy of a larger file that
+  is pulled, which ends like it.
 - The digest is SHA-256 over: the ASCII line `bodydock listing v1\n`; the number of entries as 8 bytes; then
   for each entry, in ascending order of raw path, the length of the path as 8 bytes, the path, the size in
   bytes as 8 bytes, the modification time in nanoseconds since 1970 as 8 bytes in two's complement.  All
@@ -17,7 +20,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -27,6 +30,9 @@ from dock.profiles import CameraProfile, MediaKind, NameFacts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64_MAX = 2**63 - 1
+_SMALL_BYTES = 1024 * 1024  # no thumbnail, and no fork of a Macintosh, is larger
+_PROXIES = (".lrv", ".thm")
+_ENDING = 6  # characters of a name that a proxy shares with its recording
 
 
 class Reason(Enum):
@@ -123,9 +129,10 @@ def listing_of(scan: Scan, profile: CameraProfile, first_index: int = 0) -> List
     """
     files: list[CardFile] = []
     explained = list(scan.explained)
+    pulled = _largest_by_ending(scan, profile)
     for entry in sorted(scan.entries, key=lambda entry: entry.path):
         name = best_reading(entry.path)
-        kind = profile.kind_of(name)
+        kind = profile.kind_of(name) or _footage_after_all(entry, profile, pulled)
         if kind is None:
             detail = f"profile {profile.name} leaves such files out"
             explained.append(
@@ -143,6 +150,29 @@ def listing_of(scan: Scan, profile: CameraProfile, first_index: int = 0) -> List
         digest=digest_of([(entry.path, entry.size_bytes, entry.modified_ns) for entry in listed]),
         profile=profile,
     )
+
+
+def _largest_by_ending(scan: Scan, profile: CameraProfile) -> dict[str, int]:
+    """The sizes of the files that are pulled, by folder and the end of their name."""
+    found: dict[str, int] = {}
+    for entry in scan.entries:
+        name = best_reading(entry.path)
+        if profile.kind_of(name) in ("video", "audio", "photo"):
+            found[_ending(name)] = max(found.get(_ending(name), 0), entry.size_bytes)
+    return found
+
+
+def _footage_after_all(entry: Entry, profile: CameraProfile, pulled: Mapping[str, int]) -> MediaKind | None:
+    name = best_reading(entry.path)
+    if entry.size_bytes <= _SMALL_BYTES or pulled.get(_ending(name), 0) > entry.size_bytes:
+        return None
+    return profile.media_kind_of(name) or ("video" if name.lower().endswith(_PROXIES) else None)
+
+
+def _ending(name: str) -> str:
+    """GX010043.MP4 and its proxy GL010043.LRV are told apart by the second letter only."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/{last.rpartition('.')[0][-_ENDING:].lower()}"
 
 
 def digest_of(entries: Sequence[tuple[bytes, int, int]]) -> str:

@@ -73,16 +73,20 @@ class CameraProfile:
         """Return what to pull `path` as, or None to leave it out."""
         *folders, name = path.split("/")
         kinds: Kinds = self.file.kinds
-        suffix = name.rpartition(".")[2].lower() if "." in name else ""
-        if suffix in kinds.left_out or _fits(name, kinds.left_out_names):
+        if _suffix(name) in kinds.left_out or _fits(name, kinds.left_out_names):
             return None
         if any(_fits(folder, kinds.left_out_folders) for folder in folders):
             return None
+        return self.media_kind_of(path) or "attachment"
+
+    def media_kind_of(self, path: str) -> MediaKind | None:
+        """Return what footage a file like `path` is, whether it is left out or not; None if it is none."""
+        kinds, suffix = self.file.kinds, _suffix(path)
         if suffix in kinds.video:
             return "video"
         if suffix in kinds.audio:
             return "audio"
-        return "photo" if suffix in kinds.photo else "attachment"
+        return "photo" if suffix in kinds.photo else None
 
     @property
     def chaptered(self) -> bool:
@@ -213,6 +217,11 @@ def _profile(file: ProfileFile) -> CameraProfile:
 
 def _is_toml(file: Traversable) -> bool:
     return file.is_file() and file.name.endswith(".toml")
+
+
+def _suffix(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 def _stem(path: str) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from daemon.cli.common import console, json_option, print_json, read, settings_option, size_text
+from daemon.cli.common import console, json_option, print_json, read, say, settings_option, size_text
 from daemon.store import Store
+
+_NAMES = 10
 
 
 def _from_store(store: Store) -> list[dict[str, Any]]:
@@ -58,6 +60,11 @@ def dockings(settings_file: Path, as_json: bool) -> None:
             _state(item),
         )
     console().print(table)
+    for item in data:
+        if item["left_out"]:
+            count = item["explained"]["left_out"]["count"]
+            names = ", ".join(item["left_out"][:_NAMES]) + (" …" if count > _NAMES else "")
+            say(f"{item['attached_at'][:19]} 未采集 left out by profile {item['profile']} ({count}): {names}")
 
 
 def _sum(total: dict[str, int]) -> str:

@@ -22,12 +22,13 @@ from daemon.ingest.volumes import Volume
 from daemon.store import Row
 from dock.docking import Camera, Docking, camera_of, new_docking_id
 from dock.errors import MountFailed
-from dock.listing import CardFile, Scan
+from dock.listing import CardFile, Listing, Reason, Scan
 from dock.profiles import CameraProfile
 from dock.slots import Slot
 from dock.source import CardSource
 
 _LOG = logging.getLogger(__name__)
+_NAMES = 10
 
 
 @dataclass
@@ -81,7 +82,26 @@ def open_docking(
         if docking is None:
             docking = Docking(new_docking_id(), slot, camera, tools.now())
             tools.ledger.begin(docking, contents, times, first)
+            _tell_left_out(slot, docking, listings)
         return OpenDocking(docking, contents, volumes, sources, times, stack.pop_all(), problems)
+
+
+def _tell_left_out(slot: Slot, docking: Docking, listings: Sequence[Listing | None]) -> None:
+    names = [
+        entry.display_name
+        for listing in listings
+        for entry in (listing.explained if listing else ())
+        if entry.reason is Reason.LEFT_OUT
+    ]
+    if names:
+        shown = ", ".join(names[:_NAMES]) + (" …" if len(names) > _NAMES else "")
+        _LOG.info(
+            "slot %d: profile %s leaves out %d files: %s",
+            slot.number,
+            docking.camera.profile,
+            len(names),
+            shown,
+        )
 
 
 def _source(

@@ -127,3 +127,37 @@ def test_no_file_system_is_ever_forced_or_written_b10() -> None:
             assert {"rw", "force"}.isdisjoint(attempt.options.split(","))
     for fs_type in ("", "crypto_LUKS", "swap", "btrfs", "squashfs", "linux_raid_member"):
         assert attempts_for(fs_type) == ()
+
+
+BIG, SMALL = 5 * 1024 * 1024, 200_000
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("DCIM/x.thm", "video"),
+        ("DCIM/x.LRV", "video"),
+        ("DCIM/._20261124.mp4", "video"),
+        ("RECYCLER/S-1/a.mp4", "video"),
+        ("$RECYCLE.BIN/a.wav", "audio"),
+    ],
+)
+def test_what_is_too_large_for_what_its_name_says_is_pulled(name: str, kind: str) -> None:
+    """Renaming footage to a thumbnail must not hide it."""
+    listing = listing_of(Scan((Entry(name.encode(), BIG, 0),), ()), PROFILES.generic)
+    assert [(file.display_name, file.kind) for file in listing.files] == [(name, kind)]
+    small = listing_of(Scan((Entry(name.encode(), SMALL, 0),), ()), PROFILES.generic)
+    assert [(entry.display_name, entry.reason) for entry in small.explained] == [(name, Reason.LEFT_OUT)]
+
+
+@pytest.mark.parametrize("size", [BIG, 3 * BIG])
+def test_a_proxy_of_a_larger_file_that_is_pulled_stays_out(size: int) -> None:
+    entries = (Entry(b"DCIM/GX010043.MP4", 2 * BIG, 0), Entry(b"DCIM/GL010043.LRV", size, 0))
+    listing = listing_of(Scan(entries, ()), PROFILES.by_name("gopro"))
+    assert len(listing.files) == (1 if size == BIG else 2)
+
+
+def test_rubbish_that_is_no_media_stays_out_and_is_named() -> None:
+    entries = (Entry(b"setup.exe", BIG, 0), Entry(b"System Volume Information/x", BIG, 0))
+    listing = listing_of(Scan(entries, ()), PROFILES.generic)
+    assert (listing.files, len(listing.explained)) == ((), 2)
