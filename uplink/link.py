@@ -100,6 +100,7 @@ class DockLink:
         self._repeat_at = 0.0
         self._turned_at = time.monotonic()
         self._not_authorised = False
+        self._told_refused: set[str] = set()
         self._report = LinkReport(False, "not started", None, frozenset())
 
     # For any thread
@@ -175,11 +176,12 @@ class DockLink:
             case Disconnected():
                 log.warning("no broker: %s", notice.reason)
                 self._not_authorised = False
+                self._told_refused.clear()
                 self._courier.disconnected()
             case Acknowledged():
                 self._on_acknowledged(notice, now)
             case SubscriptionRefused():
-                self._not_authorised = True
+                self._tell_refused(f"to hear {notice.topic}", notice.reason_code)
                 self._desk.count(f"refused.subscription.{notice.reason_code}")
             case Inbound():
                 self._news = self._reception.take(notice, now) or self._news
@@ -201,7 +203,7 @@ class DockLink:
         if sent is None:
             return
         if notice.refused:
-            self._not_authorised = True
+            self._tell_refused(f"what is published ({sent.kind})", notice.reason_code)
             self._desk.count(f"refused.publish.{sent.kind}.{notice.reason_code}")
         elif not notice.nobody:
             return
@@ -209,6 +211,13 @@ class DockLink:
             self._events.nobody(now)
         elif sent.kind == "file":
             self._courier.nobody(sent.name, now)
+
+    def _tell_refused(self, what: str, reason_code: int) -> None:
+        """Once for each thing and connection: a broker refuses everything of a kind."""
+        self._not_authorised = True
+        if what not in self._told_refused:
+            self._told_refused.add(what)
+            log.error("the broker refuses %s (0x%02x): see its rights for this dock", what, reason_code)
 
     def _work(self, now: float) -> None:
         if now >= self._repeat_at:

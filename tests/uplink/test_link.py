@@ -358,8 +358,8 @@ def test_a_small_maximum_packet_is_respected(desk: MemoryDesk, media: Callable[[
             assert not running.link.report().alarms
 
 
-def test_an_acl_that_denies_is_an_alarm_and_no_tight_retry_d02(
-    desk: MemoryDesk, media: Callable[[str, int], Path]
+def test_an_acl_that_denies_is_an_alarm_is_said_and_not_retried_tightly_d02(
+    desk: MemoryDesk, media: Callable[[str, int], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     acl = f"topic readwrite {TOPICS.down('#')}\ntopic write {TOPICS.up('state')}\n"
     with Broker(acl=acl) as strict:
@@ -368,6 +368,8 @@ def test_an_acl_that_denies_is_an_alarm_and_no_tight_retry_d02(
             until(lambda: desk.counters["refused.publish.file.135"])
             assert "not_authorised" in running.link.report().alarms
             assert desk.counters["refused.publish.file.135"] == 1
+            said = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+            assert len([line for line in said if "(file)" in line and "0x87" in line]) == 1
             assert not desk.delivered
 
 
