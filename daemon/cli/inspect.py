@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,8 @@ def _request(
     found = list(_files(paths))
     if sha256 is not None and len(found) != 1:
         raise click.ClickException("--sha256 is for one file")
+    if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise click.ClickException(f"--sha256 {sha256[:80]!r} is no SHA-256: 64 hex digits")
     names = [name for _, name, _ in found]
     try:
         profile = profiles.by_name(profile_name) if profile_name else profiles.recognise([], names)
@@ -138,14 +141,20 @@ def _files(paths: tuple[Path, ...]) -> Iterator[tuple[Path, str, bool]]:
     from dock.devices import best_reading
 
     count = 0
+    seen: set[Path] = set()  # a file that is named twice is still one recording
     for path in paths:
         if not path.exists():
             raise click.ClickException(f"no such path: {path}")
         if not path.is_dir():
-            yield path, best_reading(os.fsencode(path.name)), True
+            if not path.is_file():
+                raise click.ClickException(f"{path} is neither a file nor a folder")
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                yield path, best_reading(os.fsencode(path.name)), True
             continue
         for file in sorted(path.rglob("*")):
-            if file.is_file() and not file.is_symlink():
+            if file.is_file() and not file.is_symlink() and file.resolve() not in seen:
+                seen.add(file.resolve())
                 count += 1
                 if count > MAX_FILES:
                     raise click.ClickException(f"{path} holds more than {MAX_FILES} files: name fewer")

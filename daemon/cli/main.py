@@ -5,8 +5,11 @@ Exit status: 0 done, 1 the answer is bad news (a verdict, a failed check), 2 it 
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -79,4 +82,15 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except BrokenPipeError:
-        sys.exit(1)
+        _end_quietly(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo("Error: the output cannot be written: no space left where it goes", err=True)
+        _end_quietly(2)
+
+
+def _end_quietly(status: int) -> NoReturn:
+    """What Python would write at its end cannot be written either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -230,7 +232,7 @@ def test_what_is_no_media_is_a_verdict_and_status_1(run: Run, tmp_path: Path) ->
             "no profile is called 'nobody'; there are: e12, gat947, generic, gopro, h22",
         ),
         (["{file}", "--time-zone", "Beijing"], "Asia/Shanghai"),
-        (["{file}", "{file}", "--sha256", "ab" * 32], "--sha256 is for one file"),
+        (["{file}", "/etc/hostname", "--sha256", "ab" * 32], "--sha256 is for one file"),
         (["{empty}"], "no recordings in"),
         (["{file}", "--depth", "deepest"], "deepest"),
         ([], "PATHS"),
@@ -270,3 +272,32 @@ def test_inspect_takes_paths_as_they_are_typed_from_where_one_is(
         (recording,) = ran.data["recordings"]
         assert (recording["path"], recording["kind"]) == ("a.mp4", "video")
         assert [finding["code"] for finding in recording["findings"]] == ["file.unverified"]
+
+
+def test_inspect_refuses_what_makes_no_sense_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.mp4"
+    file.write_bytes(KARMA.read_bytes())
+    os.mkfifo(tmp_path / "pipe")
+    for words, said in (
+        (("--sha256", "abc", str(file)), "64 hex digits"),
+        ((str(tmp_path / "pipe"),), "neither a file nor a folder"),
+        (("/dev/null",), "neither a file nor a folder"),
+    ):
+        ran = run("inspect", "--depth", "fast", *words)
+        assert (ran.status, said in ran.err) == (2, True), ran.err
+
+
+def test_inspect_takes_a_file_that_is_named_twice_once(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.mp4"
+    file.write_bytes(KARMA.read_bytes())
+    ran = run("inspect", "--depth", "fast", "--json", str(file), str(file), str(tmp_path))
+    assert len(ran.data["recordings"]) == 1
+
+
+def test_output_that_cannot_be_written_is_a_word_and_no_traceback(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "daemon", "inspect", "--depth", "fast", "--json", str(KARMA)]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        ran = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1].startswith("Error: the output cannot be written")
+    assert "Traceback" not in ran.stderr
