@@ -48,7 +48,7 @@ def test_made_movies_have_ffmpegs_numbers(tmp_path: Path, movie: Movie) -> None:
 
 
 def test_every_shared_movie_has_ffmpegs_numbers() -> None:
-    folder = shared("media")
+    folder = shared("data", "media")
     if folder is None:
         pytest.skip("no shared media here")
     paths = [p for kind in ("mp4", "mov") for p in sorted((folder / kind).iterdir()) if p.is_file()]
