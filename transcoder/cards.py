@@ -21,6 +21,7 @@ from transcoder.errors import Unreadable
 from transcoder.facts import StreamFacts
 from transcoder.findings import rounded
 from transcoder.media import MEDIA_ERRORS, open_media, open_regular
+from transcoder.pictures import luma_of
 from transcoder.recording import Inspected
 from transcoder.report import Card
 
@@ -28,7 +29,6 @@ _MOST = 8  # codes of a run
 _MAX_TEXT = 1024
 _MOST_BETWEEN = 150  # pictures tried between two key frames
 _UNREAD_AT_MOST = 20  # key frames after which pictures between are tried: a wall of posters ends somewhere
-_LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
 Luma = NDArray[np.uint8]
 
 
@@ -139,14 +139,4 @@ def _decoded(context: Any, packet: Any) -> Iterator[tuple[int, Luma]]:
         return  # damage is told by others
     for frame in frames:
         if frame.pts is not None:
-            yield frame.pts, luma_of(frame)
-
-
-def luma_of(frame: Any) -> Luma:
-    """The brightness plane of a decoded picture, without a copy where its format has one of 8 bits."""
-    if frame.format.name in _LUMA_FIRST:
-        plane = frame.planes[0]
-        rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)
-        return rows[: frame.height, : frame.width]
-    gray: Luma = frame.reformat(format="gray").to_ndarray()
-    return gray
+            yield frame.pts, luma_of(frame)[0]

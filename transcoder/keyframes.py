@@ -6,7 +6,6 @@
 - Only plain numbers leave this module.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -35,9 +34,7 @@ class KeyFrameCheck:
     stopped: str | None  # why reading ended early
 
 
-def check_key_frames(
-    file: BinaryIO, stream: StreamFacts, progress: Callable[[int], None] | None = None
-) -> KeyFrameCheck:
+def check_key_frames(file: BinaryIO, stream: StreamFacts) -> KeyFrameCheck:
     """Decode every key frame of one stream.  Raises Unreadable if the file cannot be opened."""
     with open_media(file) as container:
         live = container.streams[stream.index]
@@ -46,10 +43,10 @@ def check_key_frames(
         context.thread_type = "NONE"
         context.skip_frame = "NONKEY"
         context.options = {"err_detect": "explode"}
-        return _decode(container, live, progress)
+        return _decode(container, live)
 
 
-def _decode(container: Any, live: Any, progress: Callable[[int], None] | None) -> KeyFrameCheck:
+def _decode(container: Any, live: Any) -> KeyFrameCheck:
     tally = _Tally()
     stopped = None
     shown = 0
@@ -58,8 +55,6 @@ def _decode(container: Any, live: Any, progress: Callable[[int], None] | None) -
             if packet.size and packet.is_keyframe:
                 tally.feed(live.codec_context, packet)
                 shown += not packet.is_discard
-                if progress is not None and packet.pos is not None:
-                    progress(packet.pos)
     except MEDIA_ERRORS as error:
         stopped = str(error)
     tally.flush(live.codec_context)

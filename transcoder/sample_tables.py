@@ -14,11 +14,13 @@ number, and at its first and last entries (`agrees`).  What is odd is left to FF
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from transcoder.boxes import Box, boxes, read_body
 from transcoder.facts import Flags, Ticks
 
 _MAX_BOXES = 10_000
@@ -48,90 +50,68 @@ class SampleTable:
 
 def read_tables(file: BinaryIO, size_bytes: int, max_samples: int) -> dict[int, SampleTable]:
     """The tables of an open file, by track id; only of tracks whose tables are whole and plain."""
-    moov = next((box for kind, box in _boxes(file, 0, size_bytes) if kind == b"moov"), None)
-    if moov is None or moov[1] > size_bytes or moov[1] - moov[0] > _MAX_MOOV_BYTES:
+    moov = next((box for box in boxes(file, 0, size_bytes, _MAX_BOXES) if box.kind == b"moov"), None)
+    if moov is None or moov.end > size_bytes or moov.end - moov.body > _MAX_MOOV_BYTES:
         return {}
-    file.seek(moov[0])
-    data = file.read(moov[1] - moov[0])
     found = {}
-    for kind, track in _children(data, 0, len(data)):
-        if kind == b"trak":
-            made = _track(data, track, max_samples)
+    for track in _children(file, moov):
+        if track.kind == b"trak":
+            made = _track(file, track, max_samples)
             if made is not None:
                 found[made[0]] = made[1]
     return found
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    for _ in range(_MAX_BOXES):
-        file.seek(start)
-        head = file.read(16)
-        if start + 8 > end or len(head) < 8:
-            return
-        size, kind = struct.unpack(">I4s", head[:8])
-        body = start + 8
-        if size == 1 and len(head) == 16:
-            size, body = struct.unpack(">Q", head[8:])[0], start + 16
-        stop = end if size == 0 else start + size
-        if stop < body:
-            return
-        yield kind, (body, stop)
-        start = stop
+def _children(file: BinaryIO, parent: Box) -> Iterator[Box]:
+    """The boxes within a box, up to one that claims to go on beyond it."""
+    inside = boxes(file, parent.body, parent.end, _MAX_BOXES)
+    return takewhile(lambda box: box.end <= parent.end, inside)
 
 
-def _children(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    for _ in range(_MAX_BOXES):
-        if start + 8 > end:
-            return
-        size, kind = struct.unpack_from(">I4s", data, start)
-        body = start + 8
-        if size == 1 and start + 16 <= end:
-            size, body = struct.unpack_from(">Q", data, start + 8)[0], start + 16
-        stop = end if size == 0 else start + size
-        if stop < body or stop > end:
-            return
-        yield kind, (body, stop)
-        start = stop
+def _contents(file: BinaryIO, inner: Mapping[bytes, Box], kind: bytes) -> dict[bytes, Box]:
+    """The boxes within the one of that kind, by theirs; none where there is none."""
+    return {box.kind: box for box in _children(file, inner[kind])} if kind in inner else {}
 
 
-def _track(data: bytes, track: tuple[int, int], max_samples: int) -> tuple[int, SampleTable] | None:
-    inner = dict(_children(data, *track))
-    media = dict(_children(data, *inner[b"mdia"])) if b"mdia" in inner else {}
-    information = dict(_children(data, *media[b"minf"])) if b"minf" in media else {}
-    boxes = dict(_children(data, *information[b"stbl"])) if b"stbl" in information else {}
-    if b"tkhd" not in inner or _edits(data, inner) > 1:
-        return None
+def _track(file: BinaryIO, track: Box, max_samples: int) -> tuple[int, SampleTable] | None:
+    inner = {box.kind: box for box in _children(file, track)}
+    information = _contents(file, _contents(file, inner, b"mdia"), b"minf")
     try:
-        table = _table(_Tables(data, boxes), max_samples)
-        return None if table is None else (_track_id(data, inner[b"tkhd"]), table)
+        if b"tkhd" not in inner or _edits(file, inner) > 1:
+            return None
+        table = _table(_Tables(file, _contents(file, information, b"stbl")), max_samples)
+        return None if table is None else (_track_id(file, inner[b"tkhd"]), table)
     except (struct.error, ValueError, IndexError):
         return None  # shorter than they say
 
 
-def _edits(data: bytes, inner: Mapping[bytes, tuple[int, int]]) -> int:
+def _edits(file: BinaryIO, inner: Mapping[bytes, Box]) -> int:
     """How many entries the track's edit list has."""
-    lists = dict(_children(data, *inner[b"edts"])) if b"edts" in inner else {}
-    start, end = lists.get(b"elst", (0, 0))
-    return int(struct.unpack_from(">I", data, start + 4)[0]) if end - start >= 8 else 0
+    edits = _contents(file, inner, b"edts").get(b"elst")
+    head = read_body(file, edits, 8) if edits is not None else b""
+    return int(struct.unpack_from(">I", head, 4)[0]) if len(head) == 8 else 0
 
 
-def _track_id(data: bytes, header: tuple[int, int]) -> int:
-    start = header[0]
-    return int(struct.unpack_from(">I", data, start + (20 if data[start] == 1 else 12))[0])
+def _track_id(file: BinaryIO, header: Box) -> int:
+    head = read_body(file, header, 24)
+    return int(struct.unpack_from(">I", head, 20 if head[0] == 1 else 12)[0])
 
 
 @dataclass(frozen=True)
 class _Tables:
-    data: bytes
-    boxes: Mapping[bytes, tuple[int, int]]
+    file: BinaryIO
+    boxes: Mapping[bytes, Box]
+
+    def body(self, kind: bytes) -> bytes:
+        return read_body(self.file, self.boxes[kind], _MAX_MOOV_BYTES)
 
     def rows(self, kind: bytes, columns: int, width: str = ">u4", skip: int = 4) -> NDArray[np.int64] | None:
         """A box's rows of numbers, `skip` bytes after version and flags in front of their count."""
         if kind not in self.boxes:
             return None
-        start, end = self.boxes[kind]
-        (count,) = struct.unpack_from(">I", self.data, start + skip)
-        numbers = np.frombuffer(self.data[start + skip + 4 : end], dtype=width, count=count * columns)
+        body = self.body(kind)
+        (count,) = struct.unpack_from(">I", body, skip)
+        numbers = np.frombuffer(body, dtype=width, count=count * columns, offset=skip + 4)
         return numbers.astype(np.int64).reshape(count, columns)
 
 
@@ -166,8 +146,7 @@ def _table(tables: _Tables, max_samples: int) -> SampleTable | None:
 def _sizes(tables: _Tables, max_samples: int) -> NDArray[np.int64] | None:
     if b"stsz" not in tables.boxes:
         return None
-    start, _ = tables.boxes[b"stsz"]
-    uniform, count = struct.unpack_from(">II", tables.data, start + 4)
+    uniform, count = struct.unpack_from(">II", read_body(tables.file, tables.boxes[b"stsz"], 12), 4)
     if count > max_samples:
         return None
     if uniform:
