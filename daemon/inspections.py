@@ -53,10 +53,9 @@ class Inspections:
         self._claims = Claims()
         said = parts.settings.inspection.workers
         count = said if said is not None else workers_for(_cores(), _memory_bytes())
-        self._inspectors: list[Inspector] = []
-        # Each makes its inspector as it is made: they stand in the same order (`close`).
-        self.workers = [self._pipeline(beats)]
-        self.workers += [self._thorough(number, beats) for number in range(1, count + 1)]
+        self._inspected_by = [self._pipeline(beats)]
+        self._inspected_by += [self._thorough(number, beats) for number in range(1, count + 1)]
+        self.workers = [worker for worker, _ in self._inspected_by]
 
     def wake(self) -> None:
         """There may be work."""
@@ -65,38 +64,41 @@ class Inspections:
 
     def close(self) -> None:
         """End the inspectors' processes."""
-        for worker, inspector in zip(self.workers, self._inspectors, strict=True):
+        for worker, inspector in self._inspected_by:
             if not worker.is_alive():  # else it inspects, and closing would wait for it; it ends with us
                 inspector.close()
 
-    def _pipeline(self, beats: Heartbeats) -> Worker:
+    def _pipeline(self, beats: Heartbeats) -> tuple[Worker, Inspector]:
         parts, beat = self._parts, beats.register("pipeline", _PIPELINE_LIMIT_S)
+        inspector = self._inspector()
         stages: list[Stage] = [
-            FirstStage(self._tools(beat)),
+            FirstStage(self._tools(inspector, beat)),
             RetagStage(parts.store, parts.custody, self._rules),
             RejudgeStage(parts.store, parts.custody, load_rules(parts.settings.inspection.rules)),
             ToldStage(parts.store, parts.custody),
             parts.counters,
         ]
-        return self._worker("pipeline", stages, beat)
+        return self._worker("pipeline", stages, beat), inspector
 
-    def _thorough(self, number: int, beats: Heartbeats) -> Worker:
+    def _thorough(self, number: int, beats: Heartbeats) -> tuple[Worker, Inspector]:
         name = f"thorough-{number}"
         beat = beats.register(name, _THOROUGH_LIMIT_S)
-        tools = self._tools(beat)
+        inspector = self._inspector()
+        tools = self._tools(inspector, beat)
         stages: list[Stage] = [StandardStage(tools, self._claims)]
         if number == 1:  # it takes long, and the standard inspection shall not wait for all of them
             share = self._parts.settings.inspection.deep_share
             stages.append(DeepStage(tools, share, self._busy))
-        return self._worker(name, stages, beat)
+        return self._worker(name, stages, beat), inspector
+
+    def _inspector(self) -> Inspector:
+        return Inspector(socket=self._parts.settings.inspection.socket)
 
     def _worker(self, name: str, stages: Sequence[Stage], beat: Callable[[], None]) -> Worker:
         return Worker(name, stages, self._stop, beat, self._did)
 
-    def _tools(self, beat: Callable[[], None]) -> StageTools:
+    def _tools(self, inspector: Inspector, beat: Callable[[], None]) -> StageTools:
         parts = self._parts
-        inspector = Inspector(socket=parts.settings.inspection.socket)
-        self._inspectors.append(inspector)
         return StageTools(
             store=parts.store,
             custody=parts.custody,
