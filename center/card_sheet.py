@@ -6,8 +6,12 @@ import io
 import unicodedata
 from datetime import datetime
 from html import escape
+from typing import TYPE_CHECKING
 
 from uplink.messages.registry import CaseRow
+
+if TYPE_CHECKING:
+    from segno import QRCode
 
 _WIDTH, _HEIGHT = 105, 148  # mm, ISO 216 A6
 _CODE_MM = 72
@@ -20,16 +24,18 @@ _LINES = 2  # of a field; the rest of a long text is left out, and shown to be
 
 def code_png(text: str) -> bytes:
     """Draw the code for a screen: 10 pixels a module."""
-    out = io.BytesIO()
-    _code(text).save(out, kind="png", scale=10, border=4)
-    return out.getvalue()
+    return _drawn(text, "png")
 
 
-def code_svg(text: str) -> str:
+def code_svg(text: str) -> bytes:
     """Draw the code as SVG."""
+    return _drawn(text, "svg")
+
+
+def _drawn(text: str, kind: str) -> bytes:
     out = io.BytesIO()
-    _code(text).save(out, kind="svg", scale=10, border=4)
-    return out.getvalue().decode()
+    _code(text).save(out, kind=kind, scale=10, border=4)
+    return out.getvalue()
 
 
 def draw(text: str, row: CaseRow, expires: datetime) -> str:
@@ -69,8 +75,8 @@ def to_png(svg: str) -> bytes:
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=_DPI))
 
 
-def _code(text: str):  # type: ignore[no-untyped-def]  # segno is imported late
-    import segno
+def _code(text: str) -> QRCode:
+    import segno  # an extra
 
     return segno.make(text, error="m", micro=False)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from center import card_sheet, keybook
 from center.catalogue import database, registries
 from center.errors import NotFound
+from center.registry import rows_of
 from center.settings import Folder, Settings
-from uplink import case_card, envelope
+from uplink import case_card
 from uplink.messages.card import CaseCard
-from uplink.messages.registry import CaseRegistry, CaseRow
+from uplink.messages.registry import CaseRow
 
 _UNSAFE = str.maketrans(dict.fromkeys('/\\:*?"<>|\0', "_"))
 
@@ -47,7 +48,7 @@ def write(signed: SignedCard, into: Path) -> list[Path]:
     sheet = card_sheet.draw(signed.text, signed.row, signed.card.expires)
     drawn = {
         f"{stem}.png": card_sheet.code_png(signed.text),
-        f"{stem}.svg": card_sheet.code_svg(signed.text).encode(),
+        f"{stem}.svg": card_sheet.code_svg(signed.text),
         f"{stem}-a6.svg": sheet.encode(),
         f"{stem}-a6.png": card_sheet.to_png(sheet),
     }
@@ -59,11 +60,8 @@ def write(signed: SignedCard, into: Path) -> list[Path]:
 def _row(folder: Folder, case: str) -> CaseRow:
     with database.reading(folder) as connection:
         snapshots = [snapshot for snapshot in registries.newest(connection) if snapshot.kind == "cases"]
-    rows = []
-    for snapshot in snapshots:
-        payload = envelope.peek(snapshot.raw, "registry", envelope.MAX_REGISTRY_BYTES)
-        registry = CaseRegistry.parse(payload, envelope.MAX_REGISTRY_BYTES)
-        rows += [row for row in registry.rows if row.case == case]
+    known = (row for snapshot in snapshots for row in rows_of(snapshot))
+    rows = [row for row in known if isinstance(row, CaseRow) and row.case == case]
     if not rows:
         raise NotFound(
             f"no case {case!r} in the registry: `bodydock center registry publish cases.csv` first"

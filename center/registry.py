@@ -103,10 +103,13 @@ def _in_force(connection: sqlite3.Connection, site: str, kind: str) -> Sequence[
     """Return the rows of the snapshot that docks have now."""
     newest = (s for s in registries.newest(connection) if (s.site, s.kind) == (site, kind))
     snapshot = next(newest, None)
-    if snapshot is None:
-        return ()
+    return () if snapshot is None else rows_of(snapshot)
+
+
+def rows_of(snapshot: Snapshot) -> Sequence[Wire]:
+    """Return the rows of a snapshot of our own."""
     payload = envelope.peek(snapshot.raw, "registry", envelope.MAX_REGISTRY_BYTES)
-    return REGISTRIES[kind].parse(payload, envelope.MAX_REGISTRY_BYTES).rows
+    return REGISTRIES[snapshot.kind].parse(payload, envelope.MAX_REGISTRY_BYTES).rows
 
 
 def publish(settings: Settings, snapshots: Sequence[Snapshot]) -> Delivery:

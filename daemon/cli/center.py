@@ -230,10 +230,11 @@ def docks_list(root: Path, as_json: bool) -> None:
 
     with told():
         found = reading.dock_listing(folder_of(root))
-        shown = reading.status(folder_of(root), datetime.now(UTC))
     if as_json:
         print_json(found)
         return
+    with told():
+        shown = reading.status(folder_of(root), datetime.now(UTC))
     center_tables.print_troubles(shown["troubles"])
     center_tables.print_docks(found)
 

@@ -141,31 +141,30 @@ def two_runs(folder: Path) -> list[str]:
     return [first, second]
 
 
-def short_run(folder: Path) -> str:
-    """One run of one file, of a third officer.  Returns its name."""
-    name = gat947("6666666", "J0H42C", SHORT_AT, 1)
+def _short_take(path: Path, at: datetime, *, seed: int, moov_first: bool = True) -> None:
+    """Eight seconds that begin with the notice."""
     make_recording(
-        folder / name,
+        path,
         seconds=8,
         size=(640, 360),
         notice=DATA / "speech/notice-02.flac",
-        started_at=SHORT_AT,
-        seed=50,
+        started_at=at,
+        seed=seed,
+        moov_first=moov_first,
     )
+
+
+def short_run(folder: Path) -> str:
+    """One run of one file, of a third officer.  Returns its name."""
+    name = gat947("6666666", "J0H42C", SHORT_AT, 1)
+    _short_take(folder / name, SHORT_AT, seed=50)
     return name
 
 
 def mixed(folder: Path) -> list[str]:
     """What cards hold besides: damaged, photographed, spoken, foreign, oddly named.  Returns the names."""
     cut = f"{MIXED_AT:%Y%m%d_%H%M%S}.mp4"
-    make_recording(
-        folder / cut,
-        seconds=8,
-        size=(640, 360),
-        notice=DATA / "speech/notice-02.flac",
-        started_at=MIXED_AT,
-        seed=20,
-    )
+    _short_take(folder / cut, MIXED_AT, seed=20)
     with (folder / cut).open("r+b") as f:
         f.truncate((folder / cut).stat().st_size * 7 // 10)
     photo = f"{MIXED_AT + timedelta(hours=1):%Y%m%d_%H%M%S}.jpg"
@@ -183,15 +182,7 @@ def mixed(folder: Path) -> list[str]:
 def one_more(folder: Path) -> str:
     """The file that camera 1 has besides when it comes again.  Returns its name."""
     name = gat947("8888888", "J0H42A", LATER_AT, 4)
-    make_recording(
-        folder / name,
-        seconds=8,
-        size=(640, 360),
-        notice=DATA / "speech/notice-02.flac",
-        started_at=LATER_AT,
-        seed=30,
-        moov_first=False,
-    )
+    _short_take(folder / name, LATER_AT, seed=30, moov_first=False)
     return name
 
 

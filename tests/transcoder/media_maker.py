@@ -109,6 +109,20 @@ def _tone(seconds: float) -> NDArray[np.float64]:
     return tone
 
 
+def rewrap(
+    source: Path, target: Path, options: dict[str, str], metadata: dict[str, str] | None = None
+) -> Path:
+    """Copy all packets as they are into a file that is written with other options, and bears `metadata`."""
+    with av.open(str(source)) as old, av.open(str(target), "w", options=options) as new:
+        new.metadata.update(metadata or {})
+        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
+        for packet in old.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                new.mux(packet)
+    return target
+
+
 def remux(
     source: Path,
     target: Path,

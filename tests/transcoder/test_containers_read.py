@@ -9,7 +9,7 @@ import pytest
 from av.audio.stream import AudioStream
 
 from tests.transcoder.inspecting import found, recording_of
-from tests.transcoder.media_maker import Movie, make, shared
+from tests.transcoder.media_maker import Movie, make, rewrap, shared
 from tests.transcoder.ps_maker import ALAW, H264, H265, PRIVATE_HEADER, Unit, program_stream
 from transcoder.report import Depth
 
@@ -49,16 +49,8 @@ def test_a_whole_file_is_read_and_clean(tmp_path: Path, name: str, depth: Depth)
     "flags", ["frag_keyframe+empty_moov", "frag_keyframe", "frag_keyframe+empty_moov+dash"]
 )
 def test_fragments(tmp_path: Path, flags: str) -> None:
-    plain, path = make(tmp_path / "plain.mp4"), tmp_path / "fragments.mp4"
-    with (
-        av.open(str(plain)) as old,
-        av.open(str(path), "w", options={"movflags": flags, "fflags": "+bitexact"}) as new,
-    ):
-        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
-        for packet in old.demux():
-            if packet.size:
-                packet.stream = streams[packet.stream_index]
-                new.mux(packet)
+    options = {"movflags": flags, "fflags": "+bitexact"}
+    path = rewrap(make(tmp_path / "plain.mp4"), tmp_path / "fragments.mp4", options)
     recording = recording_of(path)
     assert found(recording) == [] and recording.streams[0].packets == 150
 

@@ -3,11 +3,10 @@
 import struct
 from pathlib import Path
 
-import av
 import pytest
 
 from tests.transcoder.inspecting import found, recording_of
-from tests.transcoder.media_maker import Movie, make, remux, shared
+from tests.transcoder.media_maker import Movie, make, remux, rewrap, shared
 from transcoder.marks import creator_tools
 from transcoder.report import Depth, Severity, Verdict
 from transcoder.software import judge, mark
@@ -53,16 +52,9 @@ def test_an_encoder_that_names_itself_in_the_bitstream_is_found_where_no_tag_say
     "program", ["HandBrake 1.7.3 2024020700", "Adobe Premiere Pro 2024.0", "剪映专业版 5.9"]
 )
 def test_an_editing_program_needs_review_whatever_the_profile(tmp_path: Path, program: str) -> None:
-    path = tmp_path / "edited.mp4"
-    with av.open(str(make(tmp_path / "own.mp4"))) as old:
-        with av.open(str(path), "w", options={"fflags": "+bitexact", "movflags": "use_metadata_tags"}) as new:
-            new.metadata["software"] = program
-            streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
-            for packet in old.demux():
-                if packet.size:
-                    packet.stream = streams[packet.stream_index]
-                    new.mux(packet)
-    recording = recording_of(path)
+    options = {"fflags": "+bitexact", "movflags": "use_metadata_tags"}
+    own = make(tmp_path / "own.mp4")
+    recording = recording_of(rewrap(own, tmp_path / "edited.mp4", options, {"software": program}))
     (finding,) = found(recording, CODE)
     assert finding.severity is Severity.REVIEW and program in finding.text.zh
     assert recording.verdict is Verdict.NEEDS_REVIEW

@@ -9,7 +9,7 @@ import av
 import pytest
 
 from tests.transcoder.inspecting import recording_of
-from tests.transcoder.media_maker import Movie, make, shared
+from tests.transcoder.media_maker import Movie, make, rewrap, shared
 from transcoder.engine import inspect
 from transcoder.gpmf import fix_in
 from transcoder.places import Fix, compare, distance_m, parse_iso6709, parse_nmea
@@ -25,16 +25,11 @@ START = datetime(2026, 8, 4, 2, 0, tzinfo=UTC)
 
 def _located(path: Path, place: tuple[float, float], *, start: datetime) -> Path:
     make(path, Movie(seconds=4.0, creation=start.isoformat()))
-    moved = path.with_suffix(".mov")
-    with av.open(str(path)) as old, av.open(str(moved), "w") as new:
-        new.metadata["location"] = f"{place[0]:+08.4f}{place[1]:+09.4f}/"
-        new.metadata["creation_time"] = start.isoformat()
-        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
-        for packet in old.demux():
-            if packet.size:
-                packet.stream = streams[packet.stream_index]
-                new.mux(packet)
-    return moved
+    located = {
+        "location": f"{place[0]:+08.4f}{place[1]:+09.4f}/",
+        "creation_time": start.isoformat(),
+    }
+    return rewrap(path, path.with_suffix(".mov"), {}, located)
 
 
 def _gap(*paths: Path) -> Finding:
