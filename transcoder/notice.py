@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 from transcoder.errors import CannotRead
 from transcoder.findings import FindingList, rounded
+from transcoder.reading import READ_ERROR
 from transcoder.recording import Inspected
 from transcoder.report import Depth, Notice, NoticeStatus
 from transcoder.request import InspectRequest
@@ -75,6 +76,8 @@ def judge_notice(
 
 def _unverified(found: FindingList, variant: str | None, reason: str | None = None) -> Notice:
     evidence = {} if reason is None else {"reason": reason}
+    if variant == "unread":
+        evidence["limit"] = READ_ERROR
     found.add(f"notice.unverified/{variant}", reason=reason, evidence=evidence)
     return Notice(status=NoticeStatus.UNVERIFIED)
 

@@ -31,10 +31,16 @@ class Patience:
 
 
 def unread(report: Report) -> list[str]:
-    """Return what is said of each file that could not be read."""
+    """Return what is said of each file, and of each notice, that could not be read."""
+    recordings = report.recordings
+    told = [(item.id or item.path, finding) for item in recordings for finding in item.findings]
+    told += [
+        (recordings[run.recordings[0]].id or recordings[run.recordings[0]].path, finding)
+        for run in report.runs
+        for finding in run.findings
+    ]
     return [
-        f"{recording.id or recording.path}: {finding.text.en}"
-        for recording in report.recordings
-        for finding in recording.findings
-        if finding.code == "file.limits" and finding.evidence.get("limit") == READ_ERROR
+        f"{where}: {finding.text.en}"
+        for where, finding in told
+        if finding.evidence.get("limit") == READ_ERROR
     ]

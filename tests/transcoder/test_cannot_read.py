@@ -20,6 +20,7 @@ from transcoder.engine import Ears, inspect
 from transcoder.notice import Heard
 from transcoder.report import Depth, Report, Verdict
 from transcoder.request import InspectItem, InspectRequest
+from transcoder.sound import read_head
 
 DEPTHS = (Depth.FAST, Depth.STANDARD)
 CAN_FAIL = (
@@ -98,7 +99,8 @@ def test_a_disk_that_fails_in_the_midst_is_no_damage(
 
     made = make(tmp_path / "a.ts", Movie(seconds=20, x264="qp=1"))
     with on_a_bad_disk(made, tmp_path) as (path, bad):
-        demux, done = media._demux, []
+        demux = media._demux
+        done: list[str | None] = []
 
         def bad_once(container: Any, max_packets: int) -> Any:
             if not done:
@@ -115,6 +117,27 @@ def test_a_disk_that_fails_in_the_midst_is_no_damage(
         report = look(path, depth=depth)
         assert done[0] == "Input/output error"
         assert told(report) == ([("file.limits", "read_error")] if lasting else [])
+
+
+@pytest.mark.skipif(not CAN_FAIL, reason="needs root, /dev/fuse, nbdkit, nbdfuse")
+def test_sound_that_the_disk_does_not_give_is_not_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(tmp_path / "a.mp4", Movie())
+    with on_a_bad_disk(made, tmp_path) as (path, bad):
+
+        class Reading:
+            def listen(self, run: Sequence[Any], pre_record_s: Any, search_s: float, limit_s: float) -> Heard:
+                bad.touch()
+                with path.open("rb") as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                return Heard("silence" if read_head(run, 60.0).decoded_s else "no_sound")
+
+        monkeypatch.setattr(engine.Ears, "listener", lambda *_: (Reading(), "0" * 64))
+        report = look(path, depth=Depth.STANDARD, speech=tmp_path)
+    assert report.recordings[0].findings == ()
+    (finding,) = report.runs[0].findings
+    assert (finding.code, finding.evidence["limit"]) == ("notice.unverified", "read_error")
 
 
 class Failing:
