@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import av
 
@@ -9,7 +10,7 @@ from transcoder.cards import find_cards
 from transcoder.errors import SpeechUnavailable
 from transcoder.findings import FindingList, rounded
 from transcoder.joints import joint
-from transcoder.notice import Listener, judge_notice
+from transcoder.notice import Heard, Listener, judge_notice
 from transcoder.places import compare
 from transcoder.recording import Inspected, inspect_recording
 from transcoder.rejudge import judged_as
@@ -93,6 +94,18 @@ def _listener(request: InspectRequest, ears: Ears | None) -> tuple[Listener | No
         return (ears or Ears()).listener(request)
     except (SpeechUnavailable, ImportError):
         return None, None
+    except Exception as error:  # noqa: BLE001 - a broken model costs the notices their check, and no file
+        return _Deaf(error), None
+
+
+class _Deaf:
+    """In place of a listener that could not be made: says why."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def listen(self, *_: Any, **__: Any) -> Heard:
+        raise self._error
 
 
 def engine_of(speech_model: str | None) -> Engine:

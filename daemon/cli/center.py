@@ -113,6 +113,8 @@ def keys(ctx: click.Context, replace: tuple[str, ...], distrust: bool, root: Pat
         click.echo(f"destroy  {platform.grouped(one.record.key_id)} {one.person}", err=True)
     if replace:
         click.echo("every dock needs the table below in its settings, and a restart, from now on", err=True)
+    if "registry" in replace:
+        click.echo("then publish the registries again: `bodydock center registry publish FILE`", err=True)
     table = held.table(people.table(persons), retired)
     if as_json:
         print_json({"platform": table})

@@ -216,3 +216,22 @@ def test_receipts_of_a_store_of_before_get_the_id_that_a_resend_names(
     assert row is not None
     assert tuple(row) == ("c" * 32, 0)
     store.close()
+
+
+def test_a_store_that_everybody_could_read_is_closed_when_it_is_opened(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    Store(state / "store.db").close()
+    for folder in ("vault", "keys"):
+        (state / folder).mkdir()
+    ours = (state, state / "vault", state / "keys", state / "store.db")
+    for path in ours:
+        path.chmod(0o755)
+    store = Store(state / "store.db")
+    with store.write() as tx:
+        tx.execute("CREATE TABLE t (a)")
+    try:
+        assert {
+            path.name: path.stat().st_mode & 0o007 for path in (*ours, *state.glob("store.db-*"))
+        } == dict.fromkeys(("state", "vault", "keys", "store.db", "store.db-wal", "store.db-shm"), 0)
+    finally:
+        store.close()
