@@ -26,6 +26,10 @@ def dockings(settings_file: Path, as_json: bool) -> None:
     """List dockings, newest first (at most 200): what was listed, and what became of it.
 
     A camera that was removed early is marked, with what is missing.
+
+    \b
+    bodydock dockings
+    bodydock dockings --json              with the names of what was left out
     """
     data = read(settings_file, "dockings", _from_store)
     if as_json:

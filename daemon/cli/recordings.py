@@ -31,7 +31,12 @@ def _from_store(store: Store) -> list[dict[str, Any]]:
 @settings_option
 @json_option
 def recordings(settings_file: Path, as_json: bool) -> None:
-    """List recordings, newest first (at most 1,000)."""
+    """List recordings, newest first (at most 1,000).
+
+    \b
+    bodydock recordings
+    bodydock recordings --json            every fact of each
+    """
     data = read(settings_file, "recordings", _from_store)
     if as_json:
         print_json(data)

@@ -28,6 +28,10 @@ def show(recording: str, settings_file: Path, as_json: bool) -> None:
     """Show one recording: facts, verdict, findings, revisions, receipts, custody.
 
     RECORDING may be the beginning of an id.
+
+    \b
+    bodydock show k3jq
+    bodydock show k3jq --json             with its whole report
     """
     from daemon.status import show_json
 

@@ -28,7 +28,12 @@ def _from_store(store: Store, settings_file: Path) -> dict[str, Any]:
 @settings_option
 @json_option
 def status(settings_file: Path, as_json: bool) -> None:
-    """Show the slots, what is stored and what still waits for the platform."""
+    """Show the slots, what is stored and what still waits for the platform.
+
+    \b
+    bodydock status
+    bodydock status --json                for programs
+    """
     data = read(settings_file, "status", lambda store: _from_store(store, settings_file))
     if as_json:
         print_json(data)

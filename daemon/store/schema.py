@@ -351,7 +351,7 @@ def deep(db: Database) -> None:
 
 @migrations()
 def denser(db: Database) -> None:
-    """Envelopes in tables with a rowid: in others, of a row above 1,000 bytes each takes a page of its own."""
+    """Envelopes in tables with a rowid: in others each row above 1,000 bytes takes a page of its own."""
     db.execute("CREATE TEMP TABLE heads_kept AS SELECT * FROM heads")
     db.execute("DELETE FROM heads")  # they refer to `events`, which is not there for a moment
     for table in ("events", "manifests"):

@@ -301,3 +301,31 @@ def test_output_that_cannot_be_written_is_a_word_and_no_traceback(tmp_path: Path
     assert ran.returncode == 2
     assert ran.stderr.splitlines()[-1].startswith("Error: the output cannot be written")
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("content", "code"), [(KARMA, "file.unverified"), (None, "file.unreadable")])
+def test_a_file_that_is_named_itself_is_looked_at_whatever_it_is_called_s03(
+    run: Run, tmp_path: Path, content: Path | None, code: str
+) -> None:
+    file = tmp_path / "x.thm"
+    file.write_bytes(content.read_bytes() if content else b"no media at all" * 100)
+    ran = run("inspect", "--depth", "fast", "--json", str(file))
+    (found,) = ran.data["recordings"]
+    assert (ran.status, [finding["code"] for finding in found["findings"]]) == (1, [code])
+
+
+def test_a_pipe_that_nobody_reads_is_silent() -> None:
+    words = [sys.executable, "-m", "daemon", "inspect", "--depth", "fast", "--json", str(KARMA)]
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    ran = subprocess.run(words, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(write_end)
+    assert (ran.returncode, ran.stderr) == (1, "")
+
+
+def test_a_file_that_may_not_be_written_is_a_word_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("a file where the folder of the keys should be")
+    ran = run("identity")
+    assert ran.status == 2
+    assert str(tmp_path / "keys") in ran.err
+    assert "Traceback" not in ran.err
