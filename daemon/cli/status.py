@@ -49,6 +49,11 @@ def status(settings_file: Path, as_json: bool) -> None:
         f"{name} {value['count']} ({size_text(value['bytes'])})" for name, value in data["recordings"].items()
     )
     out.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
+    if (left_out := data["left_out"])["files"]:
+        out.print(
+            f"未采集 left out by profile: {left_out['files']} files of {left_out['dockings']} dockings"
+            " (`bodydock dockings`)"
+        )
     if data.get("uplink"):
         out.print(f"上传 uplink: {uplink_text(data['uplink'])}")
     for line in attention_lines(data["attention"]):

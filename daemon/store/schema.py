@@ -360,6 +360,12 @@ def denser(db: Database) -> None:
     db.execute("DROP TABLE heads_kept")
 
 
+@migrations()
+def left_out(db: Database) -> None:
+    """What profiles leave out is counted whenever somebody asks for the dock's status."""
+    db.execute("CREATE INDEX files_left_out ON files (docking) WHERE reason = 'left_out'")
+
+
 def _give_rowids(db: Database, table: str) -> None:
     """Rebuild `table`, which is WITHOUT ROWID, as it is but with them."""
     (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
