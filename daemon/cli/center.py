@@ -289,9 +289,10 @@ def docks_settle(dock: str, root: Path) -> None:
     \b
     bodydock center docks settle dock-01
     """
-    from center import enrolment
+    from center import enrolment, settings
 
     with told():
+        settings.load(folder_of(root))  # or a folder that is no center's is called a broken one
         beside = enrolment.settle(folder_of(root), dock)
     click.echo(f"dock {dock}: settled, {beside} events beside the main line are kept", err=True)
 

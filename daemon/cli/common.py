@@ -119,7 +119,9 @@ def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
 def open_read_only(settings: Settings) -> Store:
     """Open the store for reading, with the daemon running or stopped.  Raises NotRunning: there is none."""
     if not settings.store_file.exists():
-        raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")
+        raise NotRunning(
+            f"no store at {settings.store_file}: this dock was never started (`bodydock run` makes it)"
+        )
     return Store(settings.store_file, read_only=True)
 
 

@@ -53,10 +53,13 @@ def install(into: Path) -> None:
     \b
     bodydock models install
     """
+    from daemon.cli.common import os_error_text
     from transcoder.errors import TranscoderError
     from transcoder.models import install_speech_model
 
     try:
         click.echo(f"speech model: {install_speech_model(into)}")
-    except (TranscoderError, OSError) as error:
+    except OSError as error:
+        raise click.ClickException(os_error_text(error)) from None
+    except TranscoderError as error:
         raise click.ClickException(f"{error}; install bodydock[speech] first") from None

@@ -133,7 +133,7 @@ def slots_table(slots: list[dict[str, Any]]) -> Any:
 
     table = Table(title="卡位 slots")
     for name in ("卡位", "记录仪", "状态", "文件", "字节", "速率", "剩余"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for slot in slots:
         text = slot["text"]
         shown = slot["error"] or f"{text.get('zh', slot['phase'])} {text.get('en', '')}"

@@ -314,6 +314,50 @@ def test_a_file_that_is_named_itself_is_looked_at_whatever_it_is_called_s03(
     assert (ran.status, [finding["code"] for finding in found["findings"]]) == (1, [code])
 
 
+@pytest.mark.parametrize("columns", [80, 400])
+def test_nothing_is_cut_off_in_a_narrow_terminal(
+    run: Run, dock: Dock, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    name = "DCIM/100MEDIA/8888888_J0H42A_20261124093000_0001.mp4"
+    (made,) = take_in(dock, name)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = run("recordings").out
+    assert made in out
+    assert name in out
+    out = run("dockings").out
+    (docking,) = run("dockings", "--json").data
+    assert docking["attached_at"][:19] in out
+    for text in ("listed", "1 (100 B)", "complete"):
+        assert text in out
+    assert "…" not in out
+    assert "…" not in run("slots").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("status",),
+            "Error: no store at {folder}/store.db: this dock was never started (`bodydock run` makes it)",
+        ),
+        (
+            ("verify",),
+            "Error: no store at {folder}/store.db: this dock was never started (`bodydock run` makes it)",
+        ),
+        (("center", "docks", "settle", "x", "--folder", "{folder}/c"), "Error: no center in {folder}/c"),
+        (("models", "install", "--into", "/proc/x"), "Error: /proc/"),
+    ],
+)
+def test_an_error_says_what_where_and_what_to_do(
+    run: Run, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    ran = run(*(word.format(folder=tmp_path) for word in words))
+    last = ran.err.splitlines()[-1]
+    assert ran.status == 2
+    assert last.startswith(said.format(folder=tmp_path)), last
+    assert "speech" not in last
+
+
 def test_a_pipe_that_nobody_reads_is_silent() -> None:
     words = [sys.executable, "-m", "daemon", "inspect", "--depth", "fast", "--json", str(KARMA)]
     read_end, write_end = os.pipe()
