@@ -54,8 +54,9 @@ class Inspections:
         said = parts.settings.inspection.workers
         count = said if said is not None else workers_for(_cores(), _memory_bytes())
         self._inspectors: list[Inspector] = []
-        thorough = [self._thorough(number, beats) for number in range(1, count + 1)]
-        self.workers = [self._pipeline(beats), *thorough]
+        # Each makes its inspector as it is made: they stand in the same order (`close`).
+        self.workers = [self._pipeline(beats)]
+        self.workers += [self._thorough(number, beats) for number in range(1, count + 1)]
 
     def wake(self) -> None:
         """There may be work."""

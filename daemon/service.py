@@ -210,7 +210,7 @@ def serve(settings: Settings) -> None:
     control, mounts = settings.control.socket, settings.dock.mounts
     locks = {
         control.with_name(f"{control.name}.lock"): "[control] socket",
-        mounts / "bodydock.lock": "[dock] mounts",
+        mounts.with_name(f"{mounts.name}.lock"): "[dock] mounts",
     }
     before = os.umask(0o027)  # footage is nobody's business; the group has the inspector in it
     try:

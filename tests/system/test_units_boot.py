@@ -69,9 +69,9 @@ sys.exit(main())
 HANGING = """
 import time
 from pathlib import Path
-import daemon.service as service
+import daemon.inspections as inspections
 from daemon.stages.told import ToldStage
-service._PIPELINE_LIMIT_S = 6.0
+inspections._PIPELINE_LIMIT_S = 6.0
 real = ToldStage.step
 def step(self):
     told = Path("/run/bodydock/hang")
