@@ -11,7 +11,7 @@ from daemon.store import Row, Store
 from dock.devices import best_reading
 
 LIST_LIMIT = 200
-NAMES_LIMIT = 100
+NAMES_LIMIT = 1000
 
 
 def dockings_json(store: Store, limit: int = LIST_LIMIT) -> list[dict[str, Any]]:
@@ -52,13 +52,25 @@ def _docking(store: Store, row: Row) -> dict[str, Any]:
         "listed": listed,
         **total,
         "explained": explained,
-        "left_out": _left_out(store, row["docking"]),
+        "left_out": left_out_names(store, row["docking"]),
         "missing": explained.get("gone", {"count": 0, "bytes": 0}),
         "adds_up": all(listed[key] == sum(part[key] for part in parts) for key in ("count", "bytes")),
     }
 
 
-def _left_out(store: Store, docking: str) -> list[str]:
+def left_out_json(store: Store) -> dict[str, int]:
+    """Return how many files of the newest dockings profiles left out, and of how many dockings."""
+    row = store.row(
+        "SELECT count(*) AS files, count(DISTINCT docking) AS dockings FROM files"
+        " WHERE reason = 'left_out' AND docking IN"
+        " (SELECT docking FROM dockings ORDER BY attached_at DESC LIMIT ?)",
+        (LIST_LIMIT,),
+    )
+    assert row is not None
+    return {"dockings": row["dockings"], "files": row["files"]}
+
+
+def left_out_names(store: Store, docking: str) -> list[str]:
     """Return the names of what the profile left out, as many as people read."""
     rows = store.rows(
         "SELECT path FROM files WHERE docking = ? AND reason = 'left_out' ORDER BY idx LIMIT ?",

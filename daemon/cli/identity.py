@@ -22,6 +22,9 @@ def identity(settings_file: Path) -> None:
     It carries the request for the certificate that the broker wants to see.  The signed identity goes to
     standard output (for `bodydock center docks add`), the fingerprint that two persons compare to standard
     error.
+
+    \b
+    bodydock identity > dock-01.json      then `bodydock center docks add` there
     """
     from datetime import UTC, datetime
 

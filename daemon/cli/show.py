@@ -19,6 +19,8 @@ from daemon.cli.common import (
     size_text,
 )
 
+_NAMES = 3
+
 
 @click.command()
 @click.argument("recording")
@@ -28,6 +30,10 @@ def show(recording: str, settings_file: Path, as_json: bool) -> None:
     """Show one recording: facts, verdict, findings, revisions, receipts, custody.
 
     RECORDING may be the beginning of an id.
+
+    \b
+    bodydock show k3jq
+    bodydock show k3jq --json             with its whole report
     """
     from daemon.status import show_json
 
@@ -81,8 +87,15 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("结论 verdict", VERDICTS.get(data["verdict"], "-")),
         ("状态 state", STATES[data["state"]]),
         ("本地副本 local copy", copy_text(data) or "在本站 here"),
+        ("同卡未采集 left out of its docking", left_out_text(data["left_out"])),
         ("收据 receipts", "; ".join(receipts) or "-"),
     ]
+
+
+def left_out_text(names: list[str]) -> str:
+    """Return how many files the profile left out of the recording's docking, and some of their names."""
+    shown = ", ".join(names[:_NAMES]) + (" …" if len(names) > _NAMES else "")
+    return f"{len(names)}: {shown}" if names else "-"
 
 
 def _findings(data: dict[str, Any]) -> list[dict[str, Any]]:

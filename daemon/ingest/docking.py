@@ -22,6 +22,7 @@ from daemon.ingest.opening import OpenDocking, open_docking
 from daemon.ingest.order import Agenda, Item, Stage
 from daemon.ingest.progress import Progress
 from daemon.ingest.stay import Stay, docking_of
+from daemon.ingest.sums import in_words
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import Volume, awaited_partitions, is_superseded
 from daemon.logfields import about
@@ -246,8 +247,8 @@ class StayJob:
             closed = self._tools.ledger.close(one.docking.id, removed=False)
             self._settled |= attachments
             with about(docking=one.docking.id):
-                number, count = self._stay.slot.number, closed.listed.count
-                _LOG.info("slot %d: docking %s closed, %d files", number, one.docking.id, count)
+                number, text = self._stay.slot.number, in_words(closed)
+                _LOG.info("slot %d: docking %s closed: %s", number, one.docking.id, text)
             self._tools.stored()
 
     # Saying

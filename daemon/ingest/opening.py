@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.camera_time import to_utc
 from daemon.ingest.contents import Contents, Note, VolumeContent, list_volumes
+from daemon.ingest.disguised import look_into
 from daemon.ingest.ledger import FileTimes
 from daemon.ingest.stay import docking_of
 from daemon.ingest.tools import Tools
@@ -61,7 +62,7 @@ def open_docking(
         sources = [_source(tools, volume, gone, stack, problems) for volume in volumes]
         scans = [None if source is None else source.scan() for source in sources]
         profile = _recognise(tools, volumes, scans)
-        listings = list_volumes(scans, profile)
+        listings = list_volumes(scans, profile, look_into(sources, scans, profile))
         contents = Contents(
             tuple(
                 VolumeContent(

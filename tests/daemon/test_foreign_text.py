@@ -145,6 +145,7 @@ RECORDING = {
 }
 SHOWN_RECORDING = RECORDING | {
     "report": None,
+    "left_out": [HOSTILE],
     "conflicts": [{"source": HOSTILE, "field": HOSTILE, "value": HOSTILE}],
     "tag": None,
     "custody": [{"n": 1, "time": "t", "kind": "k", "actor": {"person": HOSTILE}}],
@@ -184,6 +185,7 @@ STATUS = {
         "missing_fields": 0,
         "on_hold": 0,
     },
+    "left_out": {"dockings": 1, "files": 1},
     "restored": {"times": 0},
     "counters": {HOSTILE: 1},
 }
