@@ -7,6 +7,7 @@ import av
 
 from transcoder.cards import find_cards
 from transcoder.errors import SpeechUnavailable
+from transcoder.filed import Filed
 from transcoder.findings import FindingList, rounded
 from transcoder.joints import joint
 from transcoder.notice import Listener, judge_notice
@@ -25,7 +26,7 @@ from transcoder.report import (
 from transcoder.request import InspectRequest
 from transcoder.rules import RuleSet, load_rules
 from transcoder.runs import Run, join_runs
-from transcoder.shift import Filed, Shift, look_across
+from transcoder.shift import Shift, look_across
 from transcoder.unfinished import recover_unfinished
 
 Progress = Callable[[int, float], None]  # index of the recording, share of the whole request done, 0 to 1
