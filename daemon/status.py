@@ -11,6 +11,7 @@ from typing import Any
 
 from daemon.alarm_book import alarms_json
 from daemon.board import SlotView
+from daemon.camera_clocks import camera_clock_json
 from daemon.errors import NoSuchThing
 from daemon.lineage.told import restored_json
 from daemon.store import Row, Store
@@ -125,6 +126,7 @@ def show_json(store: Store, wanted: str) -> dict[str, Any]:
     row = find_recording(store, wanted)
     found = recording_json(row)
     report = store.value("SELECT body FROM reports WHERE report = ?", (row["report"],))
+    found["camera_clock"] = camera_clock_json(store, row["serial"])
     found["tag"] = json.loads(row["tag"]) if row["tag"] else None
     found["report"] = json.loads(report) if report else None
     found["revisions"] = [

@@ -29,6 +29,7 @@ from transcoder.times import Readings, Span, leading
 _OF_FILE = frozenset({"unset", "zone", "inside", "file_time", "early_end", "older", "newer"})
 STEP_S = 30.0  # beyond it two sources of one file differ for a reason
 _AGREE_S = 5.0  # as JoinRules.time_tolerance_s
+_CLOSE_S, _CLOSE_STEP_S, _ENOUGH = 2.0, 10.0, 4
 _QUARTER_S = 900.0
 _FARTHEST_ZONE_S = 14 * 3600.0
 _DAY_S = 86_400.0
@@ -182,10 +183,19 @@ def _against_name(files: Sequence[Dated], limit_s: float) -> list[Noted]:
             noted.append(Noted(file.index, "continuity.clock/zone", {**values, "hours": _hours(zone)}))
         else:
             rest.append((file, difference))
-    return noted + _odd_ones(rest, limit_s, "continuity.clock/inside", "name")
+    return noted + _odd_ones(rest, limit_s, "continuity.clock/inside", "name", _step_s(rest))
 
 
-def _odd_ones(rest: Sequence[tuple[Dated, float]], limit_s: float, key: str, than: str) -> list[Noted]:
+def _step_s(rest: Sequence[tuple[Dated, float]]) -> float:
+    """From where on a difference is odd: less where all but few agree to the second."""
+    values = [difference for _, difference in rest]
+    close = [d for d in values if abs(d - median(values)) <= _CLOSE_S]
+    return _CLOSE_STEP_S if len(values) >= _ENOUGH and len(close) * 2 >= len(values) else STEP_S
+
+
+def _odd_ones(
+    rest: Sequence[tuple[Dated, float]], limit_s: float, key: str, than: str, step_s: float = STEP_S
+) -> list[Noted]:
     """Constant and evenly growing differences are said; of others those that leave the majority."""
     if not rest:
         return []
@@ -193,7 +203,7 @@ def _odd_ones(rest: Sequence[tuple[Dated, float]], limit_s: float, key: str, tha
     usual = median(values)
     if len(rest) == 1:
         return [_odd(*rest[0], key, limit_s, than)] if abs(usual) > limit_s else []
-    near = [d for d in values if abs(d - usual) <= STEP_S]
+    near = [d for d in values if abs(d - usual) <= step_s]
     if len(near) == len(values):
         if abs(usual) <= limit_s:
             return []
@@ -204,7 +214,7 @@ def _odd_ones(rest: Sequence[tuple[Dated, float]], limit_s: float, key: str, tha
         return [Noted(rest[0][0].index, "continuity.clock/drift", _said(abs(drift), limit_s, evidence))]
     if len(near) * 2 < len(values):  # no majority: all of them are against each other
         usual = 0.0
-    return [_odd(f, d, key, STEP_S, than) for f, d in rest if abs(d - usual) > STEP_S]
+    return [_odd(f, d, key, step_s, than) for f, d in rest if abs(d - usual) > step_s]
 
 
 def _odd(file: Dated, difference: float, key: str, limit_s: float, than: str) -> Noted:

@@ -4,6 +4,7 @@
 - A camera's files are cut into shifts where longer than `shift_break_s` nothing was recorded; numbers and
   clocks are compared within one.
 - Chapters that all carry the time of their recording's beginning are laid end to end.
+- Where most containers tell one end of their recording, all are read so.
 - Where the file system's time is all that is known and files would have been finished faster than they last,
   they were copied, and that time says nothing.
 """
@@ -39,7 +40,7 @@ def look_across(files: Sequence[Filed], request: InspectRequest, rules: RuleSet)
     """Judge the files of a request side by side; `files` are all items, in the request's order."""
     join = request.join
     limit_s = rules.threshold_of(_CLOCK, "constant_offset_s") or 0.0
-    files = _laid(_without_copied_times(files, rules), join)
+    files = _laid(_without_copied_times(_read_alike(files, request.one_shift), rules), join)
     if request.one_shift:
         groups = list(_shifts(files, join, rules.runs.shift_break_s))
     else:
@@ -62,6 +63,18 @@ def look_across(files: Sequence[Filed], request: InspectRequest, rules: RuleSet)
         noted += [dock] if dock is not None else []
     starts = tuple(start_of(file.readings, join) for file in files)
     return Shift(tuple(segments), tuple(noted), starts)
+
+
+def _read_alike(files: Sequence[Filed], one_camera: bool) -> list[Filed]:
+    """The containers of one camera tell the same end of a recording: the one that fits most of them."""
+    ends = [file.readings.container_is for file in files if file.readings.container_else is not None]
+    for which in ("start", "end"):
+        if one_camera and ends.count(which) * 2 > len(ends):
+            return [
+                f if f.readings.container_is == which else replace(f, readings=f.readings.turned())
+                for f in files
+            ]
+    return list(files)
 
 
 def _without_copied_times(files: Sequence[Filed], rules: RuleSet) -> list[Filed]:

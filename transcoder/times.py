@@ -59,6 +59,7 @@ class Readings:
     unset: frozenset[TimeSource] = frozenset()
     local_as_utc_s: Mapping[TimeSource, float] | None = None
     container_is: str = "start"
+    container_else: Span | None = None  # if it told the other end
 
     @property
     def trusted(self) -> dict[TimeSource, Span]:
@@ -66,6 +67,14 @@ class Readings:
 
     def with_container(self, span: Span) -> "Readings":
         return replace(self, spans={**self.spans, "container": span})
+
+    def turned(self) -> "Readings":
+        """The container read as the other end of the recording, where that is possible."""
+        if self.container_else is None or "container" not in self.spans:
+            return self
+        which = "start" if self.container_is == "end" else "end"
+        other = self.spans["container"]
+        return replace(self.with_container(self.container_else), container_is=which, container_else=other)
 
 
 def started_at(
@@ -125,10 +134,13 @@ def read_times(
         spans["name"] = name
     ended = _ended(modified_at, duration_s, rules)
     container_is = "start"
+    container_else: Span | None = None
     if created_at is not None:
         raw = _from(created_at, _CONTAINER_RESOLUTION_S)
         span, container_is, by = _read_container(raw, duration_s, name, ended, rules)
         spans["container"] = span
+        if duration_s and rules.container_time == "either":
+            container_else = _rounded(span.moved(-duration_s if container_is == "start" else duration_s))
         if by:
             moved["container"] = by
     if ended is not None:
@@ -144,7 +156,7 @@ def read_times(
         stamp = stamps[source]
         if stamp is not None and is_unset(stamp, rules, docked_at):
             unset.add(source)
-    return Readings(spans, frozenset(unset), moved, container_is)
+    return Readings(spans, frozenset(unset), moved, container_is, container_else)
 
 
 def is_unset(moment: datetime, rules: JoinRules, docked_at: datetime | None = None) -> bool:

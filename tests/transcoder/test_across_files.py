@@ -329,6 +329,15 @@ def test_a_file_older_than_its_neighbours() -> None:
     assert said(across(*clips[:2], old, *clips[3:])) == [("clock/older", 2)]
 
 
+def test_contents_that_changed_places_under_their_names() -> None:
+    clips = row(5, step=12.0)
+    short = [replace(c, length_s=12.0, ended=(c.named or 0) + 12) for c in clips]
+    inside = [c.inside for c in short]
+    inside[1], inside[2] = inside[2], inside[1]
+    shift = across(*(replace(c, inside=i) for c, i in zip(short, inside, strict=True)))
+    assert said(shift) == [("clock/inside", 1), ("clock/inside", 2)]
+
+
 def test_a_file_moved_years_away_stays_in_its_row() -> None:
     clips = row(5)
     for at_s in (-9e7, 9e7):
