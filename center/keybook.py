@@ -16,12 +16,14 @@ from pathlib import Path
 from center.catalogue import database, recordings
 from center.catalogue import keys as known
 from center.catalogue.keys import KnownKey
+from center.errors import BadFolder
 from center.office import utc_now
 from center.platform import ROLES, PlatformKeys
 from center.settings import Folder
 from uplink import envelope
 from uplink.errors import BadKey, Refused
 from uplink.keys import KeyRecord, KeyRing, Role, SigningKey
+from uplink.messages.receipt import Receipt
 
 
 def load(folder: Folder, platform: str) -> PlatformKeys:
@@ -30,8 +32,12 @@ def load(folder: Folder, platform: str) -> PlatformKeys:
     Raises BadKey where a file is missing, open to others, or another key than docks were told; BadFolder.
     """
     keys = _read(folder, platform)
-    with database.reading(folder) as connection:
+    connection = database.open_for_writing(folder)  # a catalogue of an older version has no such tables yet
+    try:
+        _check_platform(folder, connection, platform)
         _check(folder, keys, known.every(connection), connection)
+    finally:
+        connection.close()
     return keys
 
 
@@ -46,6 +52,7 @@ def load_or_make(
     folder.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = database.open_for_writing(folder)
     try:
+        _check_platform(folder, connection, platform)
         in_force = _in_force(known.every(connection))
         for role in ROLES:
             if role not in replace and not _file(folder, role).exists():
@@ -53,6 +60,7 @@ def load_or_make(
         made = [role for role in ROLES if SigningKey.load_or_make(_file(folder, role))[1]]
         keys = _read(folder, platform)
         with database.writing(connection):
+            known.set_platform(connection, platform)
             for role in ROLES:
                 key = keys.by_role[role]
                 if role in replace and role in in_force and in_force[role].key_id == key.key_id:
@@ -114,6 +122,19 @@ def _check(
                 f"{_file(folder, role)} is not the key that signed this center's receipts: put that one back."
                 f" If it is lost for good: `bodydock center keys --replace {role.value}`"
             )
+
+
+def _check_platform(folder: Folder, connection: sqlite3.Connection, platform: str) -> None:
+    """A platform keeps its id for ever: under another one docks refuse what it signs, and chains fork."""
+    held = known.platform(connection)
+    if held is None and (newest := recordings.newest_receipt(connection)) is not None:
+        held = Receipt.parse(envelope.peek(newest, "receipt")).platform
+    if held is not None and held != platform:
+        raise BadFolder(
+            f"{folder.settings} says id = {platform!r}, and everything in {folder.root} is of platform"
+            f" {held!r}: put id = {held!r} back. Another platform needs a folder of its own"
+            " (`bodydock center init`)"
+        )
 
 
 def _borne_out(connection: sqlite3.Connection, keys: PlatformKeys, role: Role) -> bool:

@@ -180,7 +180,7 @@ def make(folder: Folder, settings: Settings) -> None:
     except FileExistsError:
         raise BadFolder(
             f"{folder.settings} is there already: a center keeps its id for ever. "
-            "Edit the file, or name another --folder"
+            "Its other settings are in that file; another platform needs another --folder"
         ) from None
     except OSError as e:
         raise BadFolder(f"{e.filename or folder.root}: {e.strerror}. Name a --folder you may write") from None

@@ -18,8 +18,10 @@ from daemon.store import Store
 from daemon.store.database import from_text
 from daemon.vault import Vault
 from dock.profiles import Profiles, load_profiles
+from uplink.messages.base import LOCAL
 
 _LOG = logging.getLogger(__name__)
+_OTHERS = "SELECT DISTINCT platform FROM epochs WHERE platform NOT IN (?, ?) ORDER BY platform"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,14 @@ def _opened(settings: Settings, store: Store, reserve: Reserve, profiles: Profil
     platform = settings.platform if copy_of is None else None
     if enrol(store, custody, platform.records() if platform else []):
         _LOG.info("dock %s enrolled with platform %s", identity.dock, identity.platform)
+        before = [row["platform"] for row in store.rows(_OTHERS, (identity.platform, LOCAL))]
+        if before:
+            _LOG.warning(
+                "this dock was enrolled with platform %s before: everything goes to %s from the first on; if"
+                " that is a slip, stop it and put [platform] id back",
+                ", ".join(before),
+                identity.platform,
+            )
     vault, ledger = Vault(settings.vault_folder), Ledger(store, custody)
     vault.prepare()
     unknown = recover_orphans(store, ledger, vault, profiles) + tidy_partials(store, vault)

@@ -57,3 +57,16 @@ def put_in_force(
         " ON CONFLICT (role, key_id) DO UPDATE SET since = excluded.since, retired_at = NULL, distrusted = 0",
         (role.value, key_id, public, now.isoformat()),
     )
+
+
+def platform(connection: sqlite3.Connection) -> str | None:
+    """Return the id of the platform whose catalogue it is; None where nobody has said it yet."""
+    row = connection.execute("SELECT id FROM platform").fetchone()
+    return None if row is None else str(row["id"])
+
+
+def set_platform(connection: sqlite3.Connection, platform_id: str) -> None:
+    """Note the platform's id, if none is noted."""
+    connection.execute(
+        "INSERT INTO platform (id) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM platform)", (platform_id,)
+    )

@@ -114,3 +114,9 @@ def m005_troubles(db: Database) -> None:
     db.execute("ALTER TABLE quarantine ADD COLUMN signed INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE quarantine ADD COLUMN early INTEGER NOT NULL DEFAULT 1")
     db.execute("CREATE INDEX quarantine_shares ON quarantine (dock, signed, early)")
+
+
+@MIGRATIONS()
+def m006_platform(db: Database) -> None:
+    """Whose catalogue it is: the platform's id, once and for ever."""
+    db.execute("CREATE TABLE platform (id TEXT PRIMARY KEY) STRICT")

@@ -157,3 +157,22 @@ def test_a_catalogue_from_before_the_book_takes_the_key_that_signed_its_receipts
     receipt_file(bench).unlink()
     with pytest.raises(BadKey, match="is gone"):
         keybook.load_or_make(bench.folder, PLATFORM)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_center_under_another_id_does_not_start(bench: Bench, dock: ScriptedDock, noted: bool) -> None:
+    """It would refuse its own docks, and take their chains for forks, which hold all receipts back."""
+    deliver(bench, dock)
+    if not noted:  # a catalogue from before
+        connection = database.open_for_writing(bench.folder)
+        with database.writing(connection):
+            connection.execute("DELETE FROM platform")
+        connection.close()
+    text = bench.folder.settings.read_text()
+    bench.folder.settings.write_text(text.replace(f'id = "{PLATFORM}"', 'id = "pg"'))
+    for words in (("run",), ("keys",)):
+        result = call(bench, *words)
+        assert result.exit_code == 1
+        assert f"platform '{PLATFORM}'" in result.stderr
+    bench.folder.settings.write_text(text)
+    assert call(bench, "keys").exit_code == 0
