@@ -68,7 +68,7 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("recording", data["recording"]),
         ("名称 name", data["name"]),
         ("记录仪 camera", data["camera"]),
-        ("时钟 camera clock", _clock_text(data["camera_clock"])),
+        ("时钟 camera clock", _clock_text(data.get("camera_clock"))),
         ("大小 size", size_text(data["size"])),
         ("SHA-256", data["sha256"]),
         ("开始 started", data["started_at"] or "-"),

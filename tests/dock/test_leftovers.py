@@ -85,6 +85,25 @@ def test_nothing_is_written_and_nothing_undeleted(tmp_path: Path) -> None:
     assert image.read_bytes() == before
 
 
+@pytest.mark.skipif(not Path("/dev/loop-control").exists() or os.geteuid() != 0, reason="no loop devices")
+def test_a_block_device_is_read_as_it_is(tmp_path: Path) -> None:
+    image = make(tmp_path / "card.img")
+    put(image, LONG)
+    delete(image, LONG)
+    found_node = subprocess.run(
+        ["losetup", "-r", "-f", "--show", str(image)], capture_output=True, text=True, check=False
+    )
+    if found_node.returncode:
+        pytest.skip(f"no loop device: {found_node.stderr}")
+    node = found_node.stdout.strip()
+    try:
+        result = read_leftovers(node, "vfat")
+    finally:
+        run("losetup", "-d", node)
+    assert result is not None
+    assert [entry.name for entry in result.deleted] == [LONG]
+
+
 def test_a_renamed_or_moved_file_is_not_deleted(tmp_path: Path) -> None:
     image = make(tmp_path / "card.img")
     put(image, LONG)
