@@ -21,7 +21,7 @@ from transcoder.report import TimeSpan
 from transcoder.request import InspectRequest, JoinRules
 from transcoder.rules import RuleSet
 from transcoder.runs import Segment
-from transcoder.selection import Arrived, judge_selection, within
+from transcoder.selection import Arrived, judge_selection, window_of
 from transcoder.times import Readings, Span, start_of
 
 _CLOCK = "continuity.clock"
@@ -230,16 +230,13 @@ def _selection(
     """Numbers and what is missing of one shift; lost clusters are said of the last one."""
     join, limits = request.join, rules.runs
     arrived = [_arrived(files[one.index], one) for one in group]
-    seen = [
-        other.sequence
-        for other in request.camera.seen
-        if other.sequence is not None
-        and within(arrived, other.named_at or other.modified_at, limits.shift_break_s)
-    ]
+    window = window_of(arrived, limits.shift_break_s)
+    others = [one for one in request.camera.seen if window.holds(one.named_at or one.modified_at)]
+    seen = [one.sequence for one in others if one.sequence is not None]
     noted, missing = judge_numbers(group, segments, files, seen, join, limits.shift_break_s)
     gap_s = limits.split_gap_s if join.split_tolerance_s is None else join.split_tolerance_s
     facts = request.camera if last else replace(request.camera, lost_bytes=None)
-    return noted + judge_selection(arrived, missing, facts, limits.shift_break_s, gap_s, join.loop)
+    return noted + judge_selection(arrived, missing, facts, window, gap_s, join.loop)
 
 
 def _arrived(file: Filed, one: Dated) -> Arrived:

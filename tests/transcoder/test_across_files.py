@@ -443,6 +443,35 @@ def test_lost_clusters_are_said_once_of_the_last_shift() -> None:
     assert said(shift) == [("selection/lost", 3)]
 
 
+# Whatever there is
+
+
+@given(
+    st.lists(
+        st.builds(
+            Clip,
+            st.none() | st.integers(0, 12) | st.integers(0, 10**9),
+            st.none() | st.floats(-1e6, 1e6) | st.sampled_from([0.0, 60.0, 120.0, -3.5e8]),
+            st.none() | st.floats(-1e6, 1e6) | st.sampled_from([1.0, 61.0, -2e9, 3e9]),
+            st.none() | st.floats(-1e6, 1e6) | st.sampled_from([60.0, 120.0]),
+            st.none() | st.floats(0, 4000),
+            st.sampled_from(["video", "audio", "photo"]),
+        ),
+        max_size=9,
+    ),
+    st.sampled_from([JOIN, GOPRO, JoinRules(), replace(JOIN, counter="separate", container_time="end")]),
+    st.booleans(),
+)
+def test_any_files_are_judged_alike_each_time_and_every_video_is_in_one_run(
+    clips: list[Clip], join: JoinRules, one_shift: bool
+) -> None:
+    shift = across(*clips, join=join, one_shift=one_shift)
+    assert across(*clips, join=join, one_shift=one_shift).noted == shift.noted
+    indices = sorted(index for run in runs(shift) for index in run)
+    assert indices == [n for n, clip in enumerate(clips) if clip.kind != "photo"]
+    said(shift)
+
+
 # Place
 
 
