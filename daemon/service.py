@@ -8,6 +8,7 @@ link to the platform, the control socket.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -211,8 +212,12 @@ def serve(settings: Settings) -> None:
         control.with_name(f"{control.name}.lock"): "[control] socket",
         mounts / "bodydock.lock": "[dock] mounts",
     }
-    with sole(locks):
-        _serve(settings)
+    before = os.umask(0o027)  # footage is nobody's business; the group has the inspector in it
+    try:
+        with sole(locks):
+            _serve(settings)
+    finally:
+        os.umask(before)
 
 
 def _serve(settings: Settings) -> None:

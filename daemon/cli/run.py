@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -25,6 +24,5 @@ def run(settings_file: Path, log_level: str) -> None:
     from daemon.settings import load_settings
 
     set_up_logging(log_level)
-    os.umask(0o027)  # footage is nobody's business; the group has the inspector in it
     with told():
         serve(load_settings(settings_file))
