@@ -50,7 +50,7 @@ class Inspections:
         self._busy = busy
         self._stop = stop
         self._did = did
-        self._maker = RequestMaker(parts.vault, parts.settings.inspection)
+        self._maker = RequestMaker(parts.vault, parts.settings.inspection, parts.settings.dock.time_zone)
         self._claims = Claims()
         said = parts.settings.inspection.workers
         count = said if said is not None else workers_for(_cores(), _memory_bytes())

@@ -11,6 +11,7 @@ from typing import Any
 
 from daemon.alarm_book import alarms_json
 from daemon.board import SlotView
+from daemon.camera_clocks import camera_clock_json
 from daemon.dockings import left_out_json, left_out_names
 from daemon.errors import NoSuchThing
 from daemon.lineage.told import restored_json
@@ -128,6 +129,7 @@ def show_json(store: Store, wanted: str) -> dict[str, Any]:
     found = recording_json(row)
     report = store.value("SELECT body FROM reports WHERE report = ?", (row["report"],))
     found["left_out"] = left_out_names(store, row["docking"])
+    found["camera_clock"] = camera_clock_json(store, row["serial"])
     found["tag"] = json.loads(row["tag"]) if row["tag"] else None
     found["report"] = json.loads(report) if report else None
     found["revisions"] = [

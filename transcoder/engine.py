@@ -7,7 +7,9 @@ from typing import Any
 import av
 
 from transcoder.cards import find_cards
+from transcoder.edges import edge_of
 from transcoder.errors import SpeechUnavailable
+from transcoder.filed import Filed
 from transcoder.findings import FindingList, rounded
 from transcoder.joints import joint
 from transcoder.notice import Heard, Listener, judge_notice
@@ -17,6 +19,7 @@ from transcoder.rejudge import judged_as
 from transcoder.report import (
     Depth,
     Engine,
+    Joint,
     Report,
     RulesUsed,
     RunReport,
@@ -25,8 +28,8 @@ from transcoder.report import (
 )
 from transcoder.request import InspectRequest
 from transcoder.rules import RuleSet, load_rules
-from transcoder.runs import Run, join_runs
-from transcoder.shift import Filed, Shift, look_across
+from transcoder.runs import Link, Run, join_runs
+from transcoder.shift import Shift, look_across
 from transcoder.unfinished import recover_unfinished
 
 Progress = Callable[[int, float], None]  # index of the recording, share of the whole request done, 0 to 1
@@ -174,9 +177,18 @@ def _run(
         verdict=worst_verdict(found.findings),
         notice=notice,
         cards=cards,
-        joints=tuple(joint(link, rules.runs.joint_metric_s) for link in run.links),
+        joints=tuple(_joint(link, inspected, request, rules) for link in run.links),
         findings=tuple(found.findings),
     )
+
+
+def _joint(link: Link, inspected: Sequence[Inspected], request: InspectRequest, rules: RuleSet) -> Joint:
+    """A joint of the run, with what its two ends look and sound like where files are decoded at all."""
+    metric_s = rules.runs.joint_metric_s
+    if request.depth is Depth.FAST:
+        return joint(link, metric_s)
+    before = edge_of(inspected[link.before], last=True)
+    return joint(link, metric_s, before, edge_of(inspected[link.after], last=False))
 
 
 def _separation(

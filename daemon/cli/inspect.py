@@ -219,4 +219,10 @@ def _joint_text(joint: Joint) -> str:
         return f"相接 joined ({by})"
     within = {True: "符合 within", False: "超过 beyond", None: "无法判断是否在 perhaps within"}
     metric = f"; {within[joint.within_metric]} {joint.metric_s:g} s" if joint.metric_s is not None else ""
-    return f"间隔 {joint.seconds:.2f} s ({joint.least_s:.2f} .. {joint.most_s:.2f}, {by}{metric})"
+    goes_on = {
+        True: "; 画面相接 the picture goes on",
+        False: "; 画面或声音不连续 picture or sound do not go on",
+        None: "",
+    }[joint.goes_on]
+    span = f"{joint.least_s:.2f} .. {joint.most_s:.2f}"
+    return f"间隔 {joint.seconds:.2f} s ({span}, {by}{metric}{goes_on})"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from dock.leftovers import Leftovers
 from dock.listing import CardFile, Listing, Scan, digest_of_volumes, listing_of
 from dock.profiles import CameraProfile, MediaKind
 
@@ -21,7 +22,10 @@ class Note(Enum):
 
 @dataclass(frozen=True)
 class VolumeContent:
-    """One volume; `listing` is None where it could not be read, and `note` says why."""
+    """One volume; `listing` is None where it could not be read, and `note` says why.
+
+    `leftovers`: what it still shows of deleted files, None where nobody looked.
+    """
 
     attachment: str
     name: str
@@ -29,6 +33,7 @@ class VolumeContent:
     label: str
     note: Note
     listing: Listing | None
+    leftovers: Leftovers | None = None
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,17 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.custody import Custody
 from daemon.ingest.contents import Contents, VolumeContent
+from daemon.ingest.leavings import Leaving, insert_leavings
 from daemon.ingest.sums import explain_left, sum_of, total
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
+from dock.camera_clock import ClockReading
 from dock.docking import Docking
 from dock.listing import Reason
 from dock.profiles import NameFacts
@@ -35,6 +38,7 @@ from uplink.messages.custody import (
 )
 
 _INT64_MAX = 2**63 - 1
+_MOST_BYTES = 2**53 - 1  # deleted entries may claim any size; a wire integer is no larger
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,18 @@ class Ledger:
         return total(self._store, docking, "kind <> 'left_out'")
 
     def begin(
-        self, docking: Docking, contents: Contents, times: dict[int, FileTimes], stay: str | None = None
+        self,
+        docking: Docking,
+        contents: Contents,
+        times: dict[int, FileTimes],
+        stay: str | None = None,
+        leavings: Sequence[Leaving] = (),
+        clock: ClockReading | None = None,
     ) -> None:
         """Commit `attached` and `listed` with a row for every entry, before the first byte.
 
-        `stay`: the docking that this stay of the camera began with, if this is a further one.
+        `stay`: the docking that this stay of the camera began with, if this is a further one.  `leavings`:
+        deleted entries; `clock`: how far the camera's clock is from the dock's.
         """
         camera, first = docking.camera, contents.volumes[0]
         with self._store.write() as tx:
@@ -143,6 +154,9 @@ class Ledger:
             )
             self._insert_volumes(tx, docking.id, contents)
             self._insert_files(tx, docking.id, contents, times)
+            insert_leavings(tx, docking.id, iter(leavings))
+            if clock is not None:
+                self._insert_clock(tx, docking, clock)
             attached = Attached(
                 docking=docking.id,
                 stay=stay,
@@ -164,6 +178,20 @@ class Ledger:
             )
             self._custody.append(tx, "listed", listed, docking=docking.id)
 
+    def _insert_clock(self, tx: Transaction, docking: Docking, clock: ClockReading) -> None:
+        tx.insert(
+            "camera_clocks",
+            {
+                "docking": docking.id,
+                "serial": docking.camera.serial,
+                "measured_at": to_text(docking.attached_at),
+                "least_s": round(clock.least_s, 3),
+                "most_s": None if clock.most_s is None else round(clock.most_s, 3),
+                "basis": clock.basis,
+                "synced": int(self._custody.clock.claim().synced),
+            },
+        )
+
     def _insert_volumes(self, tx: Transaction, docking: str, contents: Contents) -> None:
         for place, volume in enumerate(contents.volumes):
             tx.insert(
@@ -177,6 +205,8 @@ class Ledger:
                     "label": volume.label,
                     "note": volume.note.value,
                     "listing": volume.listing.digest if volume.listing else None,
+                    "lost_bytes": volume.leftovers.lost_bytes if volume.leftovers else None,
+                    "leavings_note": volume.leftovers.problem[:500] if volume.leftovers else None,
                 },
             )
 
@@ -378,4 +408,14 @@ def _listed_volume(volume: VolumeContent) -> ListedVolume:
         label=volume.label[:128] or None,
         listing=listing.digest if listing else None,
         note=volume.note.value,
+        deleted=_deleted(volume),
+        lost_bytes=volume.leftovers.lost_bytes if volume.leftovers else None,
     )
+
+
+def _deleted(volume: VolumeContent) -> Total | None:
+    found = volume.leftovers
+    if found is None or (found.problem and not found.deleted):
+        return None
+    entries = [entry for entry in found.deleted if not entry.folder]
+    return Total(count=len(entries), bytes=min(sum(e.size_bytes for e in entries), _MOST_BYTES))

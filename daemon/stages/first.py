@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from daemon.registries import load_registries
 from daemon.revisions import ReportFacts, revise
+from daemon.stages.camera_facts import docked_only
 from daemon.stages.guard import Guard
 from daemon.stages.inspecting import facts_for, facts_of
 from daemon.stages.tools import StageTools
@@ -53,7 +54,9 @@ class FirstStage:
             kept = self._store.row("SELECT body FROM reports WHERE report = ?", (row["report"],))
             if kept is not None:
                 return facts_for(Report.from_bytes(kept["body"]), row["recording"])
-        request = self._tools.maker.request([row], Depth.FAST, self._tools.profiles.find(row["profile"]))
+        profile = self._tools.profiles.find(row["profile"])
+        camera = docked_only(self._tools.store, row["docking"])
+        request = self._tools.maker.request([row], Depth.FAST, profile, camera)
         report = self._tools.inspector.inspect(request, deadline_s=_DEADLINE_S)
         return facts_of(self._patience.take(row["recording"], report))[0]
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from daemon.cards import SeenCard, read_cards
 from daemon.registries import load_registries
 from daemon.revisions import ReportFacts, revise
+from daemon.stages.camera_facts import facts_of_camera
 from daemon.stages.first import tag_facts, tag_of
 from daemon.stages.inspecting import facts_of
 from daemon.stages.tools import StageTools
@@ -49,7 +50,9 @@ class ShiftJudge:
     def judge(self, shift: Sequence[Row], profile: str, depth: Depth) -> None:
         """Inspect one shift; every recording of it gets a revision.  Raises CouldNotRead."""
         tools = self._tools
-        request = tools.maker.request(shift, depth, tools.profiles.find(profile))
+        found = tools.profiles.find(profile)
+        camera = facts_of_camera(tools.store, shift, found, self._rules.runs.shift_break_s)
+        request = tools.maker.request(shift, depth, found, camera)
         report = self._patience.take(shift[0]["recording"], tools.inspector.inspect(request))
         registries = load_registries(tools.store)
         with tools.store.write() as tx:

@@ -381,5 +381,43 @@ def _give_rowids(db: Database, table: str) -> None:
         db.execute(index)
 
 
+_ACROSS = (
+    """CREATE TABLE leavings (            -- deleted entries that a card still showed when it was listed
+        docking TEXT NOT NULL REFERENCES dockings (docking),
+        idx INTEGER NOT NULL,
+        volume INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        modified_at TEXT,
+        named_at TEXT,
+        sequence INTEGER,
+        kind TEXT,
+        first_lost INTEGER NOT NULL,
+        housekeeping INTEGER NOT NULL,
+        PRIMARY KEY (docking, idx)
+    ) STRICT, WITHOUT ROWID""",
+    # clusters that no file owns; why it is not known, or not all of it
+    "ALTER TABLE volumes ADD COLUMN lost_bytes INTEGER",
+    "ALTER TABLE volumes ADD COLUMN leavings_note TEXT",
+    """CREATE TABLE camera_clocks (        -- the camera's clock minus the dock's, when it was plugged in
+        docking TEXT PRIMARY KEY REFERENCES dockings (docking),
+        serial TEXT NOT NULL,
+        measured_at TEXT NOT NULL,
+        least_s REAL NOT NULL,
+        most_s REAL,
+        basis TEXT NOT NULL,
+        synced INTEGER NOT NULL           -- 0: the dock's own clock was not sure
+    ) STRICT""",
+    "CREATE INDEX camera_clocks_by_camera ON camera_clocks (serial, measured_at)",
+)
+
+
+@migrations()
+def across(db: Database) -> None:
+    """What cards show of deleted files, and how far cameras' clocks are off."""
+    for statement in _ACROSS:
+        db.execute(statement)
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]

@@ -102,7 +102,8 @@ def test_recordings_and_show_as_json(run: Run, recording: str) -> None:
     assert (listed["name"], listed["size"], listed["cases"]) == (ODD, 100, [])
     shown = run("show", recording[:8], "--json")
     assert shown.status == 0
-    assert set(listed) | {"left_out", "tag", "report", "revisions", "receipts", "custody"} == set(shown.data)
+    more = {"tag", "report", "revisions", "receipts", "custody", "camera_clock", "left_out"}
+    assert set(listed) | more == set(shown.data)
     assert shown.data["report"]["schema"] == "bodydock.report/1"
     assert [event["kind"] for event in shown.data["custody"]] == ["stored", "inspected"]
 
