@@ -102,7 +102,13 @@ def stamps() -> list[FileItem]:
             Allow("origin.parameters", "the stream begins anew"),
         )
         items.append(
-            file_item(i, Recipe(made, appended=(again,)), expect, allowed=more, short=camera == "ps")
+            file_item(
+                i,
+                Recipe(made, appended=(again,), appended_at_s=(20.0 - by,)),
+                expect,
+                allowed=more,
+                short=camera == "ps",
+            )
         )
     for camera, at, count in (
         ("plain", 8.0, 6),
