@@ -2,7 +2,8 @@
 
 - The place: $BODYDOCK_CORPUS, else ~/.cache/bodydock-corpus.  One folder an item, `{id}.{key}`, where the key
   is a hash of the recipe and of the code that makes media: what is there is right, and is not made again.
-- A folder appears whole (renamed into place); older keys of the same id are removed.
+- A folder appears whole (renamed into place).  Checkouts share the place: what nobody asked for within
+  `FORGOTTEN_S` goes, not what another one has just made.
 - Labels are written anew each time, `labels/{id}.json`: they follow the lists, not the media.
 """
 
@@ -31,6 +32,7 @@ from tests.corpus.recipes import AnyRecipe, Photo, Real, Recipe
 from tests.corpus.sounds import SpeechMissing, Spoken, speech_path
 
 HERE = Path(__file__).parent
+FORGOTTEN_S = 24 * 3600.0
 MAKERS = (
     "boxes",
     "cameras",
@@ -120,8 +122,6 @@ def make_item(item: Item, root: Path) -> None:
             recipe.make(path)
             os.utime(path, (mtime, mtime))
         unfinished.chmod(0o755)
-        for old in root.glob(f"{item.id}.*"):
-            shutil.rmtree(old)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -208,9 +208,21 @@ def make(items: Sequence[Item], root: Path, *, workers: int = 2) -> list[Made]:
         failed = [failure for failure in failures if failure is not None]
         if failed:
             raise MakingFailed(f"{len(failed)} items could not be made:\n" + "\n".join(failed))
+        _forget_old(root, {folder_of(root, item) for item in items})
         made = [Made(item, label_of(item, root), folder_of(root, item), skipped[item.id]) for item in items]
         _write_labels(root, made)
     return made
+
+
+def _forget_old(root: Path, wanted: set[Path]) -> None:
+    """Mark the wanted folders as used; remove those not used for long, and what a broken-off run left."""
+    now = time.time()
+    for folder in wanted:
+        if folder.is_dir():
+            os.utime(folder)
+    for folder in [*root.glob("[a-z]*.????????????"), *root.glob(".making-*")]:
+        if folder not in wanted and now - folder.stat().st_mtime > FORGOTTEN_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_labels(root: Path, made: Sequence[Made]) -> None:
