@@ -3,6 +3,8 @@
 import hashlib
 import itertools
 import json
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,21 @@ def test_what_is_there_is_not_made_again(made_twice: tuple[Path, Path]) -> None:
     before = [folder.stat().st_ino for folder in folders]
     make(_quick(), first)
     assert [folder.stat().st_ino for folder in folders] == before
+
+
+def test_only_what_nobody_asked_for_in_a_day_goes(made_twice: tuple[Path, Path]) -> None:
+    first, _ = made_twice
+    yesterday = time.time() - 2 * 24 * 3600
+    old, young = first / "clean-note-wav.0123456789ab", first / "clean-note-wav.0123456789ac"
+    for folder in (old, young):
+        folder.mkdir()
+    os.utime(old, (yesterday, yesterday))
+    for item in _quick():  # what is wanted stays, however long ago it was made
+        os.utime(folder_of(first, item), (yesterday, yesterday))
+    make(_quick(), first)
+    assert young.is_dir()
+    assert not old.exists()
+    assert all(folder_of(first, item).is_dir() for item in _quick())
 
 
 def test_cameras_leave_no_mark_of_the_tools(made_twice: tuple[Path, Path]) -> None:
