@@ -33,20 +33,10 @@ from tests.corpus.sounds import SpeechMissing, Spoken, speech_path
 
 HERE = Path(__file__).parent
 FORGOTTEN_S = 24 * 3600.0
-MAKERS = (
-    "boxes",
-    "cameras",
-    "damage",
-    "digits",
-    "lens",
-    "program_stream",
-    "recipes",
-    "scenes",
-    "sounds",
-    "streams",
-    "surgery",
-    "takes",
-)
+# Modules that decide the bytes of every recipe, of those with surgery, and of those that change the file.
+EVERY = ("cameras", "digits", "lens", "program_stream", "recipes", "scenes", "sounds", "streams", "takes")
+SURGERY = ("surgery",)
+ON_FILE = ("boxes", "damage")
 
 
 class MakingFailed(Exception):
@@ -68,18 +58,26 @@ def corpus_root() -> Path:
     return Path(named) if named else Path.home() / ".cache/bodydock-corpus"
 
 
-@lru_cache(maxsize=1)
-def code_key() -> str:
+@lru_cache(maxsize=4)
+def code_key(modules: tuple[str, ...]) -> str:
     """A hash of everything but the recipe that decides a byte."""
     digest = hashlib.sha256(f"{av.__version__} {av.ffmpeg_version_info} {np.__version__}".encode())
-    for name in MAKERS:  # parsed: how it is laid out decides nothing
+    for name in modules:  # parsed: how it is laid out decides nothing
         digest.update(ast.dump(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))).encode())
     return digest.hexdigest()
 
 
+def _modules(recipe: AnyRecipe) -> tuple[str, ...]:
+    if isinstance(recipe, Recipe):
+        cut = bool(recipe.surgery or recipe.appended)
+        return EVERY + SURGERY * cut + ON_FILE * bool(recipe.on_file)
+    return EVERY + ON_FILE
+
+
 def item_key(item: Item) -> str:
+    keys = [code_key(_modules(recipe)) for _, recipe, _ in _recipes(item)]
     what = item.files if isinstance(item, ShiftItem) else (item.name, item.recipe, item.mtime)
-    return hashlib.sha256(f"{code_key()} {what!r}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{keys} {what!r}".encode()).hexdigest()[:12]
 
 
 def folder_of(root: Path, item: Item) -> Path:

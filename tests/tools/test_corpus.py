@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ QUICK = (
     "edit-list-start-5s",
     "truncated-first-0.5",
     "frozen-plain-stand-10-15",
+    "software-premiere",
     "shift-gap-coordinates-same",
 )
 
@@ -128,6 +130,23 @@ def test_cameras_leave_no_mark_of_the_tools(made_twice: tuple[Path, Path]) -> No
     )
     for mark in (b"Lavf", b"Lavc", b"x264", b"x265", b"FFmpeg", b"FFMP"):
         assert mark not in data, mark
+
+
+def test_every_file_that_is_not_meant_to_be_broken_opens_and_decodes(made_twice: tuple[Path, Path]) -> None:
+    for item in _quick():
+        codes = {expect.code.split(".")[0] for expect in item.expected} | {e.code for e in item.expected}
+        if "file" in codes or "continuity.truncated" in codes:
+            continue
+        for path in folder_of(made_twice[0], item).rglob("*.*"):
+            if path.is_file():
+                with av.open(str(path)) as container:
+                    assert container.streams
+                    assert all(sum(1 for _ in _decoded(path, s.index)) for s in container.streams), path
+
+
+def _decoded(path: Path, stream: int) -> Iterator[object]:
+    with av.open(str(path)) as container:
+        yield from container.decode(container.streams[stream])
 
 
 def _one(root: Path, item_id: str) -> Path:
