@@ -15,7 +15,7 @@ from tests.corpus.corpus import all_items, short_items
 from tests.corpus.labels import DEPTHS
 from tests.corpus.score import broken_goals, judge, table
 from tests.corpus.store import Made, MakingFailed, corpus_root, timed_make
-from tests.corpus.words import Run, as_markdown, as_text
+from tests.corpus.words import BY_HAND, Run, as_markdown, as_text
 
 
 def _program(named: str | None) -> tuple[str, ...]:
@@ -112,7 +112,9 @@ def main() -> int:
         runs.append(inspect_all(command, made, root, given.workers))
         print(as_text(runs[-1], given.only))
     if given.write:
-        given.write.write_text(as_markdown(runs), encoding="utf-8")
+        before = given.write.read_text(encoding="utf-8") if given.write.exists() else ""
+        by_hand = before[before.index(BY_HAND) :] if BY_HAND in before else ""
+        given.write.write_text(as_markdown(runs) + ("\n" + by_hand if by_hand else ""), encoding="utf-8")
     broken = [goal for run in runs for goal in (*run.failed, *broken_goals(run.judged, table(run.judged)))]
     return 1 if broken else 0
 
