@@ -134,9 +134,11 @@ class StayJob:
         one = open_docking(self._tools, self._stay.slot, open_ones, self._first, self._gone)
         mounts.push(one.stack)
         self._first = self._first or one.docking.id
-        self._missing[one.docking.id] = [
-            missing.path for missing in self._tools.memory.missing(one.docking.camera.serial, one.docking.id)
-        ]
+        camera = one.docking.camera
+        missing = self._tools.memory.missing(
+            camera.serial, one.docking.id, stand_in=camera.serial_by == "disk"
+        )
+        self._missing[one.docking.id] = [file.path for file in missing]
         self._notes.append(one.contents.notes)
         self._problems += one.problems
         self._unreadable |= {v.attachment for v in one.contents.volumes if v.listing is None}

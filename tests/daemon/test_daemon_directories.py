@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from daemon.ingest import filing as filing_module
 from daemon.ingest.directories import DirectoryKeeper
 from daemon.settings import Settings
 from dock.directory import Found, Settling, file_system_of, look
+from dock.listing import CardFile
 from dock.pull import pull
 from dock.slots import Slot
 from tests.daemon.conftest import Dock
@@ -253,3 +255,35 @@ def test_a_slot_leads_to_ports_or_to_a_directory(slot: dict[str, object], said: 
         Settings.model_validate(base(**slot))
     (made,) = Settings.model_validate(base(directory="/mnt/ptp1", settle_s=2)).dock_slots()
     assert (made.directory, made.ports, made.settle_s) == (Path("/mnt/ptp1"), (), 2.0)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_left_unread_is_told_to_the_same_camera_only(
+    mount: Mount, dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """A directory says nothing of which camera it is: another officer's must not be told of lost files."""
+
+    def vanishing(source: object, file: CardFile, *more: Any) -> Any:
+        if file.path == b"b.mp4" and mount.path.exists():
+            mount.path.rename(tmp_path / "away")
+        return pull(source, file, *more)  # type: ignore[arg-type]
+
+    filling = tmp_path / "filling"
+    filling.mkdir()
+    for number, name in enumerate(("a.mp4", "b.mp4")):
+        (filling / name).write_bytes(os.urandom(3_000_000))
+        os.utime(filling / name, (number + 1, number + 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(filing_module, "pull", vanishing)
+        filling.rename(mount.path)
+        mount.wait_closed(1)
+    until(lambda: mount.phase() == "empty")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "z.mp4").write_bytes(b"of another shift")
+    if again:
+        shutil.copy2(tmp_path / "away" / "a.mp4", other)
+    other.rename(mount.path)
+    mount.wait_closed(2)
+    until(lambda: mount.phase() == "done")
+    assert ("b.mp4" in mount.board.views()[0].text["en"]) is again
