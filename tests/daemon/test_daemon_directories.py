@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from daemon.board import SlotBoard, SlotView
+from daemon.dockings import dockings_json, unread_json
 from daemon.ingest import filing as filing_module
 from daemon.ingest.directories import DirectoryKeeper
 from daemon.settings import Settings
 from dock.directory import Found, Settling, file_system_of, look
+from dock.errors import Unreadable
 from dock.listing import CardFile
 from dock.pull import pull
 from dock.slots import Slot
+from dock.source import Limits
 from tests.daemon.conftest import Dock
 from tests.daemon.making import events, tools_of
 from tests.rig.until import until
@@ -287,3 +291,53 @@ def test_what_left_unread_is_told_to_the_same_camera_only(
     mount.wait_closed(2)
     until(lambda: mount.phase() == "done")
     assert ("b.mp4" in mount.board.views()[0].text["en"]) is again
+
+
+def test_a_file_that_ends_early_is_told_to_the_officer_and_stays_told(
+    mount: Mount, dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a card with a broken chain: who formats it after a plain *done* loses what is there."""
+
+    def broken(source: object, file: CardFile, *more: Any) -> Any:
+        if file.path == b"b.mp4":
+            raise Unreadable("b.mp4", [(12, 100)])
+        return pull(source, file, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(filing_module, "pull", broken)
+    filling = tmp_path / "filling"
+    filling.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (filling / name).write_bytes(os.urandom(100))
+    filling.rename(mount.path)
+    mount.wait_closed(1)
+    until(lambda: mount.phase() == "done")
+    shown = mount.board.views()[0]
+    assert "b.mp4" in shown.text["zh"]
+    assert "do not format" in shown.text["en"]
+    assert "b.mp4 (unreadable" in (shown.error or "")
+    (docking,) = dockings_json(dock.store)
+    assert (docking["adds_up"], docking["unread"]) == (True, 1)
+    assert [left["files"] for left in unread_json(dock.store)] == [1]
+    monkeypatch.setattr(filing_module, "pull", pull)
+    mount.write("c.mp4", b"later")
+    mount.wait_closed(2)
+    assert unread_json(dock.store) == [], "its newest docking took it"
+
+
+def test_a_directory_with_more_than_is_walked_is_not_empty(tmp_path: Path) -> None:
+    junk = tmp_path / "A"
+    junk.mkdir()
+    (tmp_path / "DCIM").mkdir()
+    (tmp_path / "DCIM" / "x.mp4").write_bytes(b"footage")
+    for number in range(5):
+        (junk / str(number)).touch()
+    assert look(tmp_path, Limits(entries=3)) is not None
+    assert look(tmp_path, Limits(entries=0)) is not None
+
+
+@pytest.mark.parametrize(("state", "folder"), [("cam/state", "cam"), ("state", "state/vault"), ("s", "s")])
+def test_a_slot_that_would_copy_the_dock_itself_is_refused(tmp_path: Path, state: str, folder: str) -> None:
+    dock = {"id": "dock-01", "site": "s", "state": str(tmp_path / state)}
+    slots = [{"number": 1, "directory": str(tmp_path / folder)}]
+    with pytest.raises(ValidationError, match="one within the other"):
+        Settings.model_validate({"dock": dock, "slots": slots})
