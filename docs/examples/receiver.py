@@ -1,7 +1,7 @@
 """A receiver of one dock's files, written from docs/protocol.md alone (the numbers are its sections).
 
 usage: receiver.py PORT FOLDER RECEIPT_KEY.pem SITE/DOCK DOCK_KEY_HEX
-To look at and to try out: the least that works (17); nothing is remembered beyond its end.
+To look at and to try out: the least that works (17).
 """
 
 import base64
@@ -112,18 +112,21 @@ def take_file(file_id, what, message):  # 8; returns the status, and the nonce t
     return "ranges", None
 
 
+def answer(file_id, status, nonce=None):
+    held = (FOLDER / file_id).stat().st_size if status not in ("unknown", "checksum") else 0
+    said = {"receiver": PLATFORM, "lease": LEASE, "nonce": nonce, "status": status, "text": ""}
+    said["ranges"] = [[0, held]] if held else []
+    client.publish(f"{BASE}/down/file/{file_id}", json.dumps(said), qos=1)
+
+
 def take(_client, _data, message):
     try:
         match message.topic.removeprefix(f"{BASE}/up/").split("/"):
             case ["manifests", recording] if not message.retain:
                 take_manifest(recording, message.payload)
             case ["file", file_id, what] if not message.retain and what != "abort":
-                status, nonce = take_file(file_id, what, message)
-                held = (FOLDER / file_id).stat().st_size if status not in ("unknown", "checksum") else 0
-                said = {"receiver": PLATFORM, "lease": LEASE, "nonce": nonce, "status": status, "text": ""}
-                said["ranges"] = [[0, held]] if held else []
-                client.publish(f"{BASE}/down/file/{file_id}", json.dumps(said), qos=1)
-                if status == "complete":
+                answer(file_id, *(said := take_file(file_id, what, message)))
+                if said[0] == "complete":
                     give_receipt(json.loads((FOLDER / f"{file_id}.init").read_text())["recording"])
     except (
         ValueError,
@@ -137,8 +140,15 @@ def take(_client, _data, message):
         print(f"refused: {message.topic}: {error!r}", flush=True)
 
 
+def connected(*_):
+    client.subscribe([(f"{BASE}/up/manifests/+", 1), (f"{BASE}/up/file/#", 1)])
+    for begun in FOLDER.glob("*.init"):  # under the new lease
+        answer(begun.stem, "ranges")
+
+
+for kept in sorted(FOLDER.glob("*.json"), key=lambda path: int(path.suffixes[0][1:])):
+    take_manifest(kept.name.split(".")[0], kept.read_bytes())
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, f"{PLATFORM}-receiver", protocol=mqtt.MQTTv5)
-client.on_connect = lambda *_: client.subscribe([(f"{BASE}/up/manifests/+", 1), (f"{BASE}/up/file/#", 1)])
-client.on_message = take
+client.on_connect, client.on_message = connected, take
 client.connect("127.0.0.1", int(sys.argv[1]))
 client.loop_forever()
