@@ -7,8 +7,8 @@
 - The copy's length, and the card's size and time before and after, must agree with the listing (A09).
 - Whether the camera is gone is asked of the source, not read off an error number; it is given a moment to
   vanish, since a dying USB bridge reports errors before it leaves the bus.
-- Memory is a few buffers (hashing overlaps reading and writing); the vault is synced as it fills, so that the last fsync is short, and `progress`
-  reaches the file's size only after it ("stuck at 99.8 %").
+- Memory is a few buffers (hashing overlaps reading and writing); the vault is written out as it fills, so
+  that the last fsync is short, and `progress` reaches the file's size only after it ("stuck at 99.8 %").
 - Zero blocks prove nothing by themselves: size reserved before its data looks perfect from an index (C03).
 """
 

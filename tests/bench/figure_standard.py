@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.footage import scene
 from tests.bench.inspections import FILTERS, ffmpeg, shown, without_hashing
-from tests.bench.trial import Bench, Goal, Row, Side, child_cpu_s, in_turn, run, times_faster, wall_s
+from tests.bench.trial import Bench, Goal, Row, Side, child_cpu_s, in_turn, run, run_all, times_faster, wall_s
 from transcoder.report import Depth
 
 _NO_HASH = "the byte scan (hash, zero blocks) is taken off"
@@ -21,7 +21,7 @@ def measure(bench: Bench) -> list[Row]:
     sound = ffmpeg(path, "-vn", "-f", "null", "-")
 
     def peer() -> float:
-        return child_cpu_s(lambda: (run(*pictures), run(*sound)))
+        return child_cpu_s(lambda: run_all(pictures, sound))
 
     without_hashing(path, Depth.STANDARD)
     taken = in_turn([lambda: without_hashing(path, Depth.STANDARD)[1], peer], bench.runs)

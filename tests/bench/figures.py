@@ -32,6 +32,14 @@ FIGURES = (
         "inspect-standard-wall", "figure_standard:measure_wall", "standard, wall, against FFmpeg's filters"
     ),
     Figure("inspect-deep", "figure_standard:measure_deep", "deep, wall, against FFmpeg's filters"),
+    Figure(
+        "second-docking", "figure_second:measure", "a full card docked again: bytes read until safe to take"
+    ),
+    Figure("small-files", "figure_small:measure", "100,000 small files, against rsync"),
+    Figure("upload", "figure_upload:measure", "sending through mosquitto, against raw paho"),
+    Figure("eight-cameras", "figure_resident:measure_eight", "eight cameras at once, against eight cp"),
+    Figure("resident", "figure_resident:measure", "memory while eight cameras are pulled"),
+    Figure("finished", "figure_finished:measure", "a store of 100,000 finished recordings"),
 )
 
 

@@ -1,15 +1,17 @@
 """Footage to measure on, made once and kept: a scene is encoded, and made long by repeating its packets.
 
 - The scene is what a body camera sees, as far as its cost goes: a street walked along by day, the same at
-  night with more of the sensor's noise, and a camera that stands; H.264 of 1080p30 at 6 Mbit/s without B-frames
-  and a key frame every 2 s, AAC beside it.
+  night with more of the sensor's noise, and a camera that stands; H.264 of 1080p30 at 6 Mbit/s without
+  B-frames and a key frame every 2 s, AAC beside it.
 - No second of it is another one's copy; long files repeat it and are for what never looks at pictures.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -134,27 +136,46 @@ def _sound(noise: np.random.Generator, at: int) -> av.AudioFrame:
     return frame
 
 
+@dataclass(frozen=True)
+class _Plain:
+    """A packet's own numbers; `delay`: of its presentation, in ticks of `base`."""
+
+    stream: int
+    dts: int
+    delay: int
+    duration: int
+    base: Fraction
+    key: bool
+    body: bytes
+
+
+def _plain(packet: Any) -> _Plain:
+    dts = packet.dts or 0
+    delay = 0 if packet.pts is None else packet.pts - dts
+    base = Fraction(packet.time_base or 1)
+    return _Plain(
+        packet.stream.index, dts, delay, packet.duration or 0, base, packet.is_keyframe, bytes(packet)
+    )
+
+
 def _repeat(source: Path, path: Path, length_s: float) -> None:
     part = path.with_suffix(f".part.{path.suffix[1:]}")
     with av.open(source) as taken, av.open(part, "w") as made:
         streams = list(taken.streams)
         copies = {stream.index: made.add_stream_from_template(stream) for stream in streams}
-        packets = [packet for packet in taken.demux() if packet.size]
-        bodies = [
-            (p.stream.index, p.dts, p.pts, p.duration, p.time_base, p.is_keyframe, bytes(p)) for p in packets
-        ]
-        once_s = Fraction(round(max((p.dts + p.duration) * p.time_base for p in packets) * FPS), FPS)
+        packets = [_plain(packet) for packet in taken.demux() if packet.size]
+        once_s = Fraction(round(max((p.dts + p.duration) * p.base for p in packets) * FPS), FPS)
         shift_s = Fraction(0)
-        ended = {index: -(1 << 62) for index in copies}
+        ended = dict.fromkeys(copies, -(1 << 62))
         while shift_s < length_s:
-            for index, dts, pts, duration, base, key, body in bodies:
-                at = dts + round(shift_s / base)
-                if at * base >= length_s or at < ended[index]:  # the encoder's first and last sound overlap
+            for one in packets:
+                at = one.dts + round(shift_s / one.base)
+                if at * one.base >= length_s or at < ended[one.stream]:  # sound of end and beginning overlap
                     continue
-                packet = av.Packet(body)
-                packet.stream, packet.time_base, packet.is_keyframe = copies[index], base, key
-                packet.dts, packet.pts, packet.duration = at, at + pts - dts, duration
+                packet = av.Packet(one.body)
+                packet.stream, packet.time_base, packet.is_keyframe = copies[one.stream], one.base, one.key
+                packet.dts, packet.pts, packet.duration = at, at + one.delay, one.duration
                 made.mux(packet)
-                ended[index] = at + max(duration, 1)
+                ended[one.stream] = at + max(one.duration, 1)
             shift_s += once_s
     part.rename(path)

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from transcoder import recording
 from transcoder.engine import inspect
 from transcoder.report import Depth, Report
 from transcoder.request import InspectItem, InspectRequest
+from transcoder.scan import scan_bytes
 
 FILTERS = ("-vf", "blackdetect,freezedetect", "-af", "silencedetect", "-f", "null", "-")
 
@@ -46,7 +48,7 @@ def without_hashing(path: Path, depth: Depth) -> tuple[float, float]:
 
 @contextmanager
 def _scan_timed() -> Iterator[Scanned]:
-    real, scanned = recording.scan_bytes, Scanned()
+    real, scanned = scan_bytes, Scanned()
 
     def timed(*arguments, **more):  # type: ignore[no-untyped-def]
         wall, cpu = time.perf_counter(), time.process_time()
@@ -56,11 +58,8 @@ def _scan_timed() -> Iterator[Scanned]:
             scanned.wall_s += time.perf_counter() - wall
             scanned.cpu_s += time.process_time() - cpu
 
-    recording.scan_bytes = timed
-    try:
+    with patch.object(recording, "scan_bytes", timed):
         yield scanned
-    finally:
-        recording.scan_bytes = real
 
 
 def ffmpeg(path: Path, *arguments: str, before: tuple[str, ...] = ()) -> list[str]:

@@ -41,7 +41,10 @@ def main(names: tuple[str, ...], show: bool, quick: bool, write: bool) -> None:
     facts = machine_facts()
     for figure in chosen:
         begun, busy = datetime.now(UTC).date().isoformat(), load()
-        rows = figure.measure(bench)
+        try:
+            rows = figure.measure(bench)
+        except FileNotFoundError as absent:  # a peer's program
+            raise click.ClickException(f"{figure.name}: {absent}; apt install ffmpeg rsync") from absent
         for row in rows:
             click.echo(table.line(row))
         if write:

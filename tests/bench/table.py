@@ -13,9 +13,9 @@ from tests.bench.trial import Goal, Row, Side
 
 _HEAD = """# Figures
 
-Written by `script/bench --write` ({count} of {all} figures met or were only reported); the rows are in `{rows}`.
-Each figure is measured against the peer it names in the same run, the two sides in turn, and is the ratio
-of the medians; beside a median stand the lowest and the highest value.  `script/bench NAME` measures one again.
+Written by `script/bench --write`; rows are in `{rows}`.  {count} of {all} meet their goal or have none.
+Each figure is measured against the peer it names in the same run, the two sides in turn, and is the ratio of
+the medians; beside a median stand the lowest and the highest value.  `script/bench NAME` measures one again.
 """
 
 

@@ -1,4 +1,4 @@
-"""What a figure is made of: two sides measured in turn, a ratio of medians, a goal.  Pure but for the clocks."""
+"""What a figure is made of: two sides measured in turn, a ratio of medians, a goal."""
 
 from __future__ import annotations
 
@@ -123,6 +123,12 @@ def run(*command: str | Path, statuses: Collection[int] = (0,), folder: Path | N
     done = subprocess.run(said, check=False, stdin=nothing, stdout=nothing, stderr=nothing, cwd=folder)
     if done.returncode not in statuses:
         raise subprocess.CalledProcessError(done.returncode, said)
+
+
+def run_all(*commands: Sequence[str]) -> None:
+    """Run programs one after the other, as `run` does."""
+    for command in commands:
+        run(*command)
 
 
 def forget_cached(path: Path) -> None:
