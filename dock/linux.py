@@ -1,4 +1,4 @@
-"""System calls that Python's `os` lacks, typed, raising OSError: mount, renameat2, sync_file_range, BLKROSET."""
+"""System calls that Python's `os` lacks, typed: mount, renameat2, sync_file_range, BLKROSET.  They raise OSError."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,27 +15,26 @@ from dock.profiles import load_profiles
 from dock.pull import finish, pull
 from dock.reader import Handles
 from dock.source import TreeSource
+from tests.bench.docks import fresh_folder
 from tests.bench.trial import Bench, Goal, Row, Side, forget_cached, in_turn, run, times_faster, wall_s
 
 
 def measure(bench: Bench) -> list[Row]:
     size_mib = bench.size(1024, 16)
-    card, vault = bench.folder / "card", bench.folder / "vault"
-    for folder in (card, vault):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    source = card / "a.mp4"
-    _fill(source, size_mib)
-    taken = in_turn(
-        [
-            lambda: _cold(source, vault, _pull(card, vault)),
-            lambda: _cold(source, vault, lambda: _cp_and_sum(source, vault)),
-            lambda: _cold(source, vault, lambda: _cp(source, vault)),
-        ],
-        bench.runs,
-    )
-    shutil.rmtree(card)
-    shutil.rmtree(vault)
+    with fresh_folder(bench.folder / "pull") as folder:
+        card, vault = folder / "card", folder / "vault"
+        card.mkdir()
+        vault.mkdir()
+        source = card / "a.mp4"
+        _fill(source, size_mib)
+        taken = in_turn(
+            [
+                lambda: _cold(source, vault, _pull(card, vault)),
+                lambda: _cold(source, vault, lambda: _cp_and_sum(source, vault)),
+                lambda: _cold(source, vault, lambda: _cp(source, vault)),
+            ],
+            bench.runs,
+        )
     ours = Side(f"pull() and finish() of {size_mib} MiB", taken[0])
     summed = Side("cp a.mp4 vault/ ; sync vault/a.mp4 ; sha256sum vault/a.mp4", taken[1])
     copied = Side("cp a.mp4 vault/ ; sync vault/a.mp4", taken[2])

@@ -76,8 +76,8 @@ def _copied(folder: Path) -> None:
 
 
 def _in_process(folder: Path, size_mb: int) -> float:
-    with fresh_folder(folder), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_resident_mb, folder, size_mb).result()
+    with fresh_folder(folder) as made, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_resident_mb, made, size_mb).result()
 
 
 def _resident_mb(folder: Path, size_mb: int) -> float:

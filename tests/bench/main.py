@@ -43,7 +43,9 @@ def main(names: tuple[str, ...], show: bool, quick: bool, write: bool) -> None:
         begun, busy = datetime.now(UTC).date().isoformat(), load()
         try:
             rows = figure.measure(bench)
-        except FileNotFoundError as absent:  # a peer's program
+        except FileNotFoundError as absent:
+            if absent.filename not in ("ffmpeg", "ffprobe", "rsync"):
+                raise
             raise click.ClickException(f"{figure.name}: {absent}; apt install ffmpeg rsync") from absent
         for row in rows:
             click.echo(table.line(row))

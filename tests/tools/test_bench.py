@@ -69,7 +69,7 @@ def test_a_missed_goal_is_said_and_new_rows_take_the_old_ones_place(tmp_path: Pa
     assert old == [taken("a", 2.0), taken("b", 1.0)]
     said = table.document(old, "rows.json")
     assert "- a: 0.5, goal ≥ 1. why" in said
-    assert "1 of 2 figures" in said
+    assert "1 of 2 meet" in said
     again = table.merged(old, [taken("a", 0.5)], ["b", "a"])
     assert [(one.row.figure, one.row.met) for one in again] == [("b", True), ("a", True)]
     assert "Missed" not in table.document(again, "rows.json")
