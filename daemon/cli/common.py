@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,11 +52,34 @@ def told() -> Iterator[None]:
         yield
     except (DaemonError, DockError, TranscoderError, UplinkError) as error:
         raise click.ClickException(plain_lines(str(error))) from None
+    except BrokenPipeError:
+        raise  # nobody reads any more: nothing to say
     except OSError as error:
-        place = plain(str(error.filename or "the system"))
-        raise click.ClickException(f"{place}: {error.strerror or error}") from None
+        raise click.ClickException(os_error_text(error)) from None
     except sqlite3.Error as error:
         raise click.ClickException(f"the dock's store cannot be used: {error}") from None
+
+
+def os_error_text(error: OSError) -> str:
+    """Return in words what the system refused, where, and what to do if that is known."""
+    what = error.strerror or str(error)
+    cure = _CURES.get(error.errno or 0, "")
+    if error.filename is None:
+        place = "the output cannot be written" if error.errno in (errno.ENOSPC, errno.EIO) else "the system"
+    else:
+        place = plain(
+            os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename)
+        )
+    return f"{place}: {what}{cure}"
+
+
+_CURES = {
+    errno.ENOSPC: ": make room there, or write to another disk",
+    errno.EDQUOT: ": make room there, or write to another disk",
+    errno.EACCES: ": run it as a user who may (the dock's own, its group, or root)",
+    errno.EPERM: ": run it as a user who may (the dock's own, its group, or root)",
+    errno.EROFS: ": this disk is read-only",
+}
 
 
 def print_json(data: Any) -> None:
@@ -94,7 +119,9 @@ def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
 def open_read_only(settings: Settings) -> Store:
     """Open the store for reading, with the daemon running or stopped.  Raises NotRunning: there is none."""
     if not settings.store_file.exists():
-        raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")
+        raise NotRunning(
+            f"no store at {settings.store_file}: this dock was never started (`bodydock run` makes it)"
+        )
     return Store(settings.store_file, read_only=True)
 
 

@@ -15,6 +15,7 @@ from daemon.store.database import from_text
 from daemon.vault import Vault
 from dock.devices import best_reading
 from dock.profiles import CameraProfile
+from transcoder.camera import CameraFacts
 from transcoder.models import find_speech_model
 from transcoder.report import Depth as ReportDepth
 from transcoder.report import MediaKind, Report
@@ -39,10 +40,16 @@ class RequestMaker:
 
     vault: Vault
     settings: InspectionSettings
+    zone: str | None = None  # the dock's, for cameras whose profile says none
 
     def request(
-        self, rows: Sequence[Row], depth: ReportDepth, profile: CameraProfile | None
+        self,
+        rows: Sequence[Row],
+        depth: ReportDepth,
+        profile: CameraProfile | None,
+        camera: CameraFacts | None = None,
     ) -> InspectRequest:
+        """`camera`: what is known of it besides these recordings."""
         speech = None
         if depth is not ReportDepth.FAST and self.settings.speech:
             speech = self.settings.speech_model or find_speech_model()
@@ -50,8 +57,9 @@ class RequestMaker:
             items=tuple(self._item(row) for row in rows),
             depth=depth,
             rules=self.settings.rules,
-            join=join_rules(profile),
+            join=join_rules(profile, self.zone),
             speech_model=speech,
+            camera=camera or CameraFacts(),
         )
 
     def _item(self, row: Row) -> InspectItem:
