@@ -1,4 +1,4 @@
-"""System calls that Python's `os` lacks, typed: mount, renameat2, sync_file_range, BLKROSET.  They raise OSError."""
+"""System calls that Python's `os` lacks, typed: mount, renameat2, sync_file_range, BLKROSET; with OSError."""
 
 from __future__ import annotations
 
