@@ -16,6 +16,7 @@ from tests.daemon.conftest import Dock
 from tests.daemon.making import take_in
 
 _MS = 1000
+_NOTES = "the rows are one recording's under other ids, without manifests, reports and events of their own"
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -37,7 +38,9 @@ def measure(bench: Bench) -> list[Row]:
         dock.store.close()
         start = Side("Store(…), and the first status", tuple(_open_s(dock.folder) for _ in range(runs)), "s")
         goal = Goal(at_most=2)
-        rows.append(Row("finished", f"start-up with {count} finished, s", start, None, start.median, goal))
+        rows.append(
+            Row("finished", f"start-up with {count} finished, s", start, None, start.median, goal, _NOTES)
+        )
     return rows
 
 
@@ -68,7 +71,7 @@ def _row(what: str, ask: Callable[[], object], runs: int) -> Row:
         ask()
         values.append((time.perf_counter() - begun) * _MS)
     side = Side(what, tuple(values), "ms")
-    return Row("finished", f"{what}, ms", side, None, side.median, Goal(at_most=10))
+    return Row("finished", f"{what}, ms", side, None, side.median, Goal(at_most=10), _NOTES)
 
 
 def _open_s(folder: Path) -> float:
