@@ -262,8 +262,8 @@ def _missing_fields(tag: Tag, rules: TagRules) -> list[TagFinding]:
         return []
     there = {
         "officer": tag.officer is not None,
-        "place": place_of(tag) is not None,
-        "matter": matter_of(tag) is not None,
+        "place": tag.place is not None or any(case.place for case in tag.cases),
+        "matter": tag.matter is not None or any(case.matter for case in tag.cases),
         "stage": tag.stage is not None,
         "marks": bool(tag.marks),
     }
