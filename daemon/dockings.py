@@ -61,6 +61,17 @@ def _docking(store: Store, row: Row) -> dict[str, Any]:
     }
 
 
+def officer_of(store: Store, docking: str) -> str | None:
+    """Return the officer of a docking's recordings, where all that name one name the same."""
+    rows = store.rows(
+        "SELECT DISTINCT coalesce(json_extract(tag, '$.officer.officer'), name_officer) AS officer"
+        " FROM recordings WHERE docking = ? LIMIT 3",
+        (docking,),
+    )
+    found = {row["officer"] for row in rows if row["officer"]}
+    return found.pop() if len(found) == 1 else None
+
+
 def unread_json(store: Store) -> list[dict[str, Any]]:
     """Return the cameras whose newest docking left files that could not be read, newest first."""
     rows = store.rows(

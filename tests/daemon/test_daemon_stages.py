@@ -10,6 +10,7 @@ import pytest
 
 from daemon.clock import DockClock
 from daemon.custody import Custody
+from daemon.dockings import officer_of
 from daemon.registries import keep_registry, load_registries
 from daemon.revisions import revise
 from daemon.stages import first as first_module
@@ -241,6 +242,23 @@ def test_for_another_platform_each_recording_starts_at_revision_1_with_its_newes
     assert again.inspector.asked == []
     assert events(moved)[-1].data["depth"] == "standard"
     moved.store.close()
+
+
+# Whose footage a docking is
+
+
+def test_a_docking_is_an_officers_where_all_that_say_one_say_the_same(dock: Dock) -> None:
+    (one,) = take_in(dock, ONE)
+    finish(line_of(dock).first)
+    docking = dock.store.value("SELECT docking FROM recordings")
+    assert officer_of(dock.store, docking) == "J1"
+    other = take_in(dock, name("093000", officer="J2"))[0]
+    with dock.store.write() as tx:
+        tx.execute("UPDATE recordings SET docking = ?, idx = 7 WHERE recording = ?", (docking, other))
+    assert officer_of(dock.store, docking) is None
+    with dock.store.write() as tx:
+        tx.execute("UPDATE recordings SET tag = NULL, name_officer = NULL WHERE recording = ?", (one,))
+    assert officer_of(dock.store, docking) == "J2"
 
 
 # Retag
