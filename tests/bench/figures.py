@@ -25,6 +25,7 @@ class Figure:
 FIGURES = (
     Figure("pull", "figure_pull:measure", "a file pulled with its hash, against cp and sha256sum"),
     Figure("inspect-fast", "figure_fast:measure", "fast inspection, against ffprobe -show_packets"),
+    Figure("inspect-fast-whole", "figure_fast:measure_whole", "the same as a command, from start to end"),
     Figure(
         "inspect-standard", "figure_standard:measure", "standard, CPU, against FFmpeg's key frames and sound"
     ),
