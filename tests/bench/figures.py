@@ -33,6 +33,7 @@ FIGURES = (
         "inspect-standard-wall", "figure_standard:measure_wall", "standard, wall, against FFmpeg's filters"
     ),
     Figure("inspect-deep", "figure_standard:measure_deep", "deep, wall, against FFmpeg's filters"),
+    Figure("inspect-memory", "figure_memory:measure", "memory of a standard inspection"),
     Figure(
         "second-docking", "figure_second:measure", "a full card docked again: bytes read until safe to take"
     ),
