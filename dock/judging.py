@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dock.zeros import ZeroBlocks
 
 _BUFFERS = 3
+_SMALL_BYTES = 2 * 1024 * 1024
 
 
 class Judge:
@@ -61,7 +62,7 @@ class Judge:
 @contextmanager
 def judging(size_bytes: int, buffer_bytes: int) -> Iterator[Judge]:
     """A judge for a file of this size; what it still has to do at the end of the block is done there."""
-    if size_bytes <= 2 * buffer_bytes:
+    if size_bytes <= _SMALL_BYTES:
         yield Judge(max(1, min(buffer_bytes, size_bytes)), None)
         return
     with ThreadPoolExecutor(1, thread_name_prefix="judge") as pool:

@@ -37,7 +37,9 @@ from dock.zeros import ZERO_BLOCK_BYTES
 
 __all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "prove", "pull", "resume"]
 
-_BUFFER_BYTES = 1024 * 1024
+# Small enough to stay in a core's own cache between reading, hashing and writing: measured.
+_BUFFER_BYTES = 256 * 1024
+_ASK_EVERY_BYTES = 1024 * 1024
 # After a bad place the rest is probed in steps of this size, to say which ranges are lost.
 _PROBE_BYTES = 64 * 1024
 _BAD_RANGES = 64
@@ -173,14 +175,14 @@ class _Copy:
     def run(self, progress: Callable[[int], None], cancel: Callable[[], bool]) -> None:
         done = 0
         while done < self._file.size_bytes:
-            if cancel():
+            if done % _ASK_EVERY_BYTES == 0 and cancel():
                 raise PullCancelled(f"{self._file.display_name}: stopped at byte {done}")
             buffer = self._judge.free_buffer()
             length = self._fill(buffer, done)
             self._judge.feed(length)
             self._target.take(memoryview(buffer)[:length], done)
             done += length
-            if done < self._file.size_bytes:
+            if done < self._file.size_bytes and done % _ASK_EVERY_BYTES == 0:
                 progress(done)
         self._check_unchanged()
         self._target.complete(done)

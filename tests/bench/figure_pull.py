@@ -20,7 +20,7 @@ from tests.bench.trial import Bench, Goal, Row, Side, forget_cached, in_turn, ru
 
 
 def measure(bench: Bench) -> list[Row]:
-    size_mib = bench.size(1024, 16)
+    size_mib = bench.size(512, 16)
     with fresh_folder(bench.folder / "pull") as folder:
         card, vault = folder / "card", folder / "vault"
         card.mkdir()

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tests.bench.docks import bench_dock, camera, fresh_folder, sparse_file
-from tests.bench.trial import Bench, Goal, Row, Side, in_turn, run, times_faster, wall_s
+from tests.bench.trial import Bench, Goal, Row, Side, highest_resident_mb, in_turn, run, times_faster, wall_s
 from tests.daemon.making import tools_of
 
 _CAMERAS = 8
@@ -88,10 +88,7 @@ def _resident_mb(folder: Path, size_mb: int) -> float:
             path = camera(folder, number).path / f"{file}.mp4"
             sparse_file(path, size_mb * 1_000_000 // (_CAMERAS * _FILES) + number)
     _pull_all(folder, folder / "dock")
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("the kernel does not say")
+    return highest_resident_mb()
 
 
 def _pull_all(folder: Path, state: Path) -> None:

@@ -25,6 +25,7 @@ class Figure:
 FIGURES = (
     Figure("pull", "figure_pull:measure", "a file pulled with its hash, against cp and sha256sum"),
     Figure("inspect-fast", "figure_fast:measure", "fast inspection, against ffprobe -show_packets"),
+    Figure("inspect-fast-whole", "figure_fast:measure_whole", "the same as a command, from start to end"),
     Figure(
         "inspect-standard", "figure_standard:measure", "standard, CPU, against FFmpeg's key frames and sound"
     ),
@@ -32,6 +33,7 @@ FIGURES = (
         "inspect-standard-wall", "figure_standard:measure_wall", "standard, wall, against FFmpeg's filters"
     ),
     Figure("inspect-deep", "figure_standard:measure_deep", "deep, wall, against FFmpeg's filters"),
+    Figure("inspect-memory", "figure_memory:measure", "memory of a standard inspection"),
     Figure(
         "second-docking", "figure_second:measure", "a full card docked again: bytes read until safe to take"
     ),
