@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -21,7 +22,7 @@ _LEAST_FOLD_S = 60.0
 _FOLD_WIDTH = 0.022  # of the axis
 _FOLDS_WIDTH = 0.35  # of all folds together
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
-_LONGEST_S = 10 * 366 * 86400.0
+LONGEST_S = 10 * 366 * 86400.0  # whatever a file claims
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,17 @@ def axis_of(recordings: Sequence[RecordingReport], most: int) -> Axis:
     end_s = 0.0
     for index in list(order)[:most]:
         start_s = (starts[index] - zero).total_seconds() if zero is not None else end_s
-        length_s = min(max(recordings[index].duration_s or 0.0, 0.0), _LONGEST_S)
-        end_s = start_s + length_s
+        end_s = start_s + (length_of(recordings[index]) or 0.0)
         placed.append(Placed(index, start_s, end_s))
     return Axis(zero, tuple(placed), tuple(_pieces(_spans(placed))))
+
+
+def length_of(recording: RecordingReport) -> float | None:
+    """How long a recording is, within reason; None where nothing says it."""
+    length_s = recording.duration_s
+    if length_s is None or not math.isfinite(length_s):
+        return None
+    return min(max(length_s, 0.0), LONGEST_S)
 
 
 def _spans(placed: Sequence[Placed]) -> list[tuple[float, float]]:

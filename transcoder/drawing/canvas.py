@@ -116,7 +116,8 @@ def printable(text: str) -> str:
     """The text on one line, without what cannot be seen or turns the direction of writing."""
     letters: list[str] = []
     marks = 0
-    for letter in text[:_MOST_LETTERS]:
+    half = _MOST_LETTERS // 2
+    for letter in text if len(text) <= _MOST_LETTERS else f"{text[:half]}…{text[-half:]}":
         category = unicodedata.category(letter)
         marks = marks + 1 if category[0] == "M" else 0
         if category[0] in "CZ":
@@ -134,12 +135,17 @@ def em_of(letter: str) -> float:
         return 1.0
     if letter in _NARROW:
         return 0.36
-    return 0.68 if letter.isupper() or letter in "mw@%&_…" or ord(letter) > 0x2000 else 0.56
+    return 0.68 if letter.isupper() or letter in "mw@%&…" or ord(letter) > 0x2000 else 0.55
+
+
+def width_of(text: str) -> float:
+    """About how wide a text is, in em."""
+    return sum(map(em_of, text))
 
 
 def fitted(text: str, ems: float) -> str:
     """The text, or as much of it as fits, ending in …"""
-    if sum(map(em_of, text)) <= ems:
+    if width_of(text) <= ems:
         return text
     shown, used = "", em_of("…")
     for letter in text:
@@ -148,6 +154,20 @@ def fitted(text: str, ems: float) -> str:
             break
         shown += letter
     return shown.rstrip() + "…"
+
+
+def fitted_end(text: str, ems: float) -> str:
+    """The text, or as much of its end as fits: the end of a path is what tells files apart."""
+    clean = printable(text)
+    if width_of(clean) <= ems:
+        return clean
+    shown, used = "", em_of("…")
+    for letter in reversed(clean):
+        used += em_of(letter)
+        if used > ems:
+            break
+        shown = letter + shown
+    return "…" + shown.lstrip()
 
 
 def wrapped(text: str, ems: float, most: int) -> list[str]:

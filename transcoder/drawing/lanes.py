@@ -9,14 +9,15 @@ from datetime import tzinfo
 
 from transcoder.drawing import palette
 from transcoder.drawing.axis import Axis, elapsed, ticks_of
-from transcoder.drawing.canvas import Page
+from transcoder.drawing.canvas import Page, width_of
 from transcoder.drawing.chart import Bar, Callout, Chart, NoticeMark, Pause
 from transcoder.drawing.measured import Level, Levels
 from transcoder.report import NoticeStatus, Severity
 
 LEFT, RIGHT = 38.0, 287.0
 WIDTH = RIGHT - LEFT
-_TICK_MM = 21.0
+_TICK_MM = 18.0
+_DATE_MM = 16.0
 _FLOOR_DB = -60.0
 _COLUMN_MM = 0.16
 _BADGE_MM = 4.0
@@ -98,6 +99,7 @@ def _axis(page: Page, axis: Axis, zone: tzinfo, *, spans_days: bool) -> None:
     alone = len(axis.placed) == 1 and axis.zero is not None
     if alone:
         page.text(10, BOTTOM + 2.6, 2.2, "在文件中 in the file", fill=palette.FAINT)
+    dated = -math.inf
     for number, tick in enumerate(ticks):
         x = _x(tick.at)
         page.line(x, top - 2.4, x, BOTTOM, palette.RULE, width=0.15)
@@ -112,7 +114,8 @@ def _axis(page: Page, axis: Axis, zone: tzinfo, *, spans_days: bool) -> None:
                 anchor=anchor,
                 fill=palette.FAINT,
             )
-        if tick.day and (number == 0 or spans_days):
+        if tick.day and (number == 0 or (spans_days and x - dated > _DATE_MM)):
+            dated = x
             page.text(x, top - 6.4, 2.5, tick.day, anchor=anchor, fill=palette.FAINT)
     for piece in axis.pieces:
         if piece.folded:
@@ -128,7 +131,9 @@ def _bands(page: Page, chart: Chart) -> None:
         for c in chart.callouts
         if c.one.counts and not c.whole and c.one.finding.severity >= Severity.REVIEW
     ]
-    for callout in grave[:_MOST_BANDS]:
+    if len(grave) > _MOST_BANDS:
+        return  # some only would say that the rest is clean
+    for callout in grave:
         colour = palette.SEVERITY[callout.one.finding.severity]
         left = _x(callout.left)
         wide = _wide(callout.left, callout.right, 0.3)
@@ -262,9 +267,8 @@ def _notices(page: Page, notices: Sequence[NoticeMark]) -> None:
                 page.line(x + 1.2 + a, lane.middle - 1.5, x + 1.2 + b, lane.middle + 0.7, colour, width=0.5)
         room = (_x(notices[number + 1].at) if number + 1 < len(notices) else RIGHT) - x - 4.6
         label = f"{mark.label} {words}".strip()
-        if room > 4:
-            label = label if room > 24 else (mark.label or words.split(" ")[0])
-            page.text(x + 3.2, lane.middle + 0.8, 2.5, label, fill=colour, within=room, bold=True)
+        fits = (one for one in (label, mark.label or words.split(" ")[0]) if width_of(one) * 2.5 <= room)
+        page.text(x + 3.2, lane.middle + 0.8, 2.5, next(fits, ""), fill=colour, bold=True)
 
 
 def _places(page: Page, chart: Chart) -> None:
@@ -289,15 +293,19 @@ def _places(page: Page, chart: Chart) -> None:
 def _pauses(page: Page, pauses: Sequence[Pause]) -> None:
     lane = _OF["pauses"]
     taken: list[tuple[float, float]] = []
-    for pause in sorted(pauses, key=lambda one: (one.severity is None, -(one.seconds or 0.0))):
+    gravest = sorted(pauses, key=lambda one: (one.severity is None, -(one.seconds or 0.0)))
+    for pause in reversed(gravest):
         left, right = _x(pause.left), _x(pause.right)
         colour = palette.SEVERITY[pause.severity] if pause.severity is not None else palette.FAINT
         for x in {left, right}:
             page.line(x, LANES[0].top, x, lane.bottom, colour, width=0.15, dash="0.6 0.6")
         if right - left > 0.25 or pause.severity is not None:
             page.rect(left, lane.bottom - 1.6, max(0.6, right - left), 1.2, colour, opacity=0.8)
+    for pause in gravest:
+        left, right = _x(pause.left), _x(pause.right)
+        colour = palette.SEVERITY[pause.severity] if pause.severity is not None else palette.FAINT
         label = _seconds(pause.seconds)
-        half = 0.62 * len(label) + 0.5
+        half = width_of(label) * 2.3 / 2 + 0.5
         x = min(RIGHT - half, max(LEFT + half, (left + right) / 2))
         if label and all(x + half <= a or x - half >= b for a, b in taken):
             taken.append((x - half, x + half))
@@ -318,7 +326,9 @@ def _seconds(seconds: float | None) -> str:
         return f"{sign}{size:.0f} s"
     if size < 5400:
         return f"{sign}{size / 60:.0f} min"
-    return f"{sign}{size / 3600:.1f} h" if size < 172800 else f"{sign}{size / 86400:.0f} d"
+    if size < 172800:
+        return f"{sign}{size / 3600:.1f} h"
+    return f"{sign}{size / 86400:.0f} d" if size < 1e8 else f"{sign}{size / 31556952:.0f} a"
 
 
 def draw_badge(
@@ -349,12 +359,15 @@ def _findings(page: Page, callouts: Sequence[Callout]) -> None:
     high = (lane.height - 2.4) / _ROWS
     taken: list[list[tuple[float, float]]] = [[] for _ in range(_ROWS)]
     hidden = 0
+    for callout in reversed(callouts):  # the worst lies on top
+        if callout.one.counts and not callout.whole:
+            left, right = _x(callout.left), max(_x(callout.left) + 0.3, _x(callout.right))
+            colour = palette.SEVERITY[callout.one.finding.severity]
+            page.rect(left, lane.bottom - 1.8, right - left, 1.6, colour)
     for callout in callouts:
         severity, counts = callout.one.finding.severity, callout.one.counts
         left, right = _x(callout.left), max(_x(callout.left) + 0.3, _x(callout.right))
         colour = palette.SEVERITY[severity]
-        if counts and not callout.whole:
-            page.rect(left, lane.bottom - 1.8, right - left, 1.6, colour)
         half = _BADGE_MM / 2 * (1.0 if callout.one.number < 100 else 1.4)
         x = min(RIGHT - half, max(LEFT + half, left + min((right - left) / 2, half)))
         span = (min(left, x - half) - 0.2, max(right, x + half) + 0.2)

@@ -22,6 +22,9 @@ from transcoder.media import MEDIA_ERRORS, open_media
 _CANNOT_SEEK: tuple[type[Exception], ...] = (*MEDIA_ERRORS, OverflowError)
 _MOST_PACKETS = 4000
 _NEAR_S = 2.0  # the next moment is decoded to, not sought, within this
+# Containers without an index seek by guess, and may come out behind the moment: once more, from further back.
+_BACK_S = (0.0, 4.0, 20.0)
+_LATE_S = 0.1
 _SQUAREST = 0.1  # pixels more stretched than this are nonsense
 
 
@@ -76,8 +79,20 @@ class _Reader:
     def at(self, at_s: float) -> tuple[float | None, Any] | None:
         """The frame that is shown at a time; the first one after it where there is none before."""
         here = self._shown[0] if self._shown is not None else None
-        if self._frames is None or here is None or not here <= at_s <= here + _NEAR_S:
-            self._seek(at_s)
+        if self._frames is not None and here is not None and here <= at_s <= here + _NEAR_S:
+            return self._onward(at_s)
+        shown: tuple[float | None, Any] | None = None
+        for back_s in _BACK_S:
+            if not self._seek(max(0.0, at_s - back_s)):
+                return self._onward(at_s)
+            shown = self._onward(at_s)
+            if shown is not None and (shown[0] is None or shown[0] <= at_s + _LATE_S):
+                break
+            if at_s - back_s <= 0:
+                break
+        return shown
+
+    def _onward(self, at_s: float) -> tuple[float | None, Any] | None:
         while self._frames is not None:
             if self._next is None:
                 self._next = next(self._frames, None)
@@ -91,7 +106,8 @@ class _Reader:
                 break
         return self._shown
 
-    def _seek(self, at_s: float) -> None:
+    def _seek(self, at_s: float) -> bool:
+        """Start again before a time; False where this container cannot be sought, and reading goes on."""
         self._shown = self._next = None
         base = self._live.time_base
         try:
@@ -99,8 +115,11 @@ class _Reader:
             self._container.seek(ticks, stream=self._live, backward=True, any_frame=False)
         except _CANNOT_SEEK:
             if self._frames is not None:
-                return  # this container cannot be sought: go on from here
+                return False
+            self._frames = self._read()
+            return False
         self._frames = self._read()
+        return True
 
     def _read(self) -> Iterator[tuple[float | None, Any]]:
         for count, packet in enumerate(self._container.demux(self._live)):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from transcoder.drawing.axis import length_of
 from transcoder.drawing.numbering import Numbered
 from transcoder.report import RecordingReport, Report
 
@@ -74,13 +75,13 @@ def wanted(report: Report, found: Sequence[Numbered]) -> Wanted:
 def _first(recordings: Sequence[RecordingReport]) -> list[Moment]:
     seen = [index for index, one in enumerate(recordings) if has_picture(one)]
     if len(recordings) == 1 and seen:
-        length = recordings[0].duration_s or 0.0
+        length = length_of(recordings[0]) or 0.0
         if recordings[0].kind == "photo" or length <= 0:
             return [Moment(0, 0.0)]
         return [Moment(0, round(length * (i + 0.5) / _ALONE, 3)) for i in range(_ALONE)]
     step = max(1.0, len(seen) / MOST_FIRST)
     chosen = sorted({seen[int(i * step)] for i in range(min(len(seen), MOST_FIRST))})
-    return [Moment(index, min(1.0, (recordings[index].duration_s or 0.0) / 2)) for index in chosen]
+    return [Moment(index, min(1.0, (length_of(recordings[index]) or 0.0) / 2)) for index in chosen]
 
 
 def has_picture(recording: RecordingReport) -> bool:
@@ -102,7 +103,7 @@ def _pictured(report: Report, one: Numbered) -> Pictured:
     if one.finding.code in _JOINTS and known and isinstance(before, int) and before != index:
         return Pictured(one, tuple(_across(report, before, index)), None)
     index, start, end = _within_run(report, index, start, end)
-    length = report.recordings[index].duration_s
+    length = length_of(report.recordings[index])
     recording = report.recordings[index]
     moments = tuple(_around(index, start, end, length)) if has_picture(recording) else ()
     return Pictured(one, moments, _window(index, start, end) if has_sound(recording) else None)
@@ -113,7 +114,7 @@ def _within_run(report: Report, index: int, start: float, end: float) -> tuple[i
     run = next((run.recordings for run in report.runs if index in run.recordings), (index,))
     later = list(run[run.index(index) :])
     while len(later) > 1 and 0 <= later[1] < len(report.recordings):
-        length = report.recordings[later[0]].duration_s
+        length = length_of(report.recordings[later[0]])
         if length is None or start < length:
             break
         start, end = start - length, end - length
@@ -135,10 +136,10 @@ def _around(index: int, start: float, end: float, length: float | None) -> list[
 def _across(report: Report, before: int, after: int) -> list[Moment]:
     moments: list[Moment] = []
     if has_picture(report.recordings[before]):
-        length = report.recordings[before].duration_s or 0.0
+        length = length_of(report.recordings[before]) or 0.0
         moments += [Moment(before, round(max(0.0, length - back), 3)) for back in (2.0, 1.0, 0.02)]
     if has_picture(report.recordings[after]):
-        length = report.recordings[after].duration_s or 0.0
+        length = length_of(report.recordings[after]) or 0.0
         moments += [Moment(after, round(min(at, length), 3)) for at in (0.0, 1.0, 2.0)]
     return list(dict.fromkeys(moments))
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from transcoder.drawing.axis import Axis
+from transcoder.drawing.axis import LONGEST_S, Axis
 from transcoder.report import Finding, Report
 
 _UNDONE = ("file.unverified", "notice.unverified")
@@ -72,4 +72,6 @@ def _span(finding: Finding) -> tuple[float | None, float | None]:
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    if value is None or not math.isfinite(value):
+        return None
+    return min(LONGEST_S, max(-LONGEST_S, value))

@@ -26,10 +26,10 @@ SEVERITY_WORDS = {
     Severity.INFO: "提示 info",
 }
 VERDICT = {
-    Verdict.COMPLIANT: ("#2e7d4f", "合规 Compliant"),
-    Verdict.UNCHECKED: ("#76828f", "未检查 Unchecked"),
-    Verdict.NEEDS_REVIEW: ("#d17b00", "待复核 Needs review"),
-    Verdict.VIOLATION: ("#b3202a", "疑似违规 Suspected violation"),
+    Verdict.COMPLIANT: ("#2e7d4f", "合规 Compliant", "合规 compliant"),
+    Verdict.UNCHECKED: ("#76828f", "未检查 Unchecked", "未检查 unchecked"),
+    Verdict.NEEDS_REVIEW: ("#d17b00", "待复核 Needs review", "待复核 needs review"),
+    Verdict.VIOLATION: ("#b3202a", "疑似违规 Suspected violation", "疑似违规 violation"),
 }
 NOTICE = {
     NoticeStatus.CONFIRMED: ("#2e7d4f", "已告知 given"),

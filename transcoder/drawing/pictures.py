@@ -16,7 +16,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 from transcoder.drawing.asking import measure
-from transcoder.drawing.axis import Axis, axis_of
+from transcoder.drawing.axis import Axis, axis_of, length_of
 from transcoder.drawing.chart import chart_of
 from transcoder.drawing.measured import Asked, Frame, Levels, Measured
 from transcoder.drawing.moments import Moment, Wanted, Window, has_picture, has_sound, wanted
@@ -123,7 +123,7 @@ def _asked(
     sound_s = share_s * (_SOUND_SHARE if moments else 1.0)
     return Asked(
         path=str(path.absolute()),
-        duration_s=recording.duration_s or 0.0,
+        duration_s=length_of(recording) or 0.0,
         moments=tuple(moment.at_s for moment in moments),
         windows=tuple((window.start_s, window.end_s) for window in windows),
         sound=has_sound(recording),

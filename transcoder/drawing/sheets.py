@@ -23,7 +23,7 @@ _LEFT = 10.0
 _ACROSS = 6
 _STEP = 46.4
 _WIDE, _HIGH = 45.0, 25.3
-_CAPTION = 3.6
+_CAPTION = 4.2
 _WAVE = 10.0
 
 
@@ -53,7 +53,7 @@ def sheet_pages(subject: Subject, wanted: Wanted, shown: Shown) -> list[str]:
                 left_out += 1
                 continue
             page = Page(*PAGE)
-            heading(page, subject, "问题画面", "Contact sheet: frames around each finding")
+            heading(page, subject, "画面一览", "Contact sheet: frames around each finding")
             pages.append(page)
             y = _TOP
         block.draw(pages[-1], y)
@@ -134,13 +134,11 @@ def _frames(
 
 def _caption(moment: Moment, frame: Frame | None, subject: Subject) -> str:
     at_s = frame.at_s if frame is not None and frame.at_s is not None else moment.at_s
-    placed = subject.axis.of(moment.recording)
     text = elapsed(at_s, tenths=True)
     if len(subject.report.recordings) > 1:
         text = f"文件 file {moment.recording + 1} · {text}"
-    if placed is not None and subject.axis.zero is not None:
-        text += f" · {subject.day_time(placed.start_s + at_s)[5:]}"
-    return text
+    clock = subject.clock(moment.recording, at_s)
+    return f"{text} · {clock[5:]}" if clock else text
 
 
 def _sound(page: Page, y: float, pictured: Pictured, window: Window, levels: Levels, colour: str) -> None:
@@ -152,7 +150,7 @@ def _sound(page: Page, y: float, pictured: Pictured, window: Window, levels: Lev
     start_s = window.start_s + AROUND_S
     end_s = min(window.end_s, start_s + ((one.end_s or 0.0) - (one.start_s or 0.0)))
     x, right = (left + wide * (at - window.start_s) / length for at in (start_s, end_s))
-    page.rect(x, y, max(0.4, right - x), _WAVE, colour, opacity=0.2)
+    page.rect(x, y, max(0.4, right - x), _WAVE, colour, opacity=0.2 if right - x > 1 else 0.7)
     draw_wave(page, left, y, wide, _WAVE, levels)
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         anchor = {0.0: "start", 1.0: "end"}.get(share, "middle")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 
 from transcoder.drawing import palette
-from transcoder.drawing.axis import Axis, elapsed
-from transcoder.drawing.canvas import Page, wrapped
+from transcoder.drawing.axis import Axis, elapsed, length_of
+from transcoder.drawing.canvas import Page, fitted_end, wrapped
 from transcoder.drawing.chart import Chart
 from transcoder.drawing.lanes import BOTTOM, draw_badge, draw_lanes
 from transcoder.drawing.numbering import Numbered
@@ -55,6 +55,17 @@ class Subject:
         wall = self.axis.wall(second, self.zone)
         return elapsed(second) if wall is None else f"{wall.year:04d}-{wall:%m-%d %H:%M:%S}"
 
+    def clock(self, recording: int | None, at_s: float) -> str:
+        """Wall time of a moment of a recording, as far as that recording says it; else nothing."""
+        began = self.report.recordings[recording].started_at if recording is not None else None
+        if began is None or began.earliest.tzinfo is None:
+            return ""
+        try:
+            wall = (began.earliest + timedelta(seconds=at_s)).astimezone(self.zone)
+        except (OverflowError, ValueError):
+            return ""
+        return f"{wall.year:04d}-{wall:%m-%d %H:%M:%S}"
+
 
 def timeline_pages(subject: Subject, chart: Chart, found: Sequence[Numbered]) -> list[str]:
     """Draw all pages; each is an SVG document."""
@@ -83,16 +94,18 @@ def timeline_pages(subject: Subject, chart: Chart, found: Sequence[Numbered]) ->
 
 def heading(page: Page, subject: Subject, zh: str, en: str) -> None:
     """Title, what it is about, verdict."""
-    colour, words = palette.VERDICT[subject.report.verdict]
+    colour, words, _ = palette.VERDICT[subject.report.verdict]
     page.text(10, 14, 6, zh, bold=True)
     page.text(12 + 6 * len(zh), 14, 3.8, en, fill=palette.FAINT)
     page.rect(page.width - 82, 7.6, 72, 8.6, colour, round_=1.2)
     page.text(page.width - 46, 13.4, 4.2, words, anchor="middle", fill="#fff", bold=True)
     recordings = subject.report.recordings
-    name = recordings[0].path if len(recordings) == 1 else f"{len(recordings)} 个文件 recordings"
-    if len(recordings) > 1:
-        ends = subject.axis.placed
-        name += f": {recordings[ends[0].index].path} … {recordings[ends[-1].index].path}" if ends else ""
+    wide = (page.width - 20) / 3.6
+    placed = subject.axis.placed
+    name = fitted_end(recordings[0].path, wide) if len(recordings) == 1 else ""
+    if len(recordings) > 1 and placed:
+        first, last = (fitted_end(recordings[p.index].path, wide / 2 - 8) for p in (placed[0], placed[-1]))
+        name = f"{len(recordings)} 个文件 files: {first} … {last}"
     page.text(10, 21, 3.6, name, within=page.width - 20, bold=True)
 
 
@@ -206,9 +219,9 @@ def title_of(one: Numbered, subject: Subject) -> str:
         span = elapsed(one.start_s, tenths=True)
         span += f" – {elapsed(one.end_s, tenths=True)}" if one.end_s - one.start_s >= 0.05 else ""
         parts.append(span)
-        placed = subject.axis.of(one.recording) if one.recording is not None else None
-        if placed is not None and subject.axis.zero is not None:
-            parts.append(subject.day_time(placed.start_s + one.start_s))
+        clock = subject.clock(one.recording, one.start_s)
+        if clock:
+            parts.append(clock)
     if len(subject.report.recordings) > 1 and one.recording is not None:
         parts.append(f"文件 file {one.recording + 1}")
     if finding.refuted is not None:
@@ -253,15 +266,13 @@ def _files(subject: Subject) -> Iterator[Block]:
 def _file(subject: Subject, index: int) -> Block:
     recording = subject.report.recordings[index]
     verdict = subject.report.verdict_of(index)
-    colour, words = palette.VERDICT[verdict]
-    placed = subject.axis.of(index)
-    length = elapsed(recording.duration_s) if recording.duration_s is not None else "–"
+    colour, _, words = palette.VERDICT[verdict]
+    length = elapsed(length_s) if (length_s := length_of(recording)) is not None else "–"
 
     def draw(page: Page, x: float, y: float) -> None:
         page.text(x + 5, y + 2.8, 2.5, str(index + 1), anchor="end", bold=True)
-        page.text(x + 6.4, y + 2.8, 2.5, recording.path, within=64)
-        if placed is not None and subject.axis.zero is not None:
-            page.text(x + 73, y + 2.8, 2.4, subject.day_time(placed.start_s))
+        page.text(x + 6.4, y + 2.8, 2.5, fitted_end(recording.path, 66 / 2.5))
+        page.text(x + 74, y + 2.8, 2.4, subject.clock(index, 0.0))
         page.text(x + 108, y + 2.8, 2.4, length, anchor="end")
         page.rect(x + 110, y + 0.6, 2.6, 2.6, colour)
         page.text(x + 113.4, y + 2.8, 2.3, words, fill=colour, within=_COLUMN - 113.4)
