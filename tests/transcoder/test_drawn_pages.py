@@ -7,7 +7,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.transcoder.drawn_reports import HOSTILE, crowded, hostile, measured, recording, report, run, shift
+from tests.transcoder.drawn_reports import (
+    HOSTILE,
+    START,
+    crowded,
+    hostile,
+    measured,
+    recording,
+    report,
+    run,
+    shift,
+)
 from transcoder.drawing.axis import axis_of, length_of
 from transcoder.drawing.canvas import fitted, fitted_end, printable, width_of, wrapped
 from transcoder.drawing.chart import chart_of
@@ -29,6 +39,7 @@ REPORTS = {
     "hostile": hostile(),
     "mute": report((recording("m", None, 61.0, sound=False),), (run((0,), NoticeStatus.NO_AUDIO, None),)),
     "empty": report((), ()),
+    "days": report((recording("d", START, 50 * 86400.0),), ()),
     "photo": report((recording("p.jpg", kind="photo", duration_s=None, sound=False),), ()),
 }
 

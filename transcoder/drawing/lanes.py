@@ -115,7 +115,7 @@ def _axis(page: Page, axis: Axis, zone: tzinfo, *, spans_days: bool) -> None:
                 fill=palette.FAINT,
             )
         if tick.day and (number == 0 or (spans_days and x - dated > _DATE_MM)):
-            dated = x
+            dated = x + {"start": 7.0, "middle": 0.0, "end": -7.0}[anchor]  # the label's middle
             page.text(x, top - 6.4, 2.5, tick.day, anchor=anchor, fill=palette.FAINT)
     for piece in axis.pieces:
         if piece.folded:
