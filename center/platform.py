@@ -40,22 +40,23 @@ class PlatformKeys:
     ) -> dict[str, Any]:
         """Return the `[platform]` table for a dock's settings.
 
-        `people`: destroy keys by person.  `retired`: keys that were replaced and still verify, by role.
+        `people`: destroy keys by person.  `retired`: keys that were replaced, by role: what they signed and
+        docks keep still verifies, and nothing new does.
         """
-        more = retired or {}
-        keys = {
-            role.value: [key.public.hex(), *more.get(role.value, ())] for role, key in self.by_role.items()
-        }
-        if not people:
-            return {"id": self.platform, "keys": keys}
-        keys[Role.DESTROY.value] = [public for publics in people.values() for public in publics]
-        return {"id": self.platform, "keys": keys, "people": {who: list(has) for who, has in people.items()}}
+        keys = {role.value: [key.public.hex()] for role, key in self.by_role.items()}
+        table: dict[str, Any] = {"id": self.platform, "keys": keys}
+        if retired:
+            table["retired"] = {role: list(publics) for role, publics in retired.items()}
+        if people:
+            keys[Role.DESTROY.value] = [public for publics in people.values() for public in publics]
+            table["people"] = {who: list(has) for who, has in people.items()}
+        return table
 
 
 def as_toml(table: Mapping[str, Any]) -> str:
     """Return a `[platform]` table as it is written into settings."""
     lines = ["[platform]", f"id = {json.dumps(table['id'])}"]
-    for name in ("keys", "people"):
+    for name in ("keys", "retired", "people"):
         if name in table:
             lines += ["", f"[platform.{name}]"]
             # A quoted key of TOML takes what a string of JSON does.

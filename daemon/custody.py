@@ -3,7 +3,7 @@
 - `n` has no gaps in an epoch; `prev` is the digest of event n-1 (trust.md, Chain).
 - An event is appended inside the caller's transaction, so a fact and its event stand or fall together.
 - Enrolling with another platform, or under a new id, opens a new epoch; each recording starts again at
-  revision 1.  A dock's id and its key are one to one for ever.
+  revision 1.  A dock's id and its key are one to one for ever; its site is the one it was enrolled in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.clock import DockClock
-from daemon.errors import WrongKey
+from daemon.errors import WrongKey, WrongSite
 from daemon.identity import DockIdentity
 from daemon.store import Store, Transaction
 from daemon.store.database import to_text
@@ -20,6 +20,7 @@ from uplink import envelope
 from uplink.ids import draw_id
 from uplink.keys import KeyRecord
 from uplink.messages import MACHINE, Actor, ChainPoint, CustodyEvent, Wire
+from uplink.messages.base import LOCAL
 from uplink.messages.custody import DATA, Enrolled, EventKind, PlatformKey
 
 
@@ -105,11 +106,11 @@ def enrol(store: Store, custody: Custody, platform_keys: list[KeyRecord]) -> boo
 
     Another platform, or a new id with a new key (the old one is lost, or another dock's), open a new epoch.
     Raises WrongKey where the settings' id and the key belong to different docks of this platform: the two
-    are one for ever.
+    are one for ever, and WrongSite where it was enrolled in another site.
     """
     identity = custody.identity
     with store.write() as tx:
-        _check_one_to_one(tx, identity)
+        check_identity(tx, identity)
         last = tx.row("SELECT place, platform, dock FROM epochs ORDER BY place DESC LIMIT 1")
         if last is not None and (last["platform"], last["dock"]) == (identity.platform, identity.dock):
             return False
@@ -179,7 +180,13 @@ def _after(tx: Transaction, identity: DockIdentity) -> ChainPoint | None:
     return None if ours is None else ChainPoint(epoch=ours["epoch"], n=ours["n"], head=ours["event"])
 
 
-def _check_one_to_one(tx: Transaction, identity: DockIdentity) -> None:
+def check_identity(tx: Transaction | Store, identity: DockIdentity) -> None:
+    """Check that the settings' id, key and site go on with this chain.  Raises WrongKey, WrongSite."""
+    _check_one_to_one(tx, identity)
+    _check_site(tx, identity)
+
+
+def _check_one_to_one(tx: Transaction | Store, identity: DockIdentity) -> None:
     other = tx.row(
         "SELECT dock, dock_key FROM epochs WHERE platform = ? AND (dock = ?) <> (dock_key = ?) LIMIT 1",
         (identity.platform, identity.dock, identity.key.key_id),
@@ -190,9 +197,31 @@ def _check_one_to_one(tx: Transaction, identity: DockIdentity) -> None:
         raise WrongKey(
             f"the key of dock {identity.dock} is {identity.key.key_id[:16]}, but {other['dock_key'][:16]}"
             " signed the chain in this store: put back the key that belongs to it (keys/dock.pem in the state"
-            " folder).  If it is lost, give this dock a new id (dock.id) and have it enrolled with that"
+            " folder; docs/restore.md).  If it is lost, give this dock a new id ([dock] id) and have it"
+            " enrolled with that"
         )
     raise WrongKey(
         f"the key in keys/dock.pem belongs to dock {other['dock']} for ever, and the settings say"
-        f" {identity.dock}: put the id back (dock.id), or move the key away and have this dock enrolled anew"
+        f" {identity.dock}: put the id back ([dock] id), or move the key away and have this dock enrolled"
+        " anew (docs/restore.md)"
     )
+
+
+def _check_site(tx: Transaction | Store, identity: DockIdentity) -> None:
+    """Topics and the broker's rights go by the site: under another one nobody would know this dock."""
+    if identity.platform == LOCAL:
+        return
+    row = tx.row(
+        "SELECT v.raw FROM epochs e JOIN events v ON v.place = e.place AND v.n = 0"
+        " WHERE v.kind = 'enrolled' AND e.platform = ? AND e.dock = ? ORDER BY e.place DESC LIMIT 1",
+        (identity.platform, identity.dock),
+    )
+    if row is None:
+        return
+    enrolled = Enrolled.model_validate(CustodyEvent.parse(envelope.peek(row["raw"], "event")).data)
+    if enrolled.site != identity.site:
+        raise WrongSite(
+            f"dock {identity.dock} was enrolled in site {enrolled.site}, not in {identity.site}: put"
+            f' [dock] site = "{enrolled.site}" back.  To move it to another site give it a new id'
+            " ([dock] id), move its key away and have it enrolled anew (docs/restore.md)"
+        )

@@ -23,6 +23,14 @@ class WrongKey(DaemonError):
     """The dock's key is not the one that signed the store's chain.  Needs a person."""
 
 
+class WrongSite(DaemonError):
+    """The settings name another site than the one that the dock was enrolled in.  Needs a person."""
+
+
+class CouldNotRead(DaemonError):
+    """Files in the vault could not be read.  Retry: nothing is said of what is in them."""
+
+
 class StoreFull(DaemonError):
     """The disk has no room for a commit.  Retry: the reserve is free now (daemon/reserve.py)."""
 

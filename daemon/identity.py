@@ -64,7 +64,8 @@ def load_identity(settings: Settings) -> DockIdentity:
     if key is None:
         if not settings.key_file.exists():
             _must_be_new(settings)
-        settings.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.dock.state.mkdir(parents=True, exist_ok=True, mode=0o750)
+        settings.key_file.parent.mkdir(exist_ok=True, mode=0o700)
         key, _ = SigningKey.load_or_make(settings.key_file)
     return DockIdentity(
         settings.dock.id,

@@ -26,6 +26,7 @@ from daemon.tagrules import TagRules
 from daemon.worker import Stage, Worker
 from transcoder.client import Inspector
 from transcoder.rules import load_rules
+from uplink.keys import KeyRing
 
 _PIPELINE_LIMIT_S = 120.0
 _THOROUGH_LIMIT_S = 120.0  # beside inspections, which feed it themselves
@@ -49,7 +50,7 @@ class Inspections:
         self._busy = busy
         self._stop = stop
         self._did = did
-        self._maker = RequestMaker(parts.vault, parts.settings.inspection)
+        self._maker = RequestMaker(parts.vault, parts.settings.inspection, parts.settings.dock.time_zone)
         self._claims = Claims()
         said = parts.settings.inspection.workers
         count = said if said is not None else workers_for(_cores(), _memory_bytes())
@@ -98,7 +99,7 @@ class Inspections:
         return Worker(name, stages, self._stop, beat, self._did)
 
     def _tools(self, inspector: Inspector, beat: Callable[[], None]) -> StageTools:
-        parts = self._parts
+        parts, platform = self._parts, self._parts.settings.platform
         return StageTools(
             store=parts.store,
             custody=parts.custody,
@@ -106,7 +107,7 @@ class Inspections:
             inspector=FedInspector(inspector, beat),
             profiles=parts.profiles,
             rules=self._rules,
-            ring=parts.settings.platform.ring() if parts.settings.platform else None,
+            ring=KeyRing(platform.kept_records()) if platform else None,
         )
 
 

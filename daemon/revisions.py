@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import platform as python_platform
 from collections.abc import Sequence
@@ -101,6 +102,7 @@ class Revision:
     manifest: str
 
 
+@functools.cache
 def bodydock_version() -> str:
     return version("bodydock")
 

@@ -1,6 +1,7 @@
 """Settings: one TOML file, one frozen dataclass tree, checked as a whole before anything starts.
 
 What is not said has a default that is safe.  Nothing from the network changes any of it (trust.md).
+A relative path goes on from the folder that the file is in.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from daemon.errors import BadSettings
 from dock.slots import Slot
@@ -24,6 +33,13 @@ from uplink.messages.base import LOCAL, Name, PublicKey
 from uplink.messages.command import Hours
 from uplink.tls import TlsFiles
 
+
+def _from_settings_file(path: Path, info: ValidationInfo) -> Path:
+    """A relative path goes on from the folder of the settings file, wherever the dock was started."""
+    return Path(os.path.normpath(info.context["folder"] / path)) if info.context else path
+
+
+Place = Annotated[Path, AfterValidator(_from_settings_file)]
 Person = Annotated[str, Field(min_length=1, max_length=128)]
 
 DEFAULT_FILE = Path("/etc/bodydock/bodydock.toml")
@@ -32,7 +48,7 @@ DEFAULT_SOCKET = Path("/run/bodydock/control.sock")
 
 def _inspector_socket() -> Path | None:
     said = os.environ.get("BODYDOCK_INSPECTOR")
-    return Path(said) if said else None
+    return Path(said).absolute() if said else None
 
 
 def _zone(name: str) -> str:
@@ -41,6 +57,11 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         raise ValueError("no such time zone; write one like Asia/Shanghai") from None
     return name
+
+
+def _one_holds_the_other(one: Path, other: Path) -> bool:
+    first, second = one.resolve(), other.resolve()
+    return first.is_relative_to(second) or second.is_relative_to(first)
 
 
 def _twice(values: Sequence[object]) -> object:
@@ -59,10 +80,10 @@ class DockSettings(_Section):
 
     id: Name
     site: Name
-    state: Path = Path("/var/lib/bodydock")
+    state: Place = Path("/var/lib/bodydock")
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
-    mounts: Path = Path("/run/bodydock/cards")
-    board_serial: Path | None = None
+    mounts: Place = Path("/run/bodydock/cards")
+    board_serial: Place | None = None
 
 
 class SlotSettings(_Section):
@@ -97,9 +118,9 @@ class BrokerSettings(_Section):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    ca: Place | None = None
+    certificate: Place | None = None
+    key: Place | None = None
 
     @model_validator(mode="after")
     def _safe(self) -> BrokerSettings:
@@ -121,12 +142,16 @@ class BrokerSettings(_Section):
 class PlatformSettings(_Section):
     """The platform and its public keys by role, as `bodydock center keys` prints them.
 
+    `retired`: keys that were replaced: they verify what is kept (receipts, printed case cards), and nothing
+    new.
+
     `people`: whose the `destroy` keys are (person: key, or keys).  A destroy key of nobody in it counts
     as the platform's own, so that two such keys are never two persons.
     """
 
     id: Name
     keys: dict[str, list[PublicKey]]
+    retired: dict[str, list[PublicKey]] = {}
     people: dict[Person, PublicKey | list[PublicKey]] = {}
 
     @model_validator(mode="after")
@@ -134,14 +159,16 @@ class PlatformSettings(_Section):
         if self.id == LOCAL:
             raise ValueError(f"a platform is not called {LOCAL!r}: leave [platform] out instead")
         allowed = {role.value for role in Role} - {Role.DOCK.value}
-        for role, publics in self.keys.items():
+        for table, role, publics in self._all_keys():
             if role not in allowed:
-                raise ValueError(f"keys.{role}: no such role; allowed: {', '.join(sorted(allowed))}")
+                raise ValueError(f"{table}.{role}: no such role; allowed: {', '.join(sorted(allowed))}")
             for public in publics:
                 try:
                     KeyRecord(bytes.fromhex(public), Role(role), self.id)
                 except BadKey as e:
-                    raise ValueError(f"keys.{role} = {public!r}: {e}") from None
+                    raise ValueError(f"{table}.{role} = {public!r}: {e}") from None
+                if table == "retired" and public in self.keys.get(role, []):
+                    raise ValueError(f"retired.{role} = {public!r}: it is in keys.{role} too: which is it?")
         if not self.keys.get("receipt"):
             raise ValueError("keys.receipt: at least one, or nothing could ever count as delivered")
         return self
@@ -156,6 +183,19 @@ class PlatformSettings(_Section):
                 if owners.setdefault(public, person) != person:
                     raise ValueError(f"people.{person}: this key is {owners[public]}'s too")
         return self
+
+    def _all_keys(self) -> list[tuple[str, str, list[PublicKey]]]:
+        tables = (("keys", self.keys), ("retired", self.retired))
+        return [(name, role, publics) for name, table in tables for role, publics in table.items()]
+
+    def kept_records(self) -> list[KeyRecord]:
+        """Return the keys by which what is kept is verified: those in force, and the retired."""
+        retired = [
+            KeyRecord(bytes.fromhex(public), Role(role), self.id)
+            for role, publics in self.retired.items()
+            for public in publics
+        ]
+        return self.records() + retired
 
     def records(self) -> list[KeyRecord]:
         owners = {
@@ -190,7 +230,7 @@ class UplinkSettings(_Section):
 class TaggingSettings(_Section):
     """`rules`: an office's own tag rules instead of `config/rules/tags.toml`."""
 
-    rules: Path | None = None
+    rules: Place | None = None
 
 
 class InspectionSettings(_Section):
@@ -206,10 +246,10 @@ class InspectionSettings(_Section):
     (0: of those only).
     """
 
-    rules: Path | None = None
-    socket: Path | None = Field(default_factory=_inspector_socket)
+    rules: Place | None = None
+    socket: Place | None = Field(default_factory=_inspector_socket)
     speech: bool = True
-    speech_model: Path | None = None
+    speech_model: Place | None = None
     workers: Annotated[int, Field(ge=1, le=64)] | None = None
     deep_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
 
@@ -236,7 +276,7 @@ class AlarmSettings(_Section):
 
 
 class ControlSettings(_Section):
-    socket: Path = DEFAULT_SOCKET
+    socket: Place = DEFAULT_SOCKET
 
 
 class Settings(_Section):
@@ -253,7 +293,7 @@ class Settings(_Section):
     vault: VaultSettings = VaultSettings()
     alarms: AlarmSettings = AlarmSettings()
     control: ControlSettings = ControlSettings()
-    profiles: list[Path] = []
+    profiles: list[Place] = []
     sha256: str = ""
 
     @model_validator(mode="after")
@@ -267,6 +307,15 @@ class Settings(_Section):
         folders = [slot.directory for slot in self.slots if slot.directory is not None]
         if len(set(folders)) != len(folders):
             raise ValueError(f"slots: directory {_twice(folders)} is given twice; it is one slot's")
+        ours = [self.dock.state, self.dock.mounts, self.control.socket]
+        for number, folder in enumerate(folders):
+            # A slot is copied whole: what the dock writes below it would be copied without end, keys too.
+            for other in (*ours, *folders[:number]):
+                if _one_holds_the_other(folder, other):
+                    raise ValueError(
+                        f"slots: directory {folder} and {other} lie one within the other: a slot's directory"
+                        " holds what a camera wrote and nothing else"
+                    )
         if (self.platform is None) != (self.broker is None):
             there, missing = ("platform", "broker") if self.platform else ("broker", "platform")
             raise ValueError(
@@ -332,14 +381,13 @@ def load_settings(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise BadSettings(f"{path}: no TOML: {e}") from None
     try:
-        return Settings(**(values | {"sha256": hashlib.sha256(data).hexdigest()}))
-    except (ValidationError, TypeError) as e:
+        digest = {"sha256": hashlib.sha256(data).hexdigest()}
+        return Settings.model_validate(values | digest, context={"folder": path.absolute().parent})
+    except ValidationError as e:
         raise BadSettings(_explain(path, e)) from None
 
 
-def _explain(path: Path, error: ValidationError | TypeError) -> str:
-    if isinstance(error, TypeError):
-        return f"{path}: {error}"
+def _explain(path: Path, error: ValidationError) -> str:
     lines = []
     for item in error.errors(include_url=False):
         key = ".".join(str(part) for part in item["loc"]) or "(the whole)"

@@ -11,6 +11,8 @@ from typing import Any
 
 from daemon.alarm_book import alarms_json
 from daemon.board import SlotView
+from daemon.camera_clocks import camera_clock_json
+from daemon.dockings import left_out_json, left_out_names
 from daemon.errors import NoSuchThing
 from daemon.lineage.told import restored_json
 from daemon.store import Row, Store
@@ -64,6 +66,7 @@ def dock_json(store: Store) -> dict[str, Any]:
         ),
         "waiting_inspection": store.value("SELECT count(*) FROM dockings WHERE judged = 0 OR deepened = 0"),
         "chain": {"n": end["n"], "head": end["event"]} if end else None,
+        "left_out": left_out_json(store),
         "restored": restored_json(store),
         "registries": {r["kind"]: r["version"] for r in store.rows("SELECT kind, version FROM registries")},
         "counters": {r["name"]: r["count"] for r in store.rows("SELECT * FROM counters ORDER BY name")},
@@ -125,6 +128,8 @@ def show_json(store: Store, wanted: str) -> dict[str, Any]:
     row = find_recording(store, wanted)
     found = recording_json(row)
     report = store.value("SELECT body FROM reports WHERE report = ?", (row["report"],))
+    found["left_out"] = left_out_names(store, row["docking"])
+    found["camera_clock"] = camera_clock_json(store, row["serial"])
     found["tag"] = json.loads(row["tag"]) if row["tag"] else None
     found["report"] = json.loads(report) if report else None
     found["revisions"] = [

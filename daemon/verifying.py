@@ -143,7 +143,7 @@ class Verifier:
             self._found.notes.append(told)
         records: dict[str, list[KeyRecord]] = {}
         if self._settings.platform is not None:
-            records[self._settings.platform.id] = self._settings.platform.records()
+            records[self._settings.platform.id] = self._settings.platform.kept_records()
         for row in named:
             for name, record in _named_keys(row["raw"]):
                 records.setdefault(name, []).append(record)

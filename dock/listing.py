@@ -5,8 +5,9 @@
 - Paths are raw bytes as the kernel gave them, relative to the root, joined with `/`.  They are never used
   as names in the vault; `display_name` is their best reading for people (B02, B19).
 - What a profile leaves out as a thumbnail, a proxy or rubbish, and is too large for one, is pulled all the
-  same: a name is all that it takes to make footage look like that.  Not so the proxy of a larger file that
-  is pulled, which ends like it.
+  same if its name or its first bytes (`suspects`, read by the caller) are those of footage: a name is all
+  that it takes to make footage look like that.  Not so the proxy of a recording that is pulled: called like
+  it, and of half its size at most.
 - The digest is SHA-256 over: the ASCII line `bodydock listing v1\n`; the number of entries as 8 bytes; then
   for each entry, in ascending order of raw path, the length of the path as 8 bytes, the path, the size in
   bytes as 8 bytes, the modification time in nanoseconds since 1970 as 8 bytes in two's complement.  All
@@ -20,6 +21,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +34,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64_MAX = 2**63 - 1
 _SMALL_BYTES = 1024 * 1024  # no thumbnail, and no fork of a Macintosh, is larger
 _PROXIES = (".lrv", ".thm")
-_ENDING = 6  # characters of a name that a proxy shares with its recording
+_PROXY_SHARE = 0.5  # of its recording's size, at most
+_GOPRO = re.compile(r"g[a-z](\d{6})")  # GX010043.MP4 and its proxy GL010043.LRV
 
 
 class Reason(Enum):
@@ -45,6 +48,9 @@ class Reason(Enum):
     GONE = "gone"
     NOT_REGULAR = "not_regular"
     KNOWN = "known"
+
+
+UNREAD = (Reason.UNREADABLE, Reason.LIMIT, Reason.CHANGED)  # it may be footage, and it was not taken
 
 
 @dataclass(frozen=True)
@@ -122,17 +128,37 @@ class Listing:
     profile: CameraProfile
 
 
-def listing_of(scan: Scan, profile: CameraProfile, first_index: int = 0) -> Listing:
+def suspects(scan: Scan, profile: CameraProfile) -> tuple[CardFile, ...]:
+    """Return what `profile` leaves out and is too large for what its name says: to be looked into.
+
+    They have no index yet.
+    """
+    found: list[CardFile] = []
+    pulled = _largest_by_stem(scan, profile)
+    for entry in scan.entries:
+        name = best_reading(entry.path)
+        if profile.kind_of(name) is None and _is_too_large(entry, name, pulled):
+            found.append(_card_file(-1, entry, "attachment", profile.facts(name), name))
+    return tuple(found)
+
+
+def listing_of(
+    scan: Scan,
+    profile: CameraProfile,
+    first_index: int = 0,
+    seen: Mapping[bytes, MediaKind] | None = None,
+) -> Listing:
     """Sort what the walk found into files to pull and entries that `profile` leaves out.
 
     `first_index`: where the files of this volume begin to count, after those of the volumes before it.
+    `seen`: by raw path, what suspects turned out to be.
     """
     files: list[CardFile] = []
     explained = list(scan.explained)
-    pulled = _largest_by_ending(scan, profile)
+    pulled = _largest_by_stem(scan, profile)
     for entry in sorted(scan.entries, key=lambda entry: entry.path):
         name = best_reading(entry.path)
-        kind = profile.kind_of(name) or _footage_after_all(entry, profile, pulled)
+        kind = profile.kind_of(name) or _footage_after_all(entry, name, profile, pulled, seen or {})
         if kind is None:
             detail = f"profile {profile.name} leaves such files out"
             explained.append(
@@ -152,27 +178,42 @@ def listing_of(scan: Scan, profile: CameraProfile, first_index: int = 0) -> List
     )
 
 
-def _largest_by_ending(scan: Scan, profile: CameraProfile) -> dict[str, int]:
-    """The sizes of the files that are pulled, by folder and the end of their name."""
+def _largest_by_stem(scan: Scan, profile: CameraProfile) -> dict[str, int]:
+    """The sizes of the recordings that are pulled by their names, by folder and stem."""
     found: dict[str, int] = {}
     for entry in scan.entries:
         name = best_reading(entry.path)
         if profile.kind_of(name) in ("video", "audio", "photo"):
-            found[_ending(name)] = max(found.get(_ending(name), 0), entry.size_bytes)
+            found[_stem(name)] = max(found.get(_stem(name), 0), entry.size_bytes)
     return found
 
 
-def _footage_after_all(entry: Entry, profile: CameraProfile, pulled: Mapping[str, int]) -> MediaKind | None:
-    name = best_reading(entry.path)
-    if entry.size_bytes <= _SMALL_BYTES or pulled.get(_ending(name), 0) > entry.size_bytes:
+def _is_too_large(entry: Entry, name: str, pulled: Mapping[str, int]) -> bool:
+    if entry.size_bytes <= _SMALL_BYTES:
+        return False
+    is_proxy = name.lower().endswith(_PROXIES)
+    return not is_proxy or entry.size_bytes > _PROXY_SHARE * pulled.get(_stem(name), 0)
+
+
+def _footage_after_all(
+    entry: Entry,
+    name: str,
+    profile: CameraProfile,
+    pulled: Mapping[str, int],
+    seen: Mapping[bytes, MediaKind],
+) -> MediaKind | None:
+    if not _is_too_large(entry, name, pulled):
         return None
-    return profile.media_kind_of(name) or ("video" if name.lower().endswith(_PROXIES) else None)
+    by_name = profile.media_kind_of(name) or ("video" if name.lower().endswith(_PROXIES) else None)
+    return seen.get(entry.path) or by_name
 
 
-def _ending(name: str) -> str:
-    """GX010043.MP4 and its proxy GL010043.LRV are told apart by the second letter only."""
-    folder, _, last = name.rpartition("/")
-    return f"{folder}/{last.rpartition('.')[0][-_ENDING:].lower()}"
+def _stem(name: str) -> str:
+    """What a recording and its proxy share."""
+    folder, _, last = name.lower().rpartition("/")
+    stem = last.rpartition(".")[0]
+    gopro = _GOPRO.fullmatch(stem)
+    return f"{folder}/{gopro[1] if gopro else stem}"
 
 
 def digest_of(entries: Sequence[tuple[bytes, int, int]]) -> str:

@@ -24,10 +24,12 @@ from transcoder.camera import CameraClock
 from transcoder.findings import rounded
 from transcoder.report import MediaKind
 from transcoder.request import TimeSource
-from transcoder.times import Readings, Span
+from transcoder.times import Readings, Span, leading
 
 _OF_FILE = frozenset({"unset", "zone", "inside", "file_time", "early_end", "older", "newer"})
 STEP_S = 30.0  # beyond it two sources of one file differ for a reason
+_AGREE_S = 5.0  # as JoinRules.time_tolerance_s
+_CLOSE_S, _CLOSE_STEP_S, _ENOUGH = 2.0, 10.0, 4
 _QUARTER_S = 900.0
 _FARTHEST_ZONE_S = 14 * 3600.0
 _DAY_S = 86_400.0
@@ -38,6 +40,8 @@ _COPIED_S = 600.0  # files of a shorter time that were copied together are all l
 _LEAST_RATE = 0.02  # where only the distance of the files says it
 _LEAST_OWN_RATE = 0.002  # where each file's own beginning and end say it
 _RATE_SPREAD = 0.005
+_JOINED_S = 2.0  # less than that is no gap anyway
+_SURE_S = 5.0  # where nothing but the distance says it
 _STAMP_S = 1.5  # what names of whole seconds and FAT's steps of two add to it
 
 
@@ -55,8 +59,9 @@ class Dated:
     @property
     def start(self) -> Span | None:
         """Its start by the leading source, on whatever clock."""
-        spans = self.readings.spans
-        return next((spans[s] for s in _SOURCES if s in spans), None)
+        spans = self.readings.trusted or self.readings.spans
+        order = leading(spans, _SOURCES, _AGREE_S)
+        return spans[order[0]] if order else None
 
     @property
     def unset(self) -> bool:
@@ -178,10 +183,19 @@ def _against_name(files: Sequence[Dated], limit_s: float) -> list[Noted]:
             noted.append(Noted(file.index, "continuity.clock/zone", {**values, "hours": _hours(zone)}))
         else:
             rest.append((file, difference))
-    return noted + _odd_ones(rest, limit_s, "continuity.clock/inside", "name")
+    return noted + _odd_ones(rest, limit_s, "continuity.clock/inside", "name", _step_s(rest))
 
 
-def _odd_ones(rest: Sequence[tuple[Dated, float]], limit_s: float, key: str, than: str) -> list[Noted]:
+def _step_s(rest: Sequence[tuple[Dated, float]]) -> float:
+    """From where on a difference is odd: less where all but few agree to the second."""
+    values = [difference for _, difference in rest]
+    close = [d for d in values if abs(d - median(values)) <= _CLOSE_S]
+    return _CLOSE_STEP_S if len(values) >= _ENOUGH and len(close) * 2 >= len(values) else STEP_S
+
+
+def _odd_ones(
+    rest: Sequence[tuple[Dated, float]], limit_s: float, key: str, than: str, step_s: float = STEP_S
+) -> list[Noted]:
     """Constant and evenly growing differences are said; of others those that leave the majority."""
     if not rest:
         return []
@@ -189,7 +203,7 @@ def _odd_ones(rest: Sequence[tuple[Dated, float]], limit_s: float, key: str, tha
     usual = median(values)
     if len(rest) == 1:
         return [_odd(*rest[0], key, limit_s, than)] if abs(usual) > limit_s else []
-    near = [d for d in values if abs(d - usual) <= STEP_S]
+    near = [d for d in values if abs(d - usual) <= step_s]
     if len(near) == len(values):
         if abs(usual) <= limit_s:
             return []
@@ -200,7 +214,7 @@ def _odd_ones(rest: Sequence[tuple[Dated, float]], limit_s: float, key: str, tha
         return [Noted(rest[0][0].index, "continuity.clock/drift", _said(abs(drift), limit_s, evidence))]
     if len(near) * 2 < len(values):  # no majority: all of them are against each other
         usual = 0.0
-    return [_odd(f, d, key, STEP_S, than) for f, d in rest if abs(d - usual) > STEP_S]
+    return [_odd(f, d, key, step_s, than) for f, d in rest if abs(d - usual) > step_s]
 
 
 def _odd(file: Dated, difference: float, key: str, limit_s: float, than: str) -> Noted:
@@ -225,11 +239,13 @@ def _drift(rest: Sequence[tuple[Dated, float]]) -> float | None:
 def _against_file_time(files: Sequence[Dated], rate: float, limit_s: float) -> list[Noted]:
     """The file system's time, which is the end, against the start that the others tell."""
     known: list[tuple[Dated, float]] = []
+    others: tuple[TimeSource, ...] = ("container", "name")
     for file in files:
-        other: TimeSource = "container" if "container" in file.readings.trusted else "name"
-        difference = _difference(file, "mtime", other)
-        if difference is not None and file.duration_s is not None:
-            known.append((file, difference - (rate - 1.0) * file.duration_s))
+        differences = [d for other in others if (d := _difference(file, "mtime", other)) is not None]
+        if differences and file.duration_s is not None:
+            # Where name and container are against each other, it is with one of them or with none.
+            late = [difference - (rate - 1.0) * file.duration_s for difference in differences]
+            known.append((file, min(late, key=abs)))
     if not known:
         return []
     zone = _common_zone([difference for _, difference in known])
@@ -296,7 +312,10 @@ def _steps(files: Sequence[Dated], tolerance_s: float) -> Iterator[_Step]:
 def _back_s(before: Dated, after: Dated) -> tuple[float, float] | None:
     """By how much `after` begins before `before` began: least, and most if they should have met."""
     mine, other = before.readings.spans, after.readings.spans
-    source = next((s for s in _SOURCES if s in mine and s in other), None)
+    both = [s for s in _SOURCES if s in mine and s in other]
+    # A source that its own file's other sources are against tells nothing about the neighbours.
+    good = [s for s in both if _is_led_by(before, mine[s]) and _is_led_by(after, other[s])]
+    source = next(iter(good or both), None)
     if source is None:
         return None
     a, b = mine[source], other[source]
@@ -306,6 +325,10 @@ def _back_s(before: Dated, after: Dated) -> tuple[float, float] | None:
         slack = STEP_S
     least = (a.earliest - b.latest).total_seconds() - slack
     return least, (a.latest - b.earliest).total_seconds() + (before.duration_s or 0.0)
+
+
+def _is_led_by(file: Dated, span: Span) -> bool:
+    return file.start is not None and span.agrees(file.start, _AGREE_S)
 
 
 def _goes_on(before: Dated, after: Dated) -> bool:
@@ -328,20 +351,26 @@ def _epochs(files: Sequence[Dated], steps: Sequence[_Step]) -> tuple[int, ...]:
 
 def _rate(files: Sequence[Dated], epochs: Sequence[int]) -> tuple[float, str]:
     """Seconds of the clock for one of media, the same in all files; 1.0 where they agree or do not tell."""
-    steps = list(_distances(files, epochs))
+    pairs = list(_distances(files, epochs))
+    steps = [apart / length for apart, length in pairs]
     shortest = min((f.duration_s for f in files if f.duration_s and f.kind == "video"), default=1.0)
     spread = _RATE_SPREAD + _STAMP_S / shortest
     own = [rate for file in files if (rate := _own_rate(file)) is not None]
     if len(own) >= 2 and 2 * sum(abs(rate - median(own)) <= spread for rate in own) > len(own):
         # Files that end late by one factor: a drift only if the next one begins no sooner, and one just then.
-        meeting = [step for step in steps if abs(step - median(own)) <= spread]
-        usual, least, by = median(meeting or [1.0]), _LEAST_OWN_RATE, "file time"
-        even = bool(meeting) and min(steps) >= usual - spread
+        meeting = [pair for pair, step in zip(pairs, steps, strict=True) if abs(step - median(own)) <= spread]
+        usual, least, by = _overall(meeting), _LEAST_OWN_RATE, "file time"
+        even = bool(meeting) and min(steps) >= usual - spread and _matters_s(files, usual) > _JOINED_S
     else:
-        usual, least, by = median(steps or [1.0]), _LEAST_RATE, "distance of the files"
+        usual, least, by = _overall(pairs), _LEAST_RATE, "distance of the files"
         even = len(steps) > 1 and all(abs(step - usual) <= spread for step in steps)
+        even = even and _matters_s(files, usual) > _SURE_S
     far = abs(usual - 1.0) > least and _RATES[0] < usual < _RATES[1]
-    return (usual, by) if even and far and _matters(files, usual) else (1.0, "")
+    return (usual, by) if even and far else (1.0, "")
+
+
+def _overall(pairs: Sequence[tuple[float, float]]) -> float:
+    return sum(apart for apart, _ in pairs) / sum(length for _, length in pairs) if pairs else 1.0
 
 
 def _own_rate(file: Dated) -> float | None:
@@ -353,18 +382,19 @@ def _own_rate(file: Dated) -> float | None:
     return 1.0 + difference / file.duration_s
 
 
-def _matters(files: Sequence[Dated], rate: float) -> bool:
-    """Whether it is more than the steps in which such times are stored."""
+def _matters_s(files: Sequence[Dated], rate: float) -> float:
+    """What it comes to in the longest file."""
     longest = max((file.duration_s or 0.0 for file in files), default=0.0)
-    return abs(rate - 1.0) * longest > 5.0
+    return abs(rate - 1.0) * longest
 
 
-def _distances(files: Sequence[Dated], epochs: Sequence[int]) -> Iterator[float]:
+def _distances(files: Sequence[Dated], epochs: Sequence[int]) -> Iterator[tuple[float, float]]:
+    """From start to start of neighbours, and the length of the first."""
     videos = [(f, e) for f, e in zip(files, epochs, strict=True) if f.kind == "video"]
     for (before, was), (after, now) in pairwise(videos):
         a, b = before.start, after.start
-        if was == now and a is not None and b is not None and before.duration_s and not after.follows:
-            yield (b.middle - a.middle).total_seconds() / before.duration_s
+        if was == now and a is not None and b is not None and before.duration_s and after.follows is None:
+            yield (b.middle - a.middle).total_seconds(), before.duration_s
 
 
 def _rate_note(files: Sequence[Dated], rate: float, by: str) -> Noted:

@@ -96,11 +96,14 @@ def blocks_of(files: Sequence[Numbered], counting: Counting, break_s: float) -> 
 
 def _is_one(before: Sequence[Numbered], after: Sequence[Numbered], break_s: float) -> bool:
     """Whether two blocks fit into each other: then it was the clock that went back, not the counter."""
-    ends, begins = before[-1].start_s, after[0].start_s
-    if ends is not None and begins is not None and begins - ends > break_s:
-        return False
     a, b = {f.sequence for f in before}, {f.sequence for f in after}
-    return not a & b and _absent(a | b) <= _absent(a) + _absent(b)
+    if a & b:
+        return False
+    together, apart = _absent(a | b), _absent(a) + _absent(b)
+    if together != apart:
+        return together < apart
+    ends, begins = before[-1].start_s, after[0].start_s
+    return ends is None or begins is None or begins - ends <= break_s
 
 
 def _absent(numbers: Collection[int]) -> int:

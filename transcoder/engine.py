@@ -2,20 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import av
 
 from transcoder.cards import find_cards
+from transcoder.edges import edge_of
 from transcoder.errors import SpeechUnavailable
+from transcoder.filed import Filed
 from transcoder.findings import FindingList, rounded
 from transcoder.joints import joint
-from transcoder.notice import Listener, judge_notice
+from transcoder.notice import Heard, Listener, judge_notice
 from transcoder.places import compare
 from transcoder.recording import Inspected, inspect_recording
 from transcoder.rejudge import judged_as
 from transcoder.report import (
     Depth,
     Engine,
+    Joint,
     Report,
     RulesUsed,
     RunReport,
@@ -24,8 +28,8 @@ from transcoder.report import (
 )
 from transcoder.request import InspectRequest
 from transcoder.rules import RuleSet, load_rules
-from transcoder.runs import Run, join_runs
-from transcoder.shift import Filed, Shift, look_across
+from transcoder.runs import Link, Run, join_runs
+from transcoder.shift import Shift, look_across
 from transcoder.unfinished import recover_unfinished
 
 Progress = Callable[[int, float], None]  # index of the recording, share of the whole request done, 0 to 1
@@ -93,6 +97,18 @@ def _listener(request: InspectRequest, ears: Ears | None) -> tuple[Listener | No
         return (ears or Ears()).listener(request)
     except (SpeechUnavailable, ImportError):
         return None, None
+    except Exception as error:  # noqa: BLE001 - a broken model costs the notices their check, and no file
+        return _Deaf(error), None
+
+
+class _Deaf:
+    """In place of a listener that could not be made: says why."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def listen(self, *_: Any, **__: Any) -> Heard:
+        raise self._error
 
 
 def engine_of(speech_model: str | None) -> Engine:
@@ -161,9 +177,18 @@ def _run(
         verdict=worst_verdict(found.findings),
         notice=notice,
         cards=cards,
-        joints=tuple(joint(link, rules.runs.joint_metric_s) for link in run.links),
+        joints=tuple(_joint(link, inspected, request, rules) for link in run.links),
         findings=tuple(found.findings),
     )
+
+
+def _joint(link: Link, inspected: Sequence[Inspected], request: InspectRequest, rules: RuleSet) -> Joint:
+    """A joint of the run, with what its two ends look and sound like where files are decoded at all."""
+    metric_s = rules.runs.joint_metric_s
+    if request.depth is Depth.FAST:
+        return joint(link, metric_s)
+    before = edge_of(inspected[link.before], last=True)
+    return joint(link, metric_s, before, edge_of(inspected[link.after], last=False))
 
 
 def _separation(

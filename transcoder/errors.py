@@ -20,6 +20,12 @@ class Unreadable(TranscoderError):
     remedy = "needs_person"
 
 
+class CannotRead(TranscoderError):
+    """The disk or the system does not give a file's bytes: nothing is said of what is in them."""
+
+    remedy = "retry"
+
+
 class BadRules(TranscoderError):
     """A rule set that cannot be used: the message names file, key, value and what is allowed."""
 

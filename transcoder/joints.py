@@ -10,24 +10,28 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from transcoder.findings import rounded
 from transcoder.report import Joint
 from transcoder.runs import Link
 
-_SAME_PICTURE_BITS = 12  # of 64: sensor noise and a moving hand change fewer
-_OTHER_PICTURE_BITS = 24  # two unrelated pictures differ in about 32
-_SAME_ROOM_DB = 6.0
+GRID = (16, 9)  # of brightness that a picture is compared by
+_SAME_STEPS = 12.0  # mean difference of brightness (of 255) in which noise and a moving camera stay
+_OTHER_STEPS = 30.0
+_OTHER_LIKENESS = 0.3  # correlation of two unrelated pictures
+_OTHER_ROOM_DB = 20.0  # a microphone's own gain control changes less within a moment
 
 
 @dataclass(frozen=True)
 class Edge:
     """What one end of a file looks and sounds like.
 
-    `picture`: a 64-bit difference hash of the first or last frame; `room_db`: level of the quiet parts of its
-    first or last second, in dBFS.  None where it was not decoded.
+    `picture`: brightness of the first or last frame on `GRID`, row by row.  `room_db`: level of the quiet
+    parts of its first or last second, in dBFS.  None where it was not decoded.
     """
 
-    picture: int | None = None
+    picture: bytes | None = None
     room_db: float | None = None
 
 
@@ -35,16 +39,29 @@ def across(before: Edge | None, after: Edge | None) -> bool | None:
     """Whether picture and sound go on across a joint; None where they do not tell."""
     if before is None or after is None:
         return None
-    said: list[bool | None] = []
-    if before.picture is not None and after.picture is not None:
-        apart = (before.picture ^ after.picture).bit_count()
-        said.append(True if apart <= _SAME_PICTURE_BITS else False if apart >= _OTHER_PICTURE_BITS else None)
-    if before.room_db is not None and after.room_db is not None:
-        # Two rooms may be equally quiet: the same level alone proves nothing.
-        said.append(None if abs(before.room_db - after.room_db) <= _SAME_ROOM_DB else False)
+    said = [_picture_goes_on(before.picture, after.picture), _room_goes_on(before.room_db, after.room_db)]
     if False in said:
         return False
     return True if True in said else None
+
+
+def _picture_goes_on(before: bytes | None, after: bytes | None) -> bool | None:
+    if before is None or after is None or len(before) != len(after):
+        return None
+    a, b = (np.frombuffer(picture, np.uint8).astype(np.float64) for picture in (before, after))
+    apart = float(np.abs(a - b).mean())
+    if apart <= _SAME_STEPS:
+        return True
+    spread = float(a.std() * b.std())
+    likeness = float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread else 0.0
+    return False if apart >= _OTHER_STEPS and likeness < _OTHER_LIKENESS else None
+
+
+def _room_goes_on(before_db: float | None, after_db: float | None) -> bool | None:
+    """Two rooms may be equally quiet, and somebody may speak all the time: only much apart says something."""
+    if before_db is None or after_db is None:
+        return None
+    return False if abs(before_db - after_db) > _OTHER_ROOM_DB else None
 
 
 def joint(link: Link, metric_s: float, before: Edge | None = None, after: Edge | None = None) -> Joint:

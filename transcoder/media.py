@@ -8,6 +8,7 @@
 - The index is trusted for a plain finished MP4 or MOV only; everything else is demuxed.
 """
 
+import errno
 import os
 import stat
 from array import array
@@ -23,6 +24,7 @@ import av.container
 import av.error
 import numpy as np
 
+from transcoder import reading
 from transcoder.claims import claimed_samples
 from transcoder.errors import Unreadable
 from transcoder.facts import NO_TIME, MediaFacts, Samples, StreamFacts, StreamKind
@@ -42,6 +44,7 @@ _MAX_EXTRADATA_BYTES = 64 << 10
 _MAX_TAG = 1000
 _EDGE = 256  # entries at either end of FFmpeg's index that a table read straight is compared with
 _ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
+_SURROUNDINGS = {os.strerror(number) for number in reading.SURROUNDINGS}
 MEDIA_ERRORS: tuple[type[Exception], ...] = _ERRORS
 
 # PyAV's own log callback takes the interpreter's lock in whatever thread decodes: closing a decoder then
@@ -58,12 +61,14 @@ class TooManyPackets(Exception):
 def open_regular(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file for reading, never following a link.
 
-    Raises Unreadable when it is missing, a link, a FIFO or a device.
+    Raises Unreadable when it is a link, a FIFO or a device; CannotRead when it cannot be had.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise Unreadable(f"cannot be opened: {error.strerror}") from error
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket, or a device of nothing
+            raise Unreadable("not a regular file") from error
+        raise reading.cannot_read(error) from error
     with os.fdopen(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise Unreadable("not a regular file")
@@ -74,7 +79,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 def open_media(file: BinaryIO) -> Iterator[av.container.InputContainer]:
     """Open an open regular file as media, and close it whatever happens.
 
-    Raises Unreadable when FFmpeg recognises nothing in it.
+    Raises Unreadable when FFmpeg recognises nothing in it, CannotRead when its bytes cannot be had.
     """
     # The last is for decoders: opening alone may decode a picture to learn its format.
     options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "max_pixels": str(_MAX_PIXELS)}
@@ -83,21 +88,40 @@ def open_media(file: BinaryIO) -> Iterator[av.container.InputContainer]:
         arguments["metadata_errors"] = "replace"
     view = seen(file)
     source: Any = view.file if view.repaired else f"file:/proc/self/fd/{file.fileno()}"
-    try:
-        container = av.open(source, mode="r", **arguments)
-    except _ERRORS as error:
-        raise Unreadable(_reason(error)) from error
+    container = _opened(file, source, arguments)
     try:
         yield cast(av.container.InputContainer, container)
     finally:
         container.close()
 
 
+def _opened(file: BinaryIO, source: Any, arguments: dict[str, Any], *, again: bool = True) -> Any:
+    try:
+        return av.open(source, mode="r", **arguments)
+    except _ERRORS as error:
+        if not reading.of_surroundings(error):
+            raise Unreadable(_reason(error)) from error
+        reading.confirm(file)
+        if not again:  # FFmpeg's own word for bad content, then
+            raise Unreadable(_reason(error)) from error
+    if hasattr(source, "seek"):
+        source.seek(0)
+    return _opened(file, source, arguments, again=False)
+
+
 def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
     """Copy out all that the index and the packets' headers say.
 
-    Raises Unreadable, or TooManyPackets.
+    Raises Unreadable, CannotRead, or TooManyPackets.
     """
+    facts = _read_facts(file, max_packets)
+    if facts.stopped in _SURROUNDINGS:  # the disk's fault, or FFmpeg's word for bad content: that comes again
+        reading.confirm(file)
+        return _read_facts(file, max_packets)
+    return facts
+
+
+def _read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
     size_bytes = os.fstat(file.fileno()).st_size
     view = seen(file).file
     structure = read_structure(view, size_bytes)

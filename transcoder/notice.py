@@ -4,20 +4,25 @@
 - Without sound it is `no_audio`, at a depth or on a dock that does not listen `unverified`: never silence.
 - Time counts from the button: the profile's pre-record, else the first sound that is not digital silence.
 - Found within `in_time_s` of that: `confirmed`; later, within `search_s`: `late`.
+- A model that fails costs the notice its check, and nothing else: `unverified`, with what it said.
 - Nothing here can turn anything but a declaration heard into `confirmed`.
 """
 
+import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from transcoder.errors import SpeechUnavailable
+from transcoder.errors import CannotRead
 from transcoder.findings import FindingList, rounded
+from transcoder.reading import READ_ERROR
 from transcoder.recording import Inspected
 from transcoder.report import Depth, Notice, NoticeStatus
 from transcoder.request import InspectRequest
 from transcoder.rules import NoticeRules
 
+_MAX_REASON = 300
 Outcome = Literal["declared", "unclear", "nothing", "silence", "no_sound", "timeout"]
 
 
@@ -39,7 +44,7 @@ class Listener(Protocol):
     def listen(
         self, run: Sequence[Inspected], pre_record_s: float | None, search_s: float, limit_s: float
     ) -> Heard:
-        """Search the head of a run; raises SpeechUnavailable."""
+        """Search the head of a run; raises SpeechUnavailable, CannotRead, and what a model's libraries do."""
 
 
 def judge_notice(
@@ -60,11 +65,20 @@ def judge_notice(
     if reason is None and listener is not None:
         try:
             heard = listener.listen(run, request.join.pre_record_s, rules.search_s, request.speech_limit_s)
-        except SpeechUnavailable:
-            reason = "model"
-        else:
-            return _conclude(heard, rules, found)
-    found.add(f"notice.unverified/{reason}")
+        except CannotRead as error:
+            return _unverified(found, "unread", str(error))
+        except Exception as error:  # noqa: BLE001 - whatever the model's libraries raise
+            traceback.print_exc(file=sys.stderr)
+            return _unverified(found, "error", f"{type(error).__name__}: {error}"[:_MAX_REASON])
+        return _conclude(heard, rules, found)
+    return _unverified(found, reason)
+
+
+def _unverified(found: FindingList, variant: str | None, reason: str | None = None) -> Notice:
+    evidence = {} if reason is None else {"reason": reason}
+    if variant == "unread":
+        evidence["limit"] = READ_ERROR
+    found.add(f"notice.unverified/{variant}", reason=reason, evidence=evidence)
     return Notice(status=NoticeStatus.UNVERIFIED)
 
 

@@ -1,7 +1,10 @@
 """Inspecting one recording: open, read, check, describe.
 
-Nothing that a file holds may end the inspection: what cannot be opened is `file.unreadable`, what a limit
-stops is `file.limits`, and either way there is a recording in the report.
+Nothing that a file holds may end the inspection: what is no media is `file.unreadable`, what a limit stops is
+`file.limits`, and either way there is a recording in the report.
+
+What cannot be read (a disk's error, a right, a file that went) is `file.limits` with the limit `read_error`,
+and nothing else is said of the file: whoever asked asks again.
 """
 
 import hashlib
@@ -12,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import BinaryIO
 
+from transcoder import reading
 from transcoder.checks import check_end, check_streams, check_timeline, describe, kind_of
 from transcoder.content import check_decoded, check_photo, check_zeros
-from transcoder.errors import Unreadable
+from transcoder.errors import CannotRead, Unreadable
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
 from transcoder.headers import check_headers, movie_of, tags_of
@@ -44,6 +48,7 @@ from transcoder.watching import plan_for, watch
 from transcoder.whereabouts import places_of
 
 Progress = Callable[[float], None]  # share of this recording done, 0 to 1
+_DAMAGE = {"file.unreadable", "file.partial", "continuity.truncated"}
 
 
 @dataclass
@@ -64,6 +69,7 @@ class Inspected:
     places: tuple[Fix, ...] = ()
     notes: tuple[Text, ...] = ()
     finished: bool = False  # every check of the depth was made
+    unread: bool = False  # its bytes could not be had
 
     def read_times(self, request: InspectRequest) -> None:
         """Work out when it began from what is known by now."""
@@ -110,20 +116,46 @@ def inspect_recording(
     try:
         with open_regular(item.path) as file:
             state.size_bytes = os.fstat(file.fileno()).st_size
-            _inspect_open(state, file, request, progress)
+            try:
+                _inspect_open(state, file, request, progress)
+            except Unreadable as error:
+                _unreadable(found, error)
+            _believe(state, file, request)
         state.finished = not any(f.code == "file.unreadable" for f in found.findings)
-    except Unreadable as error:
-        found.add("file.unreadable", reason=str(error), reason_zh=reason_zh(str(error)))
+    except Unreadable as error:  # no regular file
+        _unreadable(found, error)
     except TooManyPackets as error:
         _limit(found, "too_many_packets", f"more packets than allowed ({error})", "数据包过多")
     except MemoryError:
         _limit(found, "memory", "out of memory", "内存不足")
+    except CannotRead as error:
+        _unread(state, str(error))
     except OSError as error:
-        _limit(found, "read_error", f"read error: {error.strerror}", "读取存储出错")
+        _unread(state, str(reading.cannot_read(error)))
     except Exception:  # noqa: BLE001 - a bug must cost one recording, never the shift
         traceback.print_exc(file=sys.stderr)
         _limit(found, "bug", "internal error of the inspector", "检查程序内部出错")
     return state
+
+
+def _unreadable(found: FindingList, error: Unreadable) -> None:
+    found.add("file.unreadable", reason=str(error), reason_zh=reason_zh(str(error)))
+
+
+def _believe(state: Inspected, file: BinaryIO, request: InspectRequest) -> None:
+    """Before a finding of damage stands: the bytes can be read.  Raises CannotRead."""
+    if any(finding.code in _DAMAGE for finding in state.found.findings):
+        demuxed = state.media is not None and not state.media.from_index  # it was read through already
+        reading.confirm(file, whole=request.depth is not Depth.FAST or demuxed)
+
+
+def _unread(state: Inspected, reason: str) -> None:
+    """Nothing that was found so far rests on bytes that were there."""
+    state.unread = True
+    state.media = state.timeline = state.key_frames = None
+    state.streams, state.places, state.notes = [], (), ()
+    state.found.findings.clear()
+    _limit(state.found, reading.READ_ERROR, reason, "存储读取失败，或文件暂时无法打开")
 
 
 def _limit(found: FindingList, limit: str, reason: str, zh: str) -> None:

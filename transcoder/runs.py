@@ -7,7 +7,7 @@ two runs is a finding on the later one (article 15(5)).
 - Where the clock was set between two segments another epoch begins: nobody knows what lies between
   (clocks.py).
 - What lies between two is measured by the sources that both have, the leading one first, so that a source
-  that is off by the same amount in both does no harm; those that agree with it narrow it.
+  that is off by the same amount in both does no harm; others that agree with it narrow it.
 - Two join when what lies between them, somewhere within that uncertainty, is at most `split_gap_s` and
   overlaps by at most `split_overlap_s`; a profile may say what its cameras lose between their pieces.
 - A chapter joins the chapter before it unless a gap is certain.
@@ -138,6 +138,8 @@ def between_segments(before: Segment, after: Segment) -> Between | None:
     least, most = _measured(before.spans[first], after.spans[first], before.duration_s)
     sources: list[str] = [first]
     for source in others:
+        if not all(s.spans[source].agrees(s.spans[first], _AGREE_S) for s in (before, after)):
+            continue  # times of copying lie close to each other as well
         low, high = _measured(before.spans[source], after.spans[source], before.duration_s)
         if low - _AGREE_S <= most and least - _AGREE_S <= high:
             sources.append(source)

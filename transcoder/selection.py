@@ -10,7 +10,7 @@
 - Lost clusters belong to no file and to no time: said once, of the docking's last shift.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,18 +44,42 @@ class Missing:
     seconds: float | None
 
 
+@dataclass(frozen=True)
+class Window:
+    """From when to when something belongs to a shift; None: nobody knows, so all may."""
+
+    since: datetime | None
+    until: datetime | None
+
+    def holds(self, at: datetime | None) -> bool:
+        """What has no time may belong to it too."""
+        if at is None or self.since is None or self.until is None:
+            return True
+        return self.since <= at <= self.until
+
+
+def window_of(arrived: Sequence[Arrived], break_s: float) -> Window:
+    """The shift, and `break_s` on either side."""
+    starts = [a.started_at for a in arrived if a.started_at is not None]
+    ends = [end for a in arrived if (end := a.ended_at or a.started_at) is not None]
+    if not starts:
+        return Window(None, None)
+    slack = timedelta(seconds=break_s)
+    return Window(min(starts) - slack, max(ends) + slack)
+
+
 def judge_selection(
     arrived: Sequence[Arrived],
     missing: Sequence[Missing],
     facts: CameraFacts,
-    break_s: float,
+    window: Window,
     gap_s: float,
     loop: bool,
 ) -> list[Noted]:
     """Findings on the recordings of one shift, in order of recording (at least one)."""
     noted = [_hole(one, gap_s) for one in missing if one.seconds is not None and one.seconds > gap_s]
-    noted += _left(arrived, facts.seen, break_s)
-    noted += _deleted(arrived, facts, break_s, loop)
+    noted += _left(arrived, facts.seen, window)
+    noted += _deleted(arrived, facts, window, loop)
     if facts.lost_bytes:
         evidence = {"lost_bytes": facts.lost_bytes}
         size = f"{facts.lost_bytes / 1e6:.1f}"
@@ -76,20 +100,17 @@ def _hole(one: Missing, gap_s: float) -> Noted:
     return Noted(one.after, "continuity.selection/hole", {**values, "numbers": ", ".join(one.numbers[:3])})
 
 
-def _left(arrived: Sequence[Arrived], seen: Sequence[Seen], break_s: float) -> list[Noted]:
+def _left(arrived: Sequence[Arrived], seen: Sequence[Seen], window: Window) -> list[Noted]:
     """Files of the shift that were on the card and are not here, on the item that comes after them."""
     noted = []
     for one in seen:
-        if (
-            one.arrived
-            or one.kind not in _FOOTAGE
-            or not within(arrived, one.named_at or one.modified_at, break_s)
-        ):
+        at = one.named_at or one.modified_at
+        if one.arrived or one.kind not in _FOOTAGE or not window.holds(at):
             continue
         evidence = {"name": one.name, "size_bytes": one.size_bytes, "reason": one.reason}
         noted.append(
             Noted(
-                _place(arrived, one.named_at or one.modified_at),
+                _place(arrived, at),
                 "continuity.selection/left",
                 {"evidence": evidence, "name": one.name},
             )
@@ -97,18 +118,19 @@ def _left(arrived: Sequence[Arrived], seen: Sequence[Seen], break_s: float) -> l
     return noted
 
 
-def _deleted(arrived: Sequence[Arrived], facts: CameraFacts, break_s: float, loop: bool) -> list[Noted]:
+def _deleted(arrived: Sequence[Arrived], facts: CameraFacts, window: Window, loop: bool) -> list[Noted]:
     first = min((a.started_at for a in arrived if a.started_at is not None), default=None)
-    kept = [(a.name, a.size_bytes) for a in arrived]
-    kept += [(s.name, s.size_bytes) for s in facts.seen if s.arrived]
+    kept = {(_base(a.name), a.size_bytes) for a in arrived}
+    kept |= {(_base(s.name), s.size_bytes) for s in facts.seen if s.arrived}
+    rests = {(name[1:], size) for name, size in kept}
     counted: list[Deleted] = []
     ordinary = 0
     for one in facts.deleted:
         at = one.named_at or one.modified_at
-        if one.kind not in _FOOTAGE or not within(arrived, at, break_s):
+        if one.kind not in _FOOTAGE or not window.holds(at):
             continue
         older = loop and at is not None and first is not None and at < first
-        if one.housekeeping or not one.size_bytes or older or any(_same(one, *k) for k in kept):
+        if one.housekeeping or not one.size_bytes or older or _is_kept(one, kept, rests):
             ordinary += 1
         else:
             counted.append(one)
@@ -139,28 +161,14 @@ def _deleted(arrived: Sequence[Arrived], facts: CameraFacts, break_s: float, loo
     ]
 
 
-def _same(one: Deleted, name: str, size_bytes: int | None) -> bool:
+def _is_kept(one: Deleted, kept: Set[tuple[str, int | None]], rests: Set[tuple[str, int | None]]) -> bool:
     """Whether a deleted entry is a file that is here: its folder may have been renamed, a letter be lost."""
-    mine, other = _base(one.name), _base(name)
-    if one.first_lost:
-        mine, other = mine[1:], other[1:]
-    return size_bytes == one.size_bytes and mine == other
+    name = _base(one.name)
+    return (name[1:], one.size_bytes) in rests if one.first_lost else (name, one.size_bytes) in kept
 
 
 def _base(name: str) -> str:
     return name.rpartition("/")[2].casefold()
-
-
-def within(arrived: Sequence[Arrived], at: datetime | None, break_s: float) -> bool:
-    """Whether something of time `at` belongs to this shift; what has no time may."""
-    if at is None:
-        return True
-    starts = [a.started_at for a in arrived if a.started_at is not None]
-    if not starts:
-        return True
-    ends = [a.ended_at or a.started_at for a in arrived if a.started_at is not None]
-    slack = timedelta(seconds=break_s)
-    return min(starts) - slack <= at <= max(end for end in ends if end is not None) + slack
 
 
 def _place(arrived: Sequence[Arrived], at: datetime | None) -> int:

@@ -376,6 +376,14 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "语音识别超出时间限制，告知未能核对完。",
         "Listening took longer than allowed; the notice was not checked to the end.",
     ),
+    "notice.unverified/error": (
+        "语音识别出错，告知无法核对：{reason}。可稍后重新检查。",
+        "Listening failed, the notice could not be checked: {reason}. It can be inspected again.",
+    ),
+    "notice.unverified/unread": (
+        "存储读取失败，告知无法核对：{reason}。可稍后重新检查。",
+        "The sound could not be read, the notice was not checked: {reason}. It can be inspected again.",
+    ),
     "notice.unverified/failed": (
         "检查未完成，告知未能核对。",
         "The inspection did not finish; the notice was not checked.",

@@ -4,36 +4,27 @@
 - A camera's files are cut into shifts where longer than `shift_break_s` nothing was recorded; numbers and
   clocks are compared within one.
 - Chapters that all carry the time of their recording's beginning are laid end to end.
+- Where most containers tell one end of their recording, all are read so.
 - Where the file system's time is all that is known and files would have been finished faster than they last,
   they were copied, and that time says nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from transcoder.clocks import Dated, Judged, Noted, against_dock, judge_clocks
-from transcoder.counting import Counting, Numbered, blocks_of, holes, reused
-from transcoder.report import MediaKind, TimeSpan
-from transcoder.request import InspectItem, InspectRequest, JoinRules
+from transcoder.counting import blocks_of
+from transcoder.filed import Filed, counting_of
+from transcoder.numbering import counts, judge_numbers
+from transcoder.report import TimeSpan
+from transcoder.request import InspectRequest, JoinRules
 from transcoder.rules import RuleSet
-from transcoder.runs import Segment, between_segments
-from transcoder.selection import Arrived, Missing, judge_selection, within
+from transcoder.runs import Segment
+from transcoder.selection import Arrived, judge_selection, window_of
 from transcoder.times import Readings, Span, start_of
 
 _CLOCK = "continuity.clock"
-
-
-@dataclass(frozen=True)
-class Filed:
-    """One item as far as it was inspected; `takes_part`: it belongs into a run."""
-
-    index: int
-    item: InspectItem
-    kind: MediaKind | None
-    readings: Readings
-    duration_s: float | None
-    takes_part: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,11 +40,11 @@ def look_across(files: Sequence[Filed], request: InspectRequest, rules: RuleSet)
     """Judge the files of a request side by side; `files` are all items, in the request's order."""
     join = request.join
     limit_s = rules.threshold_of(_CLOCK, "constant_offset_s") or 0.0
-    files = _laid(_without_copied_times(files, rules), join)
+    files = _laid(_without_copied_times(_read_alike(files, request.one_shift), rules), join)
     if request.one_shift:
         groups = list(_shifts(files, join, rules.runs.shift_break_s))
     else:
-        groups = [[_dated(file, False, None)] for file in files]
+        groups = [[file.dated()] for file in files]
     by_index = {file.index: file for file in files}
     noted: list[Noted] = []
     segments: list[Segment] = []
@@ -66,12 +57,24 @@ def look_across(files: Sequence[Filed], request: InspectRequest, rules: RuleSet)
         epoch += 1 + max(judged.epochs, default=0)
         if request.one_shift:
             last = number == len(groups) - 1
-            noted += _numbers_and_selection(group, found, by_index, request, rules, last)
+            noted += _selection(group, found, by_index, request, rules, last)
     if groups and request.one_shift:
         dock = against_dock(groups[0][0].index, request.camera.clock, limit_s)
         noted += [dock] if dock is not None else []
     starts = tuple(start_of(file.readings, join) for file in files)
     return Shift(tuple(segments), tuple(noted), starts)
+
+
+def _read_alike(files: Sequence[Filed], one_camera: bool) -> list[Filed]:
+    """The containers of one camera tell the same end of a recording: the one that fits most of them."""
+    ends = [file.readings.container_is for file in files if file.readings.container_else is not None]
+    for which in ("start", "end"):
+        if one_camera and ends.count(which) * 2 > len(ends):
+            return [
+                f if f.readings.container_is == which else replace(f, readings=f.readings.turned())
+                for f in files
+            ]
+    return list(files)
 
 
 def _without_copied_times(files: Sequence[Filed], rules: RuleSet) -> list[Filed]:
@@ -124,24 +127,21 @@ def _takes(files: Sequence[Filed]) -> Iterator[list[Filed]]:
         yield chapters
 
 
-def _counting(join: JoinRules) -> Counting:
-    return Counting(join.chaptered, join.counter, known=join.profile != "generic")
-
-
 def _shifts(files: Sequence[Filed], join: JoinRules, break_s: float) -> Iterator[list[Dated]]:
     """The files in order of recording, cut at breaks; what has no number is put where its time says."""
-    counted = [file for file in files if file.item.named_sequence is not None]
+    counted = [f for f in files if f.item.named_sequence is not None and counts(f.kind, join)]
     numbered = len(counted) > 1 and all(f.item.named_sequence is not None for f in files if f.kind == "video")
     follows = _chapter_before(files) if join.chaptered else {}
     if numbered:
         order = [
-            _dated(files[n.index], True, follows.get(n.index))
-            for block in blocks_of([_numbered(file) for file in counted], _counting(join), break_s)
+            files[n.index].dated(True, follows.get(n.index))
+            for block in blocks_of([file.numbered() for file in counted], counting_of(join), break_s)
             for n in block
         ]
-        others = [_dated(file, False, None) for file in files if file.item.named_sequence is None]
+        inside = {file.index for file in counted}
+        others = [file.dated() for file in files if file.index not in inside]
     else:
-        order, others = [], [_dated(file, False, follows.get(file.index)) for file in files]
+        order, others = [], [file.dated(follows=follows.get(file.index)) for file in files]
     for one in sorted(others, key=_by_time):
         order.insert(_where(order, one), one)
     shift: list[Dated] = []
@@ -170,11 +170,11 @@ def _where(order: Sequence[Dated], one: Dated) -> int:
 
 
 def _is_break(shift: Sequence[Dated], one: Dated, break_s: float) -> bool:
-    last = next((before for before in reversed(shift) if before.start is not None), None)
-    if last is None or last.start is None or one.start is None:
+    """Whether it began long after all of the shift: a file that is out of place makes no break behind it."""
+    ends = [f.start.latest.timestamp() + (f.duration_s or 0.0) for f in shift if f.start is not None]
+    if not ends or one.start is None:
         return False
-    apart = (one.start.earliest - last.start.latest).total_seconds() - (last.duration_s or 0.0)
-    return apart > break_s
+    return one.start.earliest.timestamp() - max(ends) > break_s
 
 
 def _chapter_before(files: Sequence[Filed]) -> dict[int, int]:
@@ -184,22 +184,6 @@ def _chapter_before(files: Sequence[Filed]) -> dict[int, int]:
             if (after.item.named_sequence or 0) - (before.item.named_sequence or 0) == 1:
                 found[after.index] = before.index
     return found
-
-
-def _dated(file: Filed, numbered: bool, follows: int | None) -> Dated:
-    return Dated(file.index, file.kind, file.readings, file.duration_s, numbered, follows)
-
-
-def _numbered(file: Filed) -> Numbered:
-    dated = _dated(file, False, None)
-    start = dated.start
-    return Numbered(
-        file.index,
-        file.item.named_sequence or 0,
-        file.kind,
-        start.earliest.timestamp() if start else None,
-        dated.unset,
-    )
 
 
 def _segments(
@@ -235,62 +219,24 @@ def _somewhere(start: Span | None, readings: Readings) -> TimeSpan | None:
     return TimeSpan(earliest=start.earliest, latest=start.latest, **{"from": (source,)})
 
 
-def _numbers_and_selection(
+def _selection(
     group: Sequence[Dated],
     segments: Sequence[Segment],
-    files: dict[int, Filed],
+    files: Mapping[int, Filed],
     request: InspectRequest,
     rules: RuleSet,
     last: bool,
 ) -> list[Noted]:
-    join, noted = request.join, []
-    missing: list[Missing] = []
+    """Numbers and what is missing of one shift; lost clusters are said of the last one."""
+    join, limits = request.join, rules.runs
     arrived = [_arrived(files[one.index], one) for one in group]
-    by_index = {segment.index: segment for segment in segments}
-    if all(one.numbered for one in group if one.kind == "video"):
-        counting = _counting(join)
-        counted = [_numbered(files[one.index]) for one in group if one.numbered]
-        near = rules.runs.shift_break_s
-        others = [
-            seen.sequence
-            for seen in request.camera.seen
-            if seen.sequence is not None and within(arrived, seen.named_at or seen.modified_at, near)
-        ]
-        for block in blocks_of(counted, counting, near):
-            for hole in holes(block, others, counting):
-                noted.append(_missing_note(hole.before, hole.after, hole.missing, hole.count))
-                seconds = _seconds(by_index.get(hole.before), by_index.get(hole.after))
-                missing.append(Missing(hole.before, hole.after, hole.missing, seconds))
-            for twice in reused(block, counting):
-                evidence = {"first": twice.first, "again": twice.again, "number": twice.number}
-                noted.append(
-                    Noted(
-                        twice.again,
-                        "continuity.sequence/reused",
-                        {"evidence": evidence, "number": twice.number},
-                    )
-                )
-    gap_s = rules.runs.split_gap_s if join.split_tolerance_s is None else join.split_tolerance_s
+    window = window_of(arrived, limits.shift_break_s)
+    others = [one for one in request.camera.seen if window.holds(one.named_at or one.modified_at)]
+    seen = [one.sequence for one in others if one.sequence is not None]
+    noted, missing = judge_numbers(group, segments, files, seen, join, limits.shift_break_s)
+    gap_s = limits.split_gap_s if join.split_tolerance_s is None else join.split_tolerance_s
     facts = request.camera if last else replace(request.camera, lost_bytes=None)
-    return noted + judge_selection(arrived, missing, facts, rules.runs.shift_break_s, gap_s, join.loop)
-
-
-def _missing_note(before: int, after: int, missing: Sequence[str], count: int) -> Noted:
-    evidence = {"before": before, "after": after, "missing": list(missing)}
-    numbers = ", ".join(missing[:3]) + ("…" if count > 3 else "")
-    return Noted(
-        after,
-        "continuity.sequence/missing",
-        {"value": float(count), "evidence": evidence, "numbers": numbers},
-    )
-
-
-def _seconds(before: Segment | None, after: Segment | None) -> float | None:
-    """How long nothing was recorded between two files; None where that is not known."""
-    if before is None or after is None or before.unset or after.unset:
-        return None
-    between = between_segments(before, after)
-    return None if between is None else between.seconds
+    return noted + judge_selection(arrived, missing, facts, window, gap_s, join.loop)
 
 
 def _arrived(file: Filed, one: Dated) -> Arrived:

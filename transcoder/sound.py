@@ -14,6 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from transcoder import reading
 from transcoder.errors import Unreadable
 from transcoder.facts import StreamFacts
 from transcoder.media import MEDIA_ERRORS, open_media, open_regular
@@ -78,7 +79,7 @@ class _Tally:
 def _decode(
     recording: Inspected, stream: StreamFacts, seconds: float, tally: _Tally
 ) -> Iterator[tuple[float, Audio]]:
-    """Pieces of sound with their start, in seconds from the recording's start."""
+    """Pieces of sound with their start, in seconds from the recording's start.  Raises CannotRead."""
     zero_s = recording.timeline.start_s if recording.timeline else 0.0
     try:
         with open_regular(recording.item.path) as file, open_media(file) as container:
@@ -87,7 +88,10 @@ def _decode(
             yield from _pieces(container, live, zero_s, seconds, tally)
     except Unreadable:
         tally.errors += 1
-    except MEDIA_ERRORS:
+    except MEDIA_ERRORS as error:
+        if reading.of_surroundings(error):  # what a disk did not give was not silent
+            with open_regular(recording.item.path) as file:
+                reading.confirm(file)
         tally.errors += 1
 
 

@@ -4,13 +4,14 @@
   some cameras and the end in others (Android writes it when the file is finished), and some stamp local time
   as UTC: it is read in the way that fits the name, else the file system's time, else as start in UTC.
 - exFAT without an offset gives local time as UTC (B05): the file system's time is read in the way that fits.
-- The most trusted source that is plausible leads; others that agree within the tolerance narrow it and are
-  named.  Those that disagree are left out here (what their disagreement means: `clocks.py`).
+- The most trusted source that is plausible leads, unless the two others agree against it; others that agree
+  within the tolerance narrow it and are named.  Those that disagree are left out here (what their
+  disagreement means: `clocks.py`).
 - Times before 2000, or on a day on which clocks that were never set begin (C19, C20), say nothing about when;
   they still say how files of one camera lie to each other.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -58,6 +59,7 @@ class Readings:
     unset: frozenset[TimeSource] = frozenset()
     local_as_utc_s: Mapping[TimeSource, float] | None = None
     container_is: str = "start"
+    container_else: Span | None = None  # if it told the other end
 
     @property
     def trusted(self) -> dict[TimeSource, Span]:
@@ -65,6 +67,14 @@ class Readings:
 
     def with_container(self, span: Span) -> "Readings":
         return replace(self, spans={**self.spans, "container": span})
+
+    def turned(self) -> "Readings":
+        """The container read as the other end of the recording, where that is possible."""
+        if self.container_else is None or "container" not in self.spans:
+            return self
+        which = "start" if self.container_is == "end" else "end"
+        other = self.spans["container"]
+        return replace(self.with_container(self.container_else), container_is=which, container_else=other)
 
 
 def started_at(
@@ -77,10 +87,10 @@ def started_at(
 def start_of(readings: Readings, rules: JoinRules) -> TimeSpan | None:
     """The span that the trusted sources agree on, the leading one first; None without any."""
     trusted = readings.trusted
-    known = [(source, trusted[source]) for source in rules.time_order if source in trusted]
-    if not known:
+    order = leading(trusted, rules.time_order, rules.time_tolerance_s)
+    if not order:
         return None
-    (first, best), *others = known
+    (first, best), *others = [(source, trusted[source]) for source in order]
     sources: list[str] = [first]
     for source, span in others:
         if span.agrees(best, rules.time_tolerance_s):
@@ -89,6 +99,19 @@ def start_of(readings: Readings, rules: JoinRules) -> TimeSpan | None:
             if earliest <= latest:
                 best = Span(earliest, latest)
     return TimeSpan(earliest=best.earliest, latest=best.latest, **{"from": tuple(sources)})
+
+
+def leading(
+    spans: Mapping[TimeSource, Span], order: Sequence[TimeSource], tolerance_s: float
+) -> list[TimeSource]:
+    """The sources that there are, most trusted first; one that two others agree against comes last."""
+    known = [source for source in order if source in spans]
+    if len(known) > 2:
+        first, second, third = known[:3]
+        alone = not any(spans[first].agrees(spans[other], tolerance_s) for other in (second, third))
+        if alone and spans[second].agrees(spans[third], tolerance_s):
+            return [second, third, first]
+    return known
 
 
 def read_times(
@@ -111,10 +134,13 @@ def read_times(
         spans["name"] = name
     ended = _ended(modified_at, duration_s, rules)
     container_is = "start"
+    container_else: Span | None = None
     if created_at is not None:
         raw = _from(created_at, _CONTAINER_RESOLUTION_S)
         span, container_is, by = _read_container(raw, duration_s, name, ended, rules)
         spans["container"] = span
+        if duration_s and rules.container_time == "either":
+            container_else = _rounded(span.moved(-duration_s if container_is == "start" else duration_s))
         if by:
             moved["container"] = by
     if ended is not None:
@@ -130,7 +156,7 @@ def read_times(
         stamp = stamps[source]
         if stamp is not None and is_unset(stamp, rules, docked_at):
             unset.add(source)
-    return Readings(spans, frozenset(unset), moved, container_is)
+    return Readings(spans, frozenset(unset), moved, container_is, container_else)
 
 
 def is_unset(moment: datetime, rules: JoinRules, docked_at: datetime | None = None) -> bool:

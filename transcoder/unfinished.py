@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import av
 
-from transcoder.errors import Unreadable
+from transcoder.errors import CannotRead, Unreadable
 from transcoder.facts import StreamFacts
 from transcoder.findings import rounded
 from transcoder.media import MEDIA_ERRORS, open_regular
@@ -30,7 +30,7 @@ _MAX_DECODED = 60
 def recover_unfinished(inspected: Sequence[Inspected], *, decode: bool) -> None:
     """Look into every file of a request that has no index and add what was found."""
     for index, one in enumerate(inspected):
-        if one.media is not None or one.item.failed is not None or not one.size_bytes:
+        if one.media is not None or one.unread or one.item.failed is not None or not one.size_bytes:
             continue
         sibling = _sibling(inspected, index)
         try:
@@ -41,7 +41,7 @@ def recover_unfinished(inspected: Sequence[Inspected], *, decode: bool) -> None:
                 _say_how_much_lacks(one, structure, one.size_bytes)
                 if sibling is not None:
                     _look_into(file, one, sibling, inspected[sibling], decode=decode)
-        except (OSError, Unreadable):
+        except (OSError, CannotRead, Unreadable):
             continue  # said already, when it was read the first time
         except Exception:  # noqa: BLE001 - a bug must cost what it was to find, never the shift
             traceback.print_exc(file=sys.stderr)

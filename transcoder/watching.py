@@ -15,11 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from transcoder.errors import CannotRead
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
 from transcoder.media import MEDIA_ERRORS, open_media
 from transcoder.pictures import PictureMeter, Pictures
+from transcoder.reading import of_surroundings
 from transcoder.timeline import Timeline
 
 SHORT_S = 120.0
@@ -41,12 +43,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to decode of a file; `every`: all pictures, not key frames only."""
+    """What to decode of a file; `every`: all pictures, not key frames only.
+
+    `read_through`: its packets were read to the end before, so that what stops reading now is the disk.
+    """
 
     video: StreamFacts | None
     audio: StreamFacts | None
     every: bool
     max_pixels: int
+    read_through: bool = True
 
 
 class _Restart(Exception):
@@ -59,13 +65,13 @@ def plan_for(media: MediaFacts, *, every: bool, max_pixels: int) -> Plan:
     video, audio = (s if s is not None and s.decodable else None for s in streams)
     if media.structure.encrypted:
         video = audio = None
-    return Plan(video, audio, every, max_pixels)
+    return Plan(video, audio, every, max_pixels, read_through=media.stopped is None)
 
 
 def watch(
     file: BinaryIO, plan: Plan, timeline: Timeline | None, progress: Callable[[int], None] | None = None
 ) -> Seen:
-    """Decode by plan.  Raises Unreadable if the file cannot be opened."""
+    """Decode by plan.  Raises Unreadable if the file cannot be opened, CannotRead for the disk."""
     if plan.video is None and plan.audio is None:
         return Seen(None, None, None, ())
     forward = _forward(progress)
@@ -179,6 +185,8 @@ class _Pass:
                     if progress is not None and packet.pos is not None:
                         progress(packet.pos)
             except MEDIA_ERRORS as error:
+                if of_surroundings(error) and plan.read_through:
+                    raise CannotRead(f"could not be read ({error})") from error
                 stopped = str(error)
             if video is not None:
                 self._flush(video)

@@ -118,7 +118,14 @@ class SubscriptionRefused:
     reason_code: int
 
 
-Notice = Connected | Disconnected | Inbound | Acknowledged | SubscriptionRefused
+@dataclass(frozen=True)
+class SubscriptionTaken:
+    """What was refused before is heard from now on."""
+
+    topic: str
+
+
+Notice = Connected | Disconnected | Inbound | Acknowledged | SubscriptionRefused | SubscriptionTaken
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from uplink.broker import (
     Limits,
     Notice,
     SubscriptionRefused,
+    SubscriptionTaken,
     Will,
     is_loopback,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Limits",
     "Notice",
     "SubscriptionRefused",
+    "SubscriptionTaken",
     "Will",
     "is_loopback",
 ]

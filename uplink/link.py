@@ -4,6 +4,8 @@
 - Nothing here verifies: receipts, heads and registries go to the desk, which owns the facts.
 - Reason 0x10 (no subscriber) and refusals by the broker mean not sent: tried again by the timers, never
   at once (known-faults D02, D19).
+- What the broker refuses is said once and is an alarm until it takes that again; telemetry is repeated
+  meanwhile, what is not heard is asked for again (`session.py`): rights come while a connection stands.
 - Before a clean DISCONNECT `stopping` and `offline` are said; else the Last Will says it (D09).
 - A fault in one message or one piece of work is logged and counted, and stops nothing else.
 """
@@ -27,6 +29,7 @@ from uplink.broker import (
     Inbound,
     Notice,
     SubscriptionRefused,
+    SubscriptionTaken,
 )
 from uplink.commanding import Reply
 from uplink.connection import Connection
@@ -60,6 +63,7 @@ NOTICES_A_TURN = 64
 EVENTS_A_TURN = 50
 MAX_REPLIES = 64
 REPEAT_TELEMETRY_S = 24 * 3600.0
+REFUSED_AGAIN_S = 30.0
 STUCK_S = 60.0
 
 
@@ -99,8 +103,7 @@ class DockLink:
         self._due_at = 0.0
         self._repeat_at = 0.0
         self._turned_at = time.monotonic()
-        self._not_authorised = False
-        self._told_refused: set[str] = set()
+        self._refused: set[str] = set()  # what the broker does not take, or lets nobody hear
         self._report = LinkReport(False, "not started", None, frozenset())
 
     # For any thread
@@ -175,14 +178,15 @@ class DockLink:
                 self._on_connected(now)
             case Disconnected():
                 log.warning("no broker: %s", notice.reason)
-                self._not_authorised = False
-                self._told_refused.clear()
+                self._refused.clear()
                 self._courier.disconnected()
             case Acknowledged():
                 self._on_acknowledged(notice, now)
             case SubscriptionRefused():
                 self._tell_refused(f"to hear {notice.topic}", notice.reason_code)
                 self._desk.count(f"refused.subscription.{notice.reason_code}")
+            case SubscriptionTaken():
+                self._takes_again(f"to hear {notice.topic}")
             case Inbound():
                 self._news = self._reception.take(notice, now) or self._news
                 self._replies.extend(self._reception.replies())
@@ -202,22 +206,30 @@ class DockLink:
         sent = self._outbox.acknowledged(notice.token)
         if sent is None:
             return
+        what = f"what is published ({sent.name if sent.kind == 'telemetry' else sent.kind})"
         if notice.refused:
-            self._tell_refused(f"what is published ({sent.kind})", notice.reason_code)
+            self._tell_refused(what, notice.reason_code)
             self._desk.count(f"refused.publish.{sent.kind}.{notice.reason_code}")
-        elif not notice.nobody:
-            return
+            self._repeat_at = min(self._repeat_at, now + REFUSED_AGAIN_S)
+        else:
+            self._takes_again(what)
+            if not notice.nobody:
+                return
         if sent.kind == "event":
             self._events.nobody(now)
         elif sent.kind == "file":
             self._courier.nobody(sent.name, now)
 
     def _tell_refused(self, what: str, reason_code: int) -> None:
-        """Once for each thing and connection: a broker refuses everything of a kind."""
-        self._not_authorised = True
-        if what not in self._told_refused:
-            self._told_refused.add(what)
+        """Once, until it is taken: a broker refuses everything of a kind."""
+        if what not in self._refused:
+            self._refused.add(what)
             log.error("the broker refuses %s (0x%02x): see its rights for this dock", what, reason_code)
+
+    def _takes_again(self, what: str) -> None:
+        if what in self._refused:
+            self._refused.remove(what)
+            log.info("the broker takes again: %s", what)
 
     def _work(self, now: float) -> None:
         if now >= self._repeat_at:
@@ -295,7 +307,7 @@ class DockLink:
         alarms = {
             "certificate_expiring": expires_at is not None and expires_at - EXPIRING < datetime.now(UTC),
             "taken_over": self._connection.taken_over,
-            "not_authorised": self._not_authorised,
+            "not_authorised": bool(self._refused),
             "packet_too_large": self._outbox.too_large is not None,
         }
         if self._connection.alarm is not None:

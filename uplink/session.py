@@ -32,6 +32,7 @@ from uplink.broker import (
     Inbound,
     Notice,
     SubscriptionRefused,
+    SubscriptionTaken,
 )
 from uplink.errors import Busy, Offline, TooLarge
 from uplink.inbox import Inbox
@@ -40,6 +41,7 @@ from uplink.tls import Trouble
 KEEPALIVE_S = 30
 HANDSHAKE_S = 10.0  # from CONNECT to the last SUBACK
 FULL_TURN_S = 0.02
+REFUSED_AGAIN_S = 30.0  # what the broker did not let us hear is asked for again: rights come later
 TURN_S = 0.5  # the network thread looks up at least this often
 MAX_PACKET_BYTES = 268_435_455 + 5  # what the protocol itself allows (MQTT 5, 2.1.4)
 
@@ -82,6 +84,9 @@ class Session:
     trouble: Trouble | None = None
     _present: bool = False
     _opened_at: float = 0.0
+    _asked: dict[int, tuple[str, ...]] = field(default_factory=dict)  # topics of a SUBSCRIBE, by its id
+    _refused: tuple[str, ...] = ()
+    _ask_again_at: float = 0.0
     _parting: threading.Event = field(default_factory=threading.Event)
     _gone: threading.Event = field(default_factory=threading.Event)
 
@@ -113,9 +118,18 @@ class Session:
             going = code == MQTTErrorCode.MQTT_ERR_SUCCESS
         else:  # not reading; what goes out, keepalive too, does so all the same
             going = client.loop_write() == client.loop_misc() == MQTTErrorCode.MQTT_ERR_SUCCESS
-        if not self.ready and time.monotonic() - self._opened_at > HANDSHAKE_S:
+        now = time.monotonic()
+        if not self.ready and now - self._opened_at > HANDSHAKE_S:
             return False
+        if self._refused and now >= self._ask_again_at:
+            refused, self._refused = self._refused, ()
+            self._subscribe(client, refused)
         return going
+
+    def _subscribe(self, client: mqtt.Client, topics: tuple[str, ...]) -> None:
+        _, mid = client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
+        if mid is not None:
+            self._asked[mid] = topics
 
     def drop(self) -> None:
         """Forget the client: without this its sockets would wait for the garbage collector."""
@@ -182,17 +196,20 @@ class Session:
         if self.client is not None:
             self.client.limit_inflight(getattr(properties, "ReceiveMaximum", 65_535))
         if self.subscriptions:
-            wanted = [(topic, SubscribeOptions(qos=1)) for topic in self.subscriptions]
-            client.subscribe(wanted)
+            self._subscribe(client, self.subscriptions)
         else:
             self._begin()
 
     def _on_subscribe(
-        self, _client: mqtt.Client, _userdata: Any, _mid: int, codes: list[ReasonCode], _properties: Any
+        self, _client: mqtt.Client, _userdata: Any, mid: int, codes: list[ReasonCode], _properties: Any
     ) -> None:
-        for topic, code in zip(self.subscriptions, codes, strict=False):
+        for topic, code in zip(self._asked.pop(mid, ()), codes, strict=False):
             if code.value >= REFUSED_FROM:
+                self._refused = (*self._refused, topic)
+                self._ask_again_at = time.monotonic() + REFUSED_AGAIN_S
                 self.inbox.put(SubscriptionRefused(topic, code.value))
+            elif self.ready:
+                self.inbox.put(SubscriptionTaken(topic))
         self._begin()
 
     def _begin(self) -> None:

@@ -17,6 +17,7 @@ import sqlite_utils
 from center.catalogue.schema import MIGRATIONS
 from center.errors import BadFolder, StoreFull
 from center.settings import Folder
+from uplink.closed import close_to_others
 
 BUSY_S = 10.0
 WAL_KEEP_BYTES = 16 * 1024 * 1024  # after a reader held it up, the WAL shrinks again
@@ -32,6 +33,17 @@ def open_for_writing(folder: Folder) -> sqlite3.Connection:
         connection.execute(f"PRAGMA journal_size_limit={WAL_KEEP_BYTES}")
         with folder.locked("migrations"):
             MIGRATIONS.apply(sqlite_utils.Database(connection))
+        wal = (folder.catalogue.with_name(f"{folder.catalogue.name}{end}") for end in ("-wal", "-shm"))
+        ours = (
+            folder.catalogue,
+            *wal,
+            folder.keys,
+            folder.store,
+            folder.incoming,
+            folder.ca,
+            folder.settings,
+        )
+        close_to_others(folder.root, ours)
     except (sqlite3.Error, OSError) as e:
         raise BadFolder(f"the catalogue {folder.catalogue} cannot be opened: {e}") from None
     return connection

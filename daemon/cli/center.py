@@ -36,8 +36,10 @@ def center_group() -> None:
 @center_group.command()
 @click.option("--id", "name", required=True, help="The platform's id, for ever: a-z, 0-9 and -.")
 @click.option("--store", default="store", show_default=True, help="The name that receipts give the store.")
-@click.option("--broker-host", default="127.0.0.1", show_default=True)
-@click.option("--broker-port", default=1883, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--broker-host", default="127.0.0.1", show_default=True, help="Where the broker is.")
+@click.option(
+    "--broker-port", default=1883, show_default=True, type=click.IntRange(1, 65535), help="Its port."
+)
 @click.option("--tls", is_flag=True, help="Reach the broker by TLS, with what `center ca init` makes.")
 @folder_option
 def init(name: str, store: str, broker_host: str, broker_port: int, tls: bool, root: Path) -> None:
@@ -113,6 +115,8 @@ def keys(ctx: click.Context, replace: tuple[str, ...], distrust: bool, root: Pat
         click.echo(f"destroy  {platform.grouped(one.record.key_id)} {one.person}", err=True)
     if replace:
         click.echo("every dock needs the table below in its settings, and a restart, from now on", err=True)
+    if "registry" in replace:
+        click.echo("then publish the registries again: `bodydock center registry publish FILE`", err=True)
     table = held.table(people.table(persons), retired)
     if as_json:
         print_json({"platform": table})
@@ -128,6 +132,9 @@ def keys_new(person: str, file: Path, root: Path) -> None:
     """Make a destroy key for PERSON in FILE (mode 0600), and register its public half.
 
     FILE stays with that person.  Docks learn of it by the table that `bodydock center keys` prints.
+
+    \b
+    bodydock center keys new 王伟 /media/stick/wang.pem
     """
     from center import people, platform, settings
 
@@ -142,7 +149,11 @@ def keys_new(person: str, file: Path, root: Path) -> None:
 @center_group.command()
 @folder_option
 def run(root: Path) -> None:
-    """Receive until SIGTERM."""
+    """Receive until SIGTERM.
+
+    \b
+    bodydock center run --folder /srv/center
+    """
     from systemd import daemon as systemd
 
     from center import run as running
@@ -159,7 +170,12 @@ def run(root: Path) -> None:
 
 @center_group.group()
 def docks() -> None:
-    """The docks that may speak to this platform."""
+    """The docks that may speak to this platform.
+
+    \b
+    bodydock center docks list
+    bodydock center docks add dock-01.json
+    """
 
 
 @docks.command("add")
@@ -223,7 +239,11 @@ def _confirmed(applicant: Applicant, fingerprint: str | None, interactive: bool)
 @folder_option
 @json_option
 def docks_list(root: Path, as_json: bool) -> None:
-    """Show the enrolled docks, below what is wrong at the center (`center status`)."""
+    """Show the enrolled docks, below what is wrong at the center (`center status`).
+
+    \b
+    bodydock center docks list
+    """
     from datetime import UTC, datetime
 
     from center import reading
@@ -267,10 +287,15 @@ def status(root: Path, as_json: bool) -> None:
 @click.argument("dock")
 @folder_option
 def docks_settle(dock: str, root: Path) -> None:
-    """End a fork of DOCK's chain: both lines stay in evidence, and receipts go on."""
-    from center import enrolment
+    """End a fork of DOCK's chain: both lines stay in evidence, and receipts go on.
+
+    \b
+    bodydock center docks settle dock-01
+    """
+    from center import enrolment, settings
 
     with told():
+        settings.load(folder_of(root))  # or a folder that is no center's is called a broken one
         beside = enrolment.settle(folder_of(root), dock)
     click.echo(f"dock {dock}: settled, {beside} events beside the main line are kept", err=True)
 
@@ -282,7 +307,12 @@ center_group.add_command(center_registry.registry)
 @folder_option
 @json_option
 def list_(root: Path, as_json: bool) -> None:
-    """Show what was received."""
+    """Show what was received.
+
+    \b
+    bodydock center list
+    bodydock center list --json
+    """
     from center import reading
 
     with told():
@@ -303,6 +333,10 @@ def show(recording: str, verify: bool, root: Path, as_json: bool) -> None:
 
     RECORDING may be the beginning of an id.  Exit status 1: a receipt, a signature or the file does not
     hold.
+
+    \b
+    bodydock center show k3jq
+    bodydock center show k3jq --verify    hash the stored file anew
     """
     from center import reading
 
@@ -328,6 +362,10 @@ def reconcile(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
     """Look for what is stored of DOCK (else of all docks), and tell them, signed.
 
     The running center does this daily by itself.  Exit status 1: something is lost, and will come again.
+
+    \b
+    bodydock center reconcile
+    bodydock center reconcile dock-01 --deep
     """
     from dataclasses import asdict
 
@@ -352,6 +390,10 @@ def verify_(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
     """Check chains, sums, revisions, receipts and stored files, of DOCK or of all docks.
 
     Works while the center runs, and changes nothing.  Exit status: 0 all of it holds, 1 something does not.
+
+    \b
+    bodydock center verify
+    bodydock center verify dock-01 --deep
     """
     from center import verifying
 
@@ -365,7 +407,12 @@ def verify_(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
 @folder_option
 @json_option
 def counters(root: Path, as_json: bool) -> None:
-    """Show what was counted, and what was refused and kept in quarantine."""
+    """Show what was counted, and what was refused and kept in quarantine.
+
+    \b
+    bodydock center counters
+    bodydock center counters --json
+    """
     from center import reading
 
     with told():

@@ -29,7 +29,11 @@ def ca_group() -> None:
 @ca_group.command("init")
 @folder_option
 def init(root: Path) -> None:
-    """Make the CA, and the certificates of receiver and operator."""
+    """Make the CA, and the certificates of receiver and operator.
+
+    \b
+    bodydock center ca init
+    """
     from center import certifying, settings
 
     folder = folder_of(root)
@@ -46,7 +50,11 @@ def init(root: Path) -> None:
 @ca_group.command("renew")
 @folder_option
 def renew(root: Path) -> None:
-    """Issue the certificates of receiver and operator anew, for the same keys."""
+    """Issue the certificates of receiver and operator anew, for the same keys.
+
+    \b
+    bodydock center ca renew
+    """
     from center import certifying, settings
 
     folder = folder_of(root)
@@ -58,7 +66,11 @@ def renew(root: Path) -> None:
 @click.argument("hosts", nargs=-1, required=True)
 @folder_option
 def server(hosts: tuple[str, ...], root: Path) -> None:
-    """Issue the broker's certificate for HOSTS: the names and addresses that clients connect to."""
+    """Issue the broker's certificate for HOSTS: the names and addresses that clients connect to.
+
+    \b
+    bodydock center ca server mqtt.office.example 192.0.2.7
+    """
     from center import certifying
 
     folder = folder_of(root)
@@ -79,6 +91,9 @@ def watcher(name: str, sites: tuple[str, ...], request: Path | None, root: Path)
 
     Without --request a key is made here, to be carried to the machine that watches.  One certificate for
     each screen: the broker admits a name once.
+
+    \b
+    bodydock center ca watcher corridor --site office-1 > corridor.crt
     """
     from center import certifying, settings
 
@@ -97,7 +112,11 @@ def watcher(name: str, sites: tuple[str, ...], request: Path | None, root: Path)
 @click.argument("name")
 @folder_option
 def revoke(name: str, root: Path) -> None:
-    """Revoke the certificates of NAME (a dock's is SITE/DOCK)."""
+    """Revoke the certificates of NAME (a dock's is SITE/DOCK).
+
+    \b
+    bodydock center ca revoke office-1/dock-01
+    """
     from center import certifying, settings
 
     folder = folder_of(root)
@@ -114,7 +133,11 @@ def revoke(name: str, root: Path) -> None:
 @folder_option
 @json_option
 def list_(root: Path, as_json: bool) -> None:
-    """Show what was issued, and until when it holds."""
+    """Show what was issued, and until when it holds.
+
+    \b
+    bodydock center ca list
+    """
     from center import ca
 
     with told():
@@ -132,7 +155,11 @@ def list_(root: Path, as_json: bool) -> None:
 @ca_group.command("show")
 @folder_option
 def show(root: Path) -> None:
-    """Print the CA's certificate: docks, broker and watchers are given it."""
+    """Print the CA's certificate: docks, broker and watchers are given it.
+
+    \b
+    bodydock center ca show > ca.crt
+    """
     from center import ca
 
     with told():

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from daemon.cli.common import os_error_text
+
 if TYPE_CHECKING:
     from center.settings import Folder
 
@@ -38,8 +40,12 @@ def told() -> Iterator[None]:
 
     try:
         yield
-    except (CenterError, UplinkError, OSError) as error:
+    except (CenterError, UplinkError) as error:
         raise click.ClickException(plain_lines(str(error))) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise click.ClickException(os_error_text(error)) from None
 
 
 def folder_of(root: Path) -> Folder:

@@ -85,7 +85,11 @@ def order() -> None:
 @click.option("--replace", is_flag=True, help="What is given stands instead of what was there: two persons.")
 @_two_options
 def order_tag(recording: str, replace: bool, **given: Any) -> None:
-    """Add to the tag of RECORDING; with --replace change it."""
+    """Add to the tag of RECORDING; with --replace change it.
+
+    \b
+    bodydock center order tag k3jq --case 2026-0042 --reason "补录案件"
+    """
     args = tag_arguments(given)
     if replace:
         _begin("tag", recording, args | {"replaces": True}, given)
@@ -96,7 +100,11 @@ def order_tag(recording: str, replace: bool, **given: Any) -> None:
 @order.command("hold")
 @_order_options(recording=True)
 def order_hold(recording: str, **given: Any) -> None:
-    """Put RECORDING on hold at its dock."""
+    """Put RECORDING on hold at its dock.
+
+    \b
+    bodydock center order hold k3jq --reason "申请复议"
+    """
     from uplink.ids import draw_id
 
     if not given["reason"].strip():
@@ -121,7 +129,11 @@ def order_release(recording: str, hold: str | None, **given: Any) -> None:
 @click.argument("recordings", nargs=-1, required=True)
 @_order_options()
 def order_resend(recordings: tuple[str, ...], **given: Any) -> None:
-    """Void the receipts of RECORDINGS (of one dock), here and there: their bytes come again."""
+    """Void the receipts of RECORDINGS (of one dock), here and there: their bytes come again.
+
+    \b
+    bodydock center order resend k3jq --reason "存储损坏"
+    """
     from daemon.cli.center_common import told
 
     center, folder, settings = _center(given["root"])
@@ -157,7 +169,12 @@ def order_config(
     marked_first: bool | None,
     **given: Any,
 ) -> None:
-    """Amend how a dock sends: at once, and lastingly."""
+    """Amend how a dock sends: at once, and lastingly.
+
+    \b
+    bodydock center order config --dock dock-01 --hours 20:00-07:00
+    bodydock center order config --dock dock-01 --always --bytes-per-second 0
+    """
     from daemon.cli.center_common import told
 
     args: dict[str, Any] = {"bytes_per_second": bytes_per_second, "marked_first": marked_first}
@@ -182,14 +199,22 @@ def order_config(
 @click.option("--slot", type=click.IntRange(min=1), help="One slot; all if not given.")
 @_order_options()
 def order_rescan(slot: int | None, **given: Any) -> None:
-    """Have a dock look at its slots again."""
+    """Have a dock look at its slots again.
+
+    \b
+    bodydock center order rescan --dock dock-01 --slot 3
+    """
     _for_dock("rescan", {} if slot is None else {"slot": slot}, given)
 
 
 @order.command("ping")
 @_order_options()
 def order_ping(**given: Any) -> None:
-    """Ask a dock how it is."""
+    """Ask a dock how it is.
+
+    \b
+    bodydock center order ping --dock dock-01
+    """
     _for_dock("ping", {}, given)
 
 

@@ -1,7 +1,12 @@
-"""What the verbs share: where the settings are, how JSON is printed, how errors end."""
+"""What the verbs share: where the settings are, how JSON is printed, how errors end.
+
+What is heavy (settings, store) is imported where it is used: `inspect` needs none of it.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from daemon.control import ask
 from daemon.errors import DaemonError, NotRunning
-from daemon.settings import DEFAULT_FILE, Settings, load_settings
-from daemon.store import Store
 from dock.errors import DockError
 from transcoder.errors import TranscoderError
 from uplink.errors import UplinkError
@@ -22,11 +24,16 @@ from uplink.plain import json_text, plain, plain_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from daemon.settings import Settings
+    from daemon.store import Store
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def settings_option(command: F) -> F:
     """Adds `--settings FILE` (or BODYDOCK_SETTINGS)."""
+    from daemon.settings import DEFAULT_FILE
+
     return click.option(
         "--settings",
         "settings_file",
@@ -50,11 +57,34 @@ def told() -> Iterator[None]:
         yield
     except (DaemonError, DockError, TranscoderError, UplinkError) as error:
         raise click.ClickException(plain_lines(str(error))) from None
+    except BrokenPipeError:
+        raise  # nobody reads any more: nothing to say
     except OSError as error:
-        place = plain(str(error.filename or "the system"))
-        raise click.ClickException(f"{place}: {error.strerror or error}") from None
+        raise click.ClickException(os_error_text(error)) from None
     except sqlite3.Error as error:
         raise click.ClickException(f"the dock's store cannot be used: {error}") from None
+
+
+def os_error_text(error: OSError) -> str:
+    """Return in words what the system refused, where, and what to do if that is known."""
+    what = error.strerror or str(error)
+    cure = _CURES.get(error.errno or 0, "")
+    if error.filename is None:
+        place = "the output cannot be written" if error.errno in (errno.ENOSPC, errno.EIO) else "the system"
+    else:
+        place = plain(
+            os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename)
+        )
+    return f"{place}: {what}{cure}"
+
+
+_CURES = {
+    errno.ENOSPC: ": make room there, or write to another disk",
+    errno.EDQUOT: ": make room there, or write to another disk",
+    errno.EACCES: ": run it as a user who may (the dock's own, its group, or root)",
+    errno.EPERM: ": run it as a user who may (the dock's own, its group, or root)",
+    errno.EROFS: ": this disk is read-only",
+}
 
 
 def print_json(data: Any) -> None:
@@ -68,6 +98,9 @@ def say(text: str, err: bool = False) -> None:
 
 def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **args: Any) -> Any:
     """Ask the daemon; where it is down, read the store read-only and say so."""
+    from daemon.control import ask
+    from daemon.settings import load_settings
+
     with told():
         settings = load_settings(settings_file)
         try:
@@ -79,6 +112,9 @@ def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **a
 
 def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
     """Have the daemon do something, and print what came of it."""
+    from daemon.control import ask
+    from daemon.settings import load_settings
+
     with told():
         done = ask(load_settings(settings_file).control.socket, verb, **args)
     if as_json:
@@ -93,8 +129,12 @@ def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
 
 def open_read_only(settings: Settings) -> Store:
     """Open the store for reading, with the daemon running or stopped.  Raises NotRunning: there is none."""
+    from daemon.store import Store
+
     if not settings.store_file.exists():
-        raise NotRunning(f"and there is no store at {settings.store_file}: this dock was never started")
+        raise NotRunning(
+            f"no store at {settings.store_file}: this dock was never started (`bodydock run` makes it)"
+        )
     return Store(settings.store_file, read_only=True)
 
 

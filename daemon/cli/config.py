@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def config() -> None:
-    """The dock's settings."""
+    """The dock's settings.
+
+    \b
+    bodydock config check
+    """
 
 
 @config.command()

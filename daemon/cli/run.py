@@ -16,9 +16,14 @@ from daemon.cli.common import settings_option, told
     type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
     default="INFO",
     show_default=True,
+    help="The least that the journal is told.",
 )
 def run(settings_file: Path, log_level: str) -> None:
-    """Run the dock until it is told to stop (SIGTERM, Ctrl-C)."""
+    """Run the dock until it is told to stop (SIGTERM, Ctrl-C).
+
+    \b
+    bodydock run --settings bodydock.toml    in the foreground, until Ctrl-C
+    """
     from daemon.journal import set_up_logging
     from daemon.service import serve
     from daemon.settings import load_settings

@@ -34,6 +34,21 @@ def console(wide_when_piped: bool = False) -> PlainConsole:
     return made
 
 
+NARROW_COLUMNS = 110
+
+
+def is_narrow(console: Console) -> bool:
+    """Whether a table with ids in it would cut them off: then each thing has lines of its own (`entry`)."""
+    return console.width < NARROW_COLUMNS
+
+
+def entry(console: Console, head: Iterable[str], *below: Iterable[str]) -> None:
+    """Print one thing on a line, and what else there is of it indented below; nothing is cut off."""
+    console.print("  ".join(part for part in head if part), soft_wrap=True)
+    for parts in below:
+        console.print("    " + "  ".join(part for part in parts if part), soft_wrap=True)
+
+
 def lines(parts: Iterable[str]) -> Text:
     """Return a cell of one line for each part."""
     return Text("\n".join(plain(part) for part in parts))

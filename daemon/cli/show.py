@@ -19,6 +19,8 @@ from daemon.cli.common import (
     size_text,
 )
 
+_NAMES = 3
+
 
 @click.command()
 @click.argument("recording")
@@ -28,6 +30,10 @@ def show(recording: str, settings_file: Path, as_json: bool) -> None:
     """Show one recording: facts, verdict, findings, revisions, receipts, custody.
 
     RECORDING may be the beginning of an id.
+
+    \b
+    bodydock show k3jq
+    bodydock show k3jq --json             with its whole report
     """
     from daemon.status import show_json
 
@@ -68,6 +74,7 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("recording", data["recording"]),
         ("名称 name", data["name"]),
         ("记录仪 camera", data["camera"]),
+        ("时钟 camera clock", _clock_text(data.get("camera_clock"))),
         ("大小 size", size_text(data["size"])),
         ("SHA-256", data["sha256"]),
         ("开始 started", data["started_at"] or "-"),
@@ -81,8 +88,30 @@ def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("结论 verdict", VERDICTS.get(data["verdict"], "-")),
         ("状态 state", STATES[data["state"]]),
         ("本地副本 local copy", copy_text(data) or "在本站 here"),
+        ("同卡未采集 left out of its docking", left_out_text(data["left_out"])),
         ("收据 receipts", "; ".join(receipts) or "-"),
     ]
+
+
+def left_out_text(names: list[str]) -> str:
+    """Return how many files the profile left out of the recording's docking, and some of their names."""
+    shown = ", ".join(names[:_NAMES]) + (" …" if len(names) > _NAMES else "")
+    return f"{len(names)}: {shown}" if names else "-"
+
+
+def _clock_text(clock: dict[str, Any] | None) -> str:
+    """The camera's clock against the dock's at its newest docking."""
+    if clock is None:
+        return "-"
+    most = clock["most_s"]
+    text = (
+        f"{clock['least_s']:+.0f} .. {most:+.0f} s" if most is not None else f">= {clock['least_s']:+.0f} s"
+    )
+    if clock["drift_s_per_day"] is not None:
+        low, high = clock["drift_s_per_day"]
+        text += f", 漂移 drift {low:+.1f} .. {high:+.1f} s/d"
+    unsure = "" if clock["dock_synced"] else "; 采集站时钟未同步 the dock's own clock was not synced"
+    return f"{text} (对采集站 against the dock, {clock['from']}, {clock['measured_at']}{unsure})"
 
 
 def _findings(data: dict[str, Any]) -> list[dict[str, Any]]:

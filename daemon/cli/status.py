@@ -28,7 +28,12 @@ def _from_store(store: Store, settings_file: Path) -> dict[str, Any]:
 @settings_option
 @json_option
 def status(settings_file: Path, as_json: bool) -> None:
-    """Show the slots, what is stored and what still waits for the platform."""
+    """Show the slots, what is stored and what still waits for the platform.
+
+    \b
+    bodydock status
+    bodydock status --json                for programs
+    """
     data = read(settings_file, "status", lambda store: _from_store(store, settings_file))
     if as_json:
         print_json(data)
@@ -44,6 +49,11 @@ def status(settings_file: Path, as_json: bool) -> None:
         f"{name} {value['count']} ({size_text(value['bytes'])})" for name, value in data["recordings"].items()
     )
     out.print(f"recordings: {states or 'none'}; waiting: {size_text(data['waiting_bytes'])}")
+    if (left_out := data["left_out"])["files"]:
+        out.print(
+            f"未采集 left out by profile: {left_out['files']} files of {left_out['dockings']} dockings"
+            " (`bodydock dockings`)"
+        )
     if data.get("uplink"):
         out.print(f"上传 uplink: {uplink_text(data['uplink'])}")
     for line in attention_lines(data["attention"]):
@@ -69,7 +79,11 @@ def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
 
 def attention_lines(attention: dict[str, Any]) -> list[str]:
     """Return what wants a person, a line each; most urgent first."""
-    lines = []
+    lines = [
+        f"卡上有 {left['files']} 个文件未能读出，请勿格式化 could not be read, keep the card:"
+        f" {left['files']} files, camera {left['camera']}, slot {left['slot']} (`bodydock dockings`)"
+        for left in attention["unread"]
+    ]
     for due in attention["deadlines"]:
         left = (
             f"已逾期 {-due['days_left']} 天 overdue" if due["overdue"] else f"剩 {due['days_left']} 天 left"
@@ -123,7 +137,7 @@ def slots_table(slots: list[dict[str, Any]]) -> Any:
 
     table = Table(title="卡位 slots")
     for name in ("卡位", "记录仪", "状态", "文件", "字节", "速率", "剩余"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for slot in slots:
         text = slot["text"]
         shown = slot["error"] or f"{text.get('zh', slot['phase'])} {text.get('en', '')}"

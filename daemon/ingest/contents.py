@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from dock.leftovers import Leftovers
 from dock.listing import CardFile, Listing, Scan, digest_of_volumes, listing_of
-from dock.profiles import CameraProfile
+from dock.profiles import CameraProfile, MediaKind
 
 
 class Note(Enum):
@@ -21,7 +22,10 @@ class Note(Enum):
 
 @dataclass(frozen=True)
 class VolumeContent:
-    """One volume; `listing` is None where it could not be read, and `note` says why."""
+    """One volume; `listing` is None where it could not be read, and `note` says why.
+
+    `leftovers`: what it still shows of deleted files, None where nobody looked.
+    """
 
     attachment: str
     name: str
@@ -29,6 +33,7 @@ class VolumeContent:
     label: str
     note: Note
     listing: Listing | None
+    leftovers: Leftovers | None = None
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,17 @@ class Contents:
         return [(place, v.listing) for place, v in enumerate(self.volumes) if v.listing is not None]
 
 
-def list_volumes(scans: Sequence[Scan | None], profile: CameraProfile) -> list[Listing | None]:
-    """Read the scans of a camera's volumes by one profile; files are numbered over all of them."""
+def list_volumes(
+    scans: Sequence[Scan | None], profile: CameraProfile, seen: Sequence[Mapping[bytes, MediaKind]]
+) -> list[Listing | None]:
+    """Read the scans of a camera's volumes by one profile; files are numbered over all of them.
+
+    `seen`: for each volume what was found in files that are not what their names say (`dock.listing`).
+    """
     listings: list[Listing | None] = []
     first = 0
-    for scan in scans:
-        listing = None if scan is None else listing_of(scan, profile, first)
+    for scan, kinds in zip(scans, seen, strict=True):
+        listing = None if scan is None else listing_of(scan, profile, first, kinds)
         first += 0 if listing is None else len(listing.files)
         listings.append(listing)
     return listings

@@ -22,6 +22,7 @@ from daemon.ingest.volumes import Volume, boot_id
 from dock.devices import BlockDevice
 from dock.directory import DirectoryOrigin, Found, Settling, directory_source, file_system_of, look, waking
 from dock.docking import Origin
+from dock.leftovers import Leftovers
 from dock.slots import Slot
 from dock.source import CardSource
 
@@ -49,6 +50,9 @@ class DirectoryVolume:
     @property
     def name(self) -> str:
         return str(self.path)
+
+    def leftovers(self) -> Leftovers | None:
+        return None
 
     @contextlib.contextmanager
     def opened(self, mounts: Path, gone: Callable[[], bool]) -> Iterator[CardSource]:  # noqa: ARG002

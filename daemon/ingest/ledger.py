@@ -11,16 +11,20 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.custody import Custody
 from daemon.ingest.contents import Contents, VolumeContent
+from daemon.ingest.leavings import Leaving, insert_leavings
 from daemon.ingest.sums import explain_left, sum_of, total
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
+from dock.camera_clock import ClockReading
+from dock.devices import best_reading
 from dock.docking import Docking
-from dock.listing import Reason
+from dock.listing import UNREAD, Reason
 from dock.profiles import NameFacts
 from dock.samples import Samples
 from uplink.messages import CameraClaim
@@ -35,6 +39,7 @@ from uplink.messages.custody import (
 )
 
 _INT64_MAX = 2**63 - 1
+_MOST_BYTES = 2**53 - 1  # deleted entries may claim any size; a wire integer is no larger
 
 
 @dataclass(frozen=True)
@@ -112,11 +117,18 @@ class Ledger:
         return total(self._store, docking, "kind <> 'left_out'")
 
     def begin(
-        self, docking: Docking, contents: Contents, times: dict[int, FileTimes], stay: str | None = None
+        self,
+        docking: Docking,
+        contents: Contents,
+        times: dict[int, FileTimes],
+        stay: str | None = None,
+        leavings: Sequence[Leaving] = (),
+        clock: ClockReading | None = None,
     ) -> None:
         """Commit `attached` and `listed` with a row for every entry, before the first byte.
 
-        `stay`: the docking that this stay of the camera began with, if this is a further one.
+        `stay`: the docking that this stay of the camera began with, if this is a further one.  `leavings`:
+        deleted entries; `clock`: how far the camera's clock is from the dock's.
         """
         camera, first = docking.camera, contents.volumes[0]
         with self._store.write() as tx:
@@ -143,6 +155,9 @@ class Ledger:
             )
             self._insert_volumes(tx, docking.id, contents)
             self._insert_files(tx, docking.id, contents, times)
+            insert_leavings(tx, docking.id, iter(leavings))
+            if clock is not None:
+                self._insert_clock(tx, docking, clock)
             attached = Attached(
                 docking=docking.id,
                 stay=stay,
@@ -164,6 +179,20 @@ class Ledger:
             )
             self._custody.append(tx, "listed", listed, docking=docking.id)
 
+    def _insert_clock(self, tx: Transaction, docking: Docking, clock: ClockReading) -> None:
+        tx.insert(
+            "camera_clocks",
+            {
+                "docking": docking.id,
+                "serial": docking.camera.serial,
+                "measured_at": to_text(docking.attached_at),
+                "least_s": round(clock.least_s, 3),
+                "most_s": None if clock.most_s is None else round(clock.most_s, 3),
+                "basis": clock.basis,
+                "synced": int(self._custody.clock.claim().synced),
+            },
+        )
+
     def _insert_volumes(self, tx: Transaction, docking: str, contents: Contents) -> None:
         for place, volume in enumerate(contents.volumes):
             tx.insert(
@@ -177,6 +206,8 @@ class Ledger:
                     "label": volume.label,
                     "note": volume.note.value,
                     "listing": volume.listing.digest if volume.listing else None,
+                    "lost_bytes": volume.leftovers.lost_bytes if volume.leftovers else None,
+                    "leavings_note": volume.leftovers.problem[:500] if volume.leftovers else None,
                 },
             )
 
@@ -231,6 +262,17 @@ class Ledger:
         return {
             row["path"] for row in self._store.rows("SELECT path FROM files WHERE docking = ?", (docking,))
         }
+
+    def unread(self, docking: str) -> list[tuple[str, str]]:
+        """Return what may be footage and could not be taken, as many as people read: name, and why."""
+        rows = self._store.rows(
+            "SELECT path, reason, detail FROM files WHERE docking = ? AND state = 'explained'"
+            " AND reason IN (?, ?, ?) ORDER BY idx LIMIT 1000",
+            (docking, *(reason.value for reason in UNREAD)),
+        )
+        return [
+            (best_reading(row["path"]) or "/", f"{row['reason']}: {row['detail'] or '-'}") for row in rows
+        ]
 
     def known(self, recording: str) -> Row | None:
         return self._store.row(
@@ -378,4 +420,14 @@ def _listed_volume(volume: VolumeContent) -> ListedVolume:
         label=volume.label[:128] or None,
         listing=listing.digest if listing else None,
         note=volume.note.value,
+        deleted=_deleted(volume),
+        lost_bytes=volume.leftovers.lost_bytes if volume.leftovers else None,
     )
+
+
+def _deleted(volume: VolumeContent) -> Total | None:
+    found = volume.leftovers
+    if found is None or (found.problem and not found.deleted):
+        return None
+    entries = [entry for entry in found.deleted if not entry.folder]
+    return Total(count=len(entries), bytes=min(sum(e.size_bytes for e in entries), _MOST_BYTES))

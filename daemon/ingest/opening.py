@@ -9,17 +9,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from daemon.camera_time import to_utc
 from daemon.ingest.contents import Contents, Note, VolumeContent, list_volumes
+from daemon.ingest.disguised import look_into
+from daemon.ingest.leavings import leftovers_of
 from daemon.ingest.ledger import FileTimes
 from daemon.ingest.stay import docking_of
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import Volume
 from daemon.store import Row
+from dock.camera_clock import ClockReading, Stamped, read_clock
 from dock.docking import Camera, Docking, camera_of, new_docking_id
 from dock.errors import MountFailed
 from dock.listing import CardFile, Listing, Reason, Scan
@@ -61,7 +64,7 @@ def open_docking(
         sources = [_source(tools, volume, gone, stack, problems) for volume in volumes]
         scans = [None if source is None else source.scan() for source in sources]
         profile = _recognise(tools, volumes, scans)
-        listings = list_volumes(scans, profile)
+        listings = list_volumes(scans, profile, look_into(sources, scans, profile))
         contents = Contents(
             tuple(
                 VolumeContent(
@@ -75,13 +78,16 @@ def open_docking(
                 for volume, scan, listing in zip(volumes, scans, listings, strict=True)
             )
         )
-        times = {file.index: _times(tools, volumes[place], file, profile) for place, file in contents.files}
+        zone = ZoneInfo(profile.time_zone) if profile.time_zone else tools.zone
+        times = {file.index: _times(zone, volumes[place], file) for place, file in contents.files}
         files = [file for _, file in contents.files]
         camera = camera_of(_lead(volumes).origin, files, profile)
         docking = _go_on(tools, slot, contents, camera)
         if docking is None:
             docking = Docking(new_docking_id(), slot, camera, tools.now())
-            tools.ledger.begin(docking, contents, times, first)
+            contents = _with_leftovers(slot, contents, volumes)
+            clock = _clock(tools, volumes, contents, times, profile)
+            tools.ledger.begin(docking, contents, times, first, leftovers_of(contents, profile, zone), clock)
             _tell_left_out(slot, docking, listings)
         return OpenDocking(docking, contents, volumes, sources, times, stack.pop_all(), problems)
 
@@ -140,8 +146,38 @@ def _lead(volumes: Sequence[Volume]) -> Volume:
     return next((volume for volume in volumes if volume.file_system), volumes[0])
 
 
-def _times(tools: Tools, volume: Volume, file: CardFile, profile: CameraProfile) -> FileTimes:
+def _with_leftovers(slot: Slot, contents: Contents, volumes: Sequence[Volume]) -> Contents:
+    """Look at what the volumes that were listed still show of deleted files."""
+    seen = []
+    for content, volume in zip(contents.volumes, volumes, strict=True):
+        found = volume.leftovers() if content.listing is not None else None
+        if found is not None and found.problem:
+            _LOG.warning("slot %d: deleted files of %s: %s", slot.number, volume.name, found.problem)
+        seen.append(replace(content, leftovers=found))
+    return Contents(tuple(seen))
+
+
+def _clock(
+    tools: Tools,
+    volumes: Sequence[Volume],
+    contents: Contents,
+    times: dict[int, FileTimes],
+    profile: CameraProfile,
+) -> ClockReading | None:
+    """How far the camera's clock is from the dock's; None for what is no disk of a camera."""
     zone = ZoneInfo(profile.time_zone) if profile.time_zone else tools.zone
+    stamped = [
+        Stamped(modified, profile.is_clock_file(file.display_name))
+        for place, file in contents.files
+        if volumes[place].device is not None and (modified := times[file.index].modified_at) is not None
+    ]
+    now = tools.now()
+    offset = now.astimezone(zone).utcoffset()
+    unsure = any(volume.file_system == "exfat" for volume in volumes) and offset is not None
+    return read_clock(stamped, now, max(0.0, offset.total_seconds()) if unsure and offset else 0.0)
+
+
+def _times(zone: ZoneInfo, volume: Volume, file: CardFile) -> FileTimes:
     modified: datetime | None = file.modified_at
     if volume.has_local_times:
         modified = to_utc(file.modified_at.replace(tzinfo=None), zone)

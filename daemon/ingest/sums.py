@@ -37,6 +37,14 @@ def sum_of(tx: Transaction, docking: str) -> Closed:
     )
 
 
+def in_words(closed: Closed) -> str:
+    """Return a docking's sum for the log: `4 files listed, 1 stored, 3 left out`."""
+    parts = [f"{closed.listed.count} files listed", f"{closed.stored.count} stored"]
+    if closed.already_stored.count:
+        parts.append(f"{closed.already_stored.count} stored before")
+    return ", ".join([*parts, *(f"{e.count} {e.reason.replace('_', ' ')}" for e in closed.explained)])
+
+
 def total(tx: Transaction | Store, docking: str, where: str) -> Total:
     """Return how many files of a docking, and bytes, are as `where` (SQL) says."""
     row = tx.row(

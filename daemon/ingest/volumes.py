@@ -11,6 +11,7 @@ from typing import Protocol
 
 from dock.devices import BlockDevice
 from dock.docking import Origin
+from dock.leftovers import Leftovers, read_leftovers
 from dock.mount import mounted
 from dock.source import CardSource, MountedSource
 from dock.usb import port_of
@@ -44,6 +45,9 @@ class Volume(Protocol):
     def label(self) -> str: ...
     @property
     def has_local_times(self) -> bool: ...
+
+    def leftovers(self) -> Leftovers | None:
+        """What it still shows of deleted files; None where that cannot be asked.  Never raises."""
 
     def opened(self, mounts: Path, gone: Callable[[], bool]) -> AbstractContextManager[CardSource]:
         """Make its files readable inside a `with`.  Raises MountFailed, CameraGone."""
@@ -83,6 +87,9 @@ class DiskVolume:
     @property
     def has_local_times(self) -> bool:
         return self.device.fs_type in _LOCAL_TIME_FS
+
+    def leftovers(self) -> Leftovers | None:
+        return read_leftovers(self.device.node, self.device.fs_type)
 
     @contextlib.contextmanager
     def opened(self, mounts: Path, gone: Callable[[], bool]) -> Iterator[CardSource]:

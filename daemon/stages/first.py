@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from daemon.registries import load_registries
 from daemon.revisions import ReportFacts, revise
+from daemon.stages.camera_facts import docked_only
 from daemon.stages.guard import Guard
 from daemon.stages.inspecting import facts_for, facts_of
 from daemon.stages.tools import StageTools
+from daemon.stages.unread import Patience
 from daemon.store import Row
 from daemon.store.database import from_text
 from daemon.tagging import Registries, TagFacts, tag
@@ -30,6 +32,7 @@ class FirstStage:
         self._tools = tools
         self._store = tools.store
         self._guard = Guard(tools.store, tools.custody.clock)
+        self._patience = Patience()
 
     def step(self) -> bool:
         """Do the oldest ones.  Returns whether there was anything to do."""
@@ -51,8 +54,11 @@ class FirstStage:
             kept = self._store.row("SELECT body FROM reports WHERE report = ?", (row["report"],))
             if kept is not None:
                 return facts_for(Report.from_bytes(kept["body"]), row["recording"])
-        request = self._tools.maker.request([row], Depth.FAST, self._tools.profiles.find(row["profile"]))
-        return facts_of(self._tools.inspector.inspect(request, deadline_s=_DEADLINE_S))[0]
+        profile = self._tools.profiles.find(row["profile"])
+        camera = docked_only(self._tools.store, row["docking"])
+        request = self._tools.maker.request([row], Depth.FAST, profile, camera)
+        report = self._tools.inspector.inspect(request, deadline_s=_DEADLINE_S)
+        return facts_of(self._patience.take(row["recording"], report))[0]
 
     def _revise(self, row: Row, registries: Registries, report: ReportFacts | None) -> None:
         made = tag(tag_facts(row, report), tag_of(row), registries, self._tools.rules)

@@ -1,4 +1,4 @@
-"""A bug costs one row its turn: it is logged, kept on the row, and tried again later."""
+"""A bug, or a disk that cannot be read, costs one row its turn: it is logged, kept, and tried again later."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from daemon.clock import DockClock
+from daemon.errors import CouldNotRead
 from daemon.logfields import about
 from daemon.store import Store
 from daemon.store.database import to_text
+from transcoder.errors import InspectorFailed
 
 _LOG = logging.getLogger(__name__)
 _AGAIN = timedelta(minutes=5)
@@ -42,11 +44,28 @@ class Guard:
     def _row(self, table: str, key: str, value: str) -> Iterator[None]:
         try:
             yield
+        except (CouldNotRead, InspectorFailed) as error:
+            _LOG.warning("%s %s: to be tried again: %s", key, value, error)
+            self._again(table, key, value, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, it stays with this row
             _LOG.exception("%s %s: a stage failed", key, value)
-            again = to_text(self._clock.now() + _AGAIN)
+            self._again(table, key, value, repr(error))
+        else:
+            self._over(table, key, value)
+
+    def _over(self, table: str, key: str, value: str) -> None:
+        """What failed before is over."""
+        failed = f"{key} = ? AND work_retry_at <> ''"
+        if self._store.row(f"SELECT 1 FROM {table} WHERE {failed}", (value,)) is not None:
             with self._store.write() as tx:
                 tx.execute(
-                    f"UPDATE {table} SET work_failure = ?, work_retry_at = ? WHERE {key} = ?",
-                    (repr(error)[:500], again, value),
+                    f"UPDATE {table} SET work_failure = NULL, work_retry_at = '' WHERE {failed}", (value,)
                 )
+
+    def _again(self, table: str, key: str, value: str, failure: str) -> None:
+        again = to_text(self._clock.now() + _AGAIN)
+        with self._store.write() as tx:
+            tx.execute(
+                f"UPDATE {table} SET work_failure = ?, work_retry_at = ? WHERE {key} = ?",
+                (failure[:500], again, value),
+            )

@@ -14,9 +14,11 @@ from dataclasses import replace
 from daemon.cards import SeenCard, read_cards
 from daemon.registries import load_registries
 from daemon.revisions import ReportFacts, revise
+from daemon.stages.camera_facts import facts_of_camera
 from daemon.stages.first import tag_facts, tag_of
 from daemon.stages.inspecting import facts_of
 from daemon.stages.tools import StageTools
+from daemon.stages.unread import Patience
 from daemon.store import Row
 from daemon.store.database import from_text
 from daemon.tagging import place_of, tag
@@ -33,6 +35,7 @@ class ShiftJudge:
     def __init__(self, tools: StageTools) -> None:
         self._tools = tools
         self._rules = load_rules(tools.maker.settings.rules)
+        self._patience = Patience()
 
     def shifts(self, docking: str) -> list[list[Row]]:
         """Return a docking's shifts: rows of `recordings`, with the `depth` of their newest report."""
@@ -45,10 +48,12 @@ class ShiftJudge:
         return split_shifts(rows, self._rules.runs.shift_break_s)
 
     def judge(self, shift: Sequence[Row], profile: str, depth: Depth) -> None:
-        """Inspect one shift; every recording of it gets a revision."""
+        """Inspect one shift; every recording of it gets a revision.  Raises CouldNotRead."""
         tools = self._tools
-        request = tools.maker.request(shift, depth, tools.profiles.find(profile))
-        report = tools.inspector.inspect(request)
+        found = tools.profiles.find(profile)
+        camera = facts_of_camera(tools.store, shift, found, self._rules.runs.shift_break_s)
+        request = tools.maker.request(shift, depth, found, camera)
+        report = self._patience.take(shift[0]["recording"], tools.inspector.inspect(request))
         registries = load_registries(tools.store)
         with tools.store.write() as tx:
             tags = []

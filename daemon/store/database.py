@@ -12,7 +12,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from sqlite_utils import Database
 
 from daemon.errors import StoreBusy, StoreFull
 from daemon.store.schema import migrations
+from uplink.closed import close_to_others
 
 Row = sqlite3.Row
 Value = str | int | float | bytes | None
@@ -81,7 +81,9 @@ class Store:
             self._lock_fd = _take_lock(path.with_suffix(".lock"))
             try:
                 migrations.apply(Database(self._connection()))
-                _keep_from_others(path)
+                # -wal and -shm take the mode of the store when they are made again
+                beside = (*path.parent.glob(f"{path.name}-*"), path.parent / "vault", path.parent / "keys")
+                close_to_others(path.parent, (path, *beside))
             except BaseException:
                 self.close()  # or nobody else could open it as long as this process lives
                 raise
@@ -177,14 +179,6 @@ class Store:
             connection.execute("PRAGMA journal_size_limit=67108864")
         connection.row_factory = sqlite3.Row
         return connection
-
-
-def _keep_from_others(path: Path) -> None:
-    """Who is no member of the dock's group reads nothing (-wal and -shm take the mode of the store)."""
-    for each in (path.parent, path, *path.parent.glob(f"{path.name}-*")):
-        mode = stat.S_IMODE(each.stat().st_mode)
-        if mode & 0o007:
-            each.chmod(mode & ~0o007)
 
 
 def _take_lock(path: Path) -> int:

@@ -349,5 +349,82 @@ def deep(db: Database) -> None:
     db.execute("CREATE INDEX dockings_to_deepen ON dockings (attached_at) WHERE deepened = 0")
 
 
+@migrations()
+def denser(db: Database) -> None:
+    """Envelopes in tables with a rowid: in others each row above 1,000 bytes takes a page of its own."""
+    db.execute("CREATE TEMP TABLE heads_kept AS SELECT * FROM heads")
+    db.execute("DELETE FROM heads")  # they refer to `events`, which is not there for a moment
+    for table in ("events", "manifests"):
+        _give_rowids(db, table)
+    db.execute("INSERT INTO heads SELECT * FROM heads_kept")
+    db.execute("DROP TABLE heads_kept")
+
+
+@migrations()
+def left_out(db: Database) -> None:
+    """What profiles leave out is counted whenever somebody asks for the dock's status."""
+    db.execute("CREATE INDEX files_left_out ON files (docking) WHERE reason = 'left_out'")
+
+
+def _give_rowids(db: Database, table: str) -> None:
+    """Rebuild `table`, which is WITHOUT ROWID, as it is but with them."""
+    (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    indices = db.execute(
+        "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type = 'index' AND sql IS NOT NULL", (table,)
+    ).fetchall()
+    _, body = sql.split("(", 1)
+    db.execute(f"CREATE TABLE {table}_dense ({body.replace('STRICT, WITHOUT ROWID', 'STRICT')}")
+    db.execute(f"INSERT INTO {table}_dense SELECT * FROM {table}")
+    db.execute(f"DROP TABLE {table}")
+    db.execute(f"ALTER TABLE {table}_dense RENAME TO {table}")
+    for (index,) in indices:
+        db.execute(index)
+
+
+_ACROSS = (
+    """CREATE TABLE leavings (            -- deleted entries that a card still showed when it was listed
+        docking TEXT NOT NULL REFERENCES dockings (docking),
+        idx INTEGER NOT NULL,
+        volume INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        modified_at TEXT,
+        named_at TEXT,
+        sequence INTEGER,
+        kind TEXT,
+        first_lost INTEGER NOT NULL,
+        housekeeping INTEGER NOT NULL,
+        PRIMARY KEY (docking, idx)
+    ) STRICT, WITHOUT ROWID""",
+    # clusters that no file owns; why it is not known, or not all of it
+    "ALTER TABLE volumes ADD COLUMN lost_bytes INTEGER",
+    "ALTER TABLE volumes ADD COLUMN leavings_note TEXT",
+    """CREATE TABLE camera_clocks (        -- the camera's clock minus the dock's, when it was plugged in
+        docking TEXT PRIMARY KEY REFERENCES dockings (docking),
+        serial TEXT NOT NULL,
+        measured_at TEXT NOT NULL,
+        least_s REAL NOT NULL,
+        most_s REAL,
+        basis TEXT NOT NULL,
+        synced INTEGER NOT NULL           -- 0: the dock's own clock was not sure
+    ) STRICT""",
+    "CREATE INDEX camera_clocks_by_camera ON camera_clocks (serial, measured_at)",
+)
+
+
+@migrations()
+def across(db: Database) -> None:
+    """What cards show of deleted files, and how far cameras' clocks are off."""
+    for statement in _ACROSS:
+        db.execute(statement)
+
+
+@migrations()
+def quick_answers(db: Database) -> None:
+    """Status, list and the next file to send, asked all the time: without reading all that is done."""
+    db.execute("CREATE INDEX recordings_newest ON recordings (stored_at DESC, idx DESC)")
+    db.execute("CREATE INDEX recordings_sizes ON recordings (state, size)")
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from center import keybook
 from center.catalogue import database, docks
 from center.errors import BadFolder
 from center.platform import dock_record
-from center.settings import Folder
+from center.settings import Folder, Settings, make
 from tests.center.bench import Bench
 from uplink.keys import SigningKey
 
@@ -77,3 +80,22 @@ def test_a_catalogue_that_is_none_is_said(bench: Bench) -> None:
     broken.catalogue.write_bytes(b"not a database, but long enough to be taken for one" * 100)
     with pytest.raises(BadFolder, match="cannot be opened"):
         database.open_for_writing(broken)
+
+
+def test_a_folder_that_everybody_could_read_is_closed_when_it_is_opened(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        folder = Folder(tmp_path / "center")
+        make(folder, Settings(id="pf"))
+        database.open_for_writing(folder).close()
+        assert keybook.load_or_make(folder, "pf")[1]
+        for path in (folder.root, folder.catalogue, folder.keys, folder.store):
+            path.chmod(0o755)
+        connection = database.open_for_writing(folder)
+        try:
+            for path in (folder.root, *folder.root.iterdir()):
+                assert not path.stat().st_mode & 0o007, path
+        finally:
+            connection.close()
+    finally:
+        os.umask(before)

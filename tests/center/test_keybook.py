@@ -14,11 +14,12 @@ from click.testing import CliRunner, Result
 from center import keybook
 from center.catalogue import database
 from daemon.cli.center import center_group
+from daemon.settings import PlatformSettings
 from tests.center.bench import Bench
 from tests.center.scripted import PLATFORM, Footage, ScriptedDock
 from uplink import envelope
-from uplink.errors import BadKey
-from uplink.keys import KeyRecord, KeyRing, Role
+from uplink.errors import BadKey, Refused
+from uplink.keys import KeyRing, Role
 
 FOOTAGE = Footage(os.urandom(50_000))
 
@@ -93,8 +94,9 @@ def test_a_replaced_key_has_receipts_signed_anew_and_the_old_ones_verify_still(
     result = call(bench, "keys", "--replace", "receipt")
     assert result.exit_code == 0, result.output
     assert "every dock" in result.stderr
-    table = tomllib.loads(result.stdout)["platform"]["keys"]["receipt"]
-    assert table[1:] == [old.receipt.public.hex()]
+    printed = tomllib.loads(result.stdout)["platform"]
+    assert printed["retired"] == {"receipt": [old.receipt.public.hex()]}
+    told = PlatformSettings.model_validate(printed)
     second = again(bench, dock)
     assert second != first
     new = bench.keys
@@ -103,9 +105,11 @@ def test_a_replaced_key_has_receipts_signed_anew_and_the_old_ones_verify_still(
     one, two = (json.loads(envelope.peek(raw, "receipt")) for raw in (first, second))
     assert two["supersedes"] == one["receipt"]
     assert again(bench, dock) == second  # once
-    dock_ring = KeyRing([KeyRecord(bytes.fromhex(key), Role.RECEIPT, PLATFORM) for key in table])
+    with pytest.raises(Refused):
+        envelope.unseal(first, "receipt", told.ring(), Role.RECEIPT)
+    envelope.unseal(second, "receipt", told.ring(), Role.RECEIPT)
     for raw in (first, second):
-        envelope.unseal(raw, "receipt", dock_ring, Role.RECEIPT)
+        envelope.unseal(raw, "receipt", KeyRing(told.kept_records()), Role.RECEIPT)
     assert call(bench, "verify").exit_code == 0
 
 
@@ -132,6 +136,7 @@ def test_a_stolen_key_is_not_told_to_docks_any_more(bench: Bench, dock: Scripted
     receipt_file(bench).unlink()
     made = printed(call(bench, "keys", "--replace", "receipt", "--distrust", "--json"))
     assert old not in made["platform"]["keys"]["receipt"]
+    assert "retired" not in made["platform"]
     assert call(bench, "keys", "--distrust").exit_code == 2
 
 

@@ -138,7 +138,7 @@ def add_user_data(path: Path, kind: bytes, text: str) -> None:
     entry = struct.pack(">I4sHH", 12 + len(words), kind, len(words), 0) + words
     box = struct.pack(">I4s", 8 + len(entry), b"udta") + entry
     start, end = find(data, b"moov")[0]
-    _grow(data, start + 9, len(box))
+    _grow(data, start + 4, len(box))
     data[end:end] = box
     path.write_bytes(data)
 

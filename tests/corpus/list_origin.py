@@ -264,8 +264,9 @@ def parameters() -> list[FileItem]:
         i = f"parameters-size-{camera}"
         made = take_of(i, camera, 15.0)
         larger = made.but(camera=made.camera.but(width=width, height=height), offset_s=15.0, seconds=10.0)
-        expected = [Expect("origin.parameters", 15.0, 25.0, 15.0)]
-        if camera == "raw-h264":
+        expected = [Expect("origin.parameters", 15.0, 25.0, 2.0)]
+        if camera == "raw-h264":  # nothing says the time in there
+            expected = [Expect("origin.parameters")]
             expected.append(Expect("notice.no_audio", depth="fast"))
         else:
             expected.append(Expect("continuity.timestamps", 14.0, 16.0, 2.0, depth="fast"))

@@ -90,7 +90,7 @@ def gaps() -> list[ShiftItem]:
                 i,
                 files,
                 (Expect("continuity.overlap", depth="fast", severity="review"),),
-                (*UNLIKE, Allow("picture.repeated", "the same seconds are in both files")),
+                (*UNLIKE, NEW_RUN, Allow("picture.repeated", "the same seconds are in both files")),
             )
         )
     return items
@@ -119,6 +119,7 @@ def sequences() -> list[ShiftItem]:
                 (
                     Allow("continuity.selection", "a file is missing"),
                     Allow("continuity.clock", "numbers and times disagree"),
+                    *([NEW_RUN] if "backwards" in i else []),
                 ),
                 short=i == "shift-sequence-missing",
                 note=note,

@@ -69,7 +69,9 @@ def items() -> list[ShiftItem]:
         note="nine kilometres between the runs, in the files",
     )
     i = "shift-clean-notes-and-photos"
-    films = film(i, [*run(2), *run(2, place=1, after_s=400.0)])
+    pieces = [*run(2), *run(2, place=1, after_s=400.0)]
+    numbered = [replace(p, sequence=n) for p, n in zip(pieces, (1, 3, 5, 6), strict=True)]
+    films = film(i, numbered)  # one counter for films, photographs and notes
     note = CAMERAS["wav"]
     quiet = Take(
         note,
@@ -81,12 +83,12 @@ def items() -> list[ShiftItem]:
     local = photo_at + CAMERA_ZONE
     extra: Files = (
         (
-            f"DCIM/100MEDIA/8888888_J0H42A_{local:%Y%m%d%H%M%S}_0005.jpg",
+            f"DCIM/100MEDIA/8888888_J0H42A_{local:%Y%m%d%H%M%S}_0002.jpg",
             Photo(Scene("document", 5), photo_at),
             photo_at,
         ),
         (
-            f"DCIM/100MEDIA/8888888_J0H42A_{quiet.started_at + CAMERA_ZONE:%Y%m%d%H%M%S}_0006.wav",
+            f"DCIM/100MEDIA/8888888_J0H42A_{quiet.started_at + CAMERA_ZONE:%Y%m%d%H%M%S}_0004.wav",
             Recipe(quiet),
             quiet.ended_at,
         ),

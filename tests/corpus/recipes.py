@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Again:
 @dataclass(frozen=True)
 class Recipe:
     """`words` None: the camera's own; `appended`: takes whose bytes follow in the same file, each written on
-    its own."""
+    its own, with stamps that begin at the same place of `appended_at_s` (else at 0)."""
 
     take: Take
     surgery: tuple[Step, ...] = ()
@@ -54,6 +55,7 @@ class Recipe:
     words: Words | None = None
     again: Again | None = None
     appended: tuple[Take, ...] = ()
+    appended_at_s: tuple[float, ...] = ()
     on_file: tuple[Step, ...] = ()
 
     def make(self, path: Path) -> None:
@@ -68,9 +70,11 @@ class Recipe:
         write(path, made, self.take.camera, words)
         if self.again is not None:
             _encode_again(path, self.take.camera, self.again, words)
-        for take in self.appended:
+        for take, at_s in zip_longest(self.appended, self.appended_at_s, fillvalue=0.0):
+            assert isinstance(take, Take)
+            assert isinstance(at_s, float)
             extra = path.with_name("appended")
-            write(extra, tracks(take), take.camera, words_of(take))
+            write(extra, surgery.moved_from(tracks(take), 0.0, at_s), take.camera, words_of(take))
             with path.open("ab") as file:
                 file.write(extra.read_bytes())
             extra.unlink()

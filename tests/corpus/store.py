@@ -2,7 +2,8 @@
 
 - The place: $BODYDOCK_CORPUS, else ~/.cache/bodydock-corpus.  One folder an item, `{id}.{key}`, where the key
   is a hash of the recipe and of the code that makes media: what is there is right, and is not made again.
-- A folder appears whole (renamed into place); older keys of the same id are removed.
+- A folder appears whole (renamed into place).  Checkouts share the place: what nobody asked for within
+  `FORGOTTEN_S` goes, not what another one has just made.
 - Labels are written anew each time, `labels/{id}.json`: they follow the lists, not the media.
 """
 
@@ -31,20 +32,11 @@ from tests.corpus.recipes import AnyRecipe, Photo, Real, Recipe
 from tests.corpus.sounds import SpeechMissing, Spoken, speech_path
 
 HERE = Path(__file__).parent
-MAKERS = (
-    "boxes",
-    "cameras",
-    "damage",
-    "digits",
-    "lens",
-    "program_stream",
-    "recipes",
-    "scenes",
-    "sounds",
-    "streams",
-    "surgery",
-    "takes",
-)
+FORGOTTEN_S = 24 * 3600.0
+# Modules that decide the bytes of every recipe, of those with surgery, and of those that change the file.
+EVERY = ("cameras", "digits", "lens", "program_stream", "recipes", "scenes", "sounds", "streams", "takes")
+SURGERY = ("surgery",)
+ON_FILE = ("boxes", "damage")
 
 
 class MakingFailed(Exception):
@@ -66,18 +58,26 @@ def corpus_root() -> Path:
     return Path(named) if named else Path.home() / ".cache/bodydock-corpus"
 
 
-@lru_cache(maxsize=1)
-def code_key() -> str:
+@lru_cache(maxsize=4)
+def code_key(modules: tuple[str, ...]) -> str:
     """A hash of everything but the recipe that decides a byte."""
     digest = hashlib.sha256(f"{av.__version__} {av.ffmpeg_version_info} {np.__version__}".encode())
-    for name in MAKERS:  # parsed: how it is laid out decides nothing
+    for name in modules:  # parsed: how it is laid out decides nothing
         digest.update(ast.dump(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))).encode())
     return digest.hexdigest()
 
 
+def _modules(recipe: AnyRecipe) -> tuple[str, ...]:
+    if isinstance(recipe, Recipe):
+        cut = bool(recipe.surgery or recipe.appended)
+        return EVERY + SURGERY * cut + ON_FILE * bool(recipe.on_file)
+    return EVERY + ON_FILE
+
+
 def item_key(item: Item) -> str:
+    keys = [code_key(_modules(recipe)) for _, recipe, _ in _recipes(item)]
     what = item.files if isinstance(item, ShiftItem) else (item.name, item.recipe, item.mtime)
-    return hashlib.sha256(f"{code_key()} {what!r}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{keys} {what!r}".encode()).hexdigest()[:12]
 
 
 def folder_of(root: Path, item: Item) -> Path:
@@ -120,8 +120,6 @@ def make_item(item: Item, root: Path) -> None:
             recipe.make(path)
             os.utime(path, (mtime, mtime))
         unfinished.chmod(0o755)
-        for old in root.glob(f"{item.id}.*"):
-            shutil.rmtree(old)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -208,9 +206,21 @@ def make(items: Sequence[Item], root: Path, *, workers: int = 2) -> list[Made]:
         failed = [failure for failure in failures if failure is not None]
         if failed:
             raise MakingFailed(f"{len(failed)} items could not be made:\n" + "\n".join(failed))
+        _forget_old(root, {folder_of(root, item) for item in items})
         made = [Made(item, label_of(item, root), folder_of(root, item), skipped[item.id]) for item in items]
         _write_labels(root, made)
     return made
+
+
+def _forget_old(root: Path, wanted: set[Path]) -> None:
+    """Mark the wanted folders as used; remove those not used for long, and what a broken-off run left."""
+    now = time.time()
+    for folder in wanted:
+        if folder.is_dir():
+            os.utime(folder)
+    for folder in [*root.glob("[a-z]*.????????????"), *root.glob(".making-*")]:
+        if folder not in wanted and now - folder.stat().st_mtime > FORGOTTEN_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_labels(root: Path, made: Sequence[Made]) -> None:

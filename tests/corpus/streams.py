@@ -24,6 +24,7 @@ from tests.corpus.scenes import Picture
 
 TICKS = 90_000
 CHUNK = 1024
+SIGNATURES = {"matroska": (b"Lavf", b"DSJ7"), "mov": (b"FFMP", b"\0\0\0\0")}
 
 
 @dataclass(frozen=True)
@@ -224,8 +225,8 @@ def write(path: Path, tracks: Sequence[Track], camera: Camera, words: Words) -> 
             packet.duration = round(unit.duration_s / packet.time_base)
             packet.is_keyframe = unit.key
             out.mux(packet)
-    if camera.format == "matroska" and not words.names_muxer:  # the muxer signs even when told not to
-        path.write_bytes(path.read_bytes().replace(b"Lavf", b"DSJ7"))
+    if not words.names_muxer and camera.format in SIGNATURES:  # these muxers sign even when told not to
+        path.write_bytes(path.read_bytes().replace(*SIGNATURES[camera.format]))
 
 
 def _add_stream(

@@ -102,7 +102,8 @@ def test_recordings_and_show_as_json(run: Run, recording: str) -> None:
     assert (listed["name"], listed["size"], listed["cases"]) == (ODD, 100, [])
     shown = run("show", recording[:8], "--json")
     assert shown.status == 0
-    assert set(listed) | {"tag", "report", "revisions", "receipts", "custody"} == set(shown.data)
+    more = {"tag", "report", "revisions", "receipts", "custody", "camera_clock", "left_out"}
+    assert set(listed) | more == set(shown.data)
     assert shown.data["report"]["schema"] == "bodydock.report/1"
     assert [event["kind"] for event in shown.data["custody"]] == ["stored", "inspected"]
 
@@ -301,3 +302,75 @@ def test_output_that_cannot_be_written_is_a_word_and_no_traceback(tmp_path: Path
     assert ran.returncode == 2
     assert ran.stderr.splitlines()[-1].startswith("Error: the output cannot be written")
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("content", "code"), [(KARMA, "file.unverified"), (None, "file.unreadable")])
+def test_a_file_that_is_named_itself_is_looked_at_whatever_it_is_called_s03(
+    run: Run, tmp_path: Path, content: Path | None, code: str
+) -> None:
+    file = tmp_path / "x.thm"
+    file.write_bytes(content.read_bytes() if content else b"no media at all" * 100)
+    ran = run("inspect", "--depth", "fast", "--json", str(file))
+    (found,) = ran.data["recordings"]
+    assert (ran.status, [finding["code"] for finding in found["findings"]]) == (1, [code])
+
+
+@pytest.mark.parametrize("columns", [80, 400])
+def test_nothing_is_cut_off_in_a_narrow_terminal(
+    run: Run, dock: Dock, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    name = "DCIM/100MEDIA/8888888_J0H42A_20261124093000_0001.mp4"
+    (made,) = take_in(dock, name)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = run("recordings").out
+    assert made in out
+    assert name in out
+    out = run("dockings").out
+    (docking,) = run("dockings", "--json").data
+    assert docking["attached_at"][:19] in out
+    for text in ("listed", "1 (100 B)", "complete"):
+        assert text in out
+    assert "…" not in out
+    assert "…" not in run("slots").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("status",),
+            "Error: no store at {folder}/store.db: this dock was never started (`bodydock run` makes it)",
+        ),
+        (
+            ("verify",),
+            "Error: no store at {folder}/store.db: this dock was never started (`bodydock run` makes it)",
+        ),
+        (("center", "docks", "settle", "x", "--folder", "{folder}/c"), "Error: no center in {folder}/c"),
+        (("models", "install", "--into", "/proc/x"), "Error: /proc/"),
+    ],
+)
+def test_an_error_says_what_where_and_what_to_do(
+    run: Run, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    ran = run(*(word.format(folder=tmp_path) for word in words))
+    last = ran.err.splitlines()[-1]
+    assert ran.status == 2
+    assert last.startswith(said.format(folder=tmp_path)), last
+    assert "speech" not in last
+
+
+def test_a_pipe_that_nobody_reads_is_silent() -> None:
+    words = [sys.executable, "-m", "daemon", "inspect", "--depth", "fast", "--json", str(KARMA)]
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    ran = subprocess.run(words, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(write_end)
+    assert (ran.returncode, ran.stderr) == (1, "")
+
+
+def test_a_file_that_may_not_be_written_is_a_word_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("a file where the folder of the keys should be")
+    ran = run("identity")
+    assert ran.status == 2
+    assert str(tmp_path / "keys") in ran.err
+    assert "Traceback" not in ran.err

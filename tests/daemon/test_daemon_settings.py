@@ -87,3 +87,47 @@ def test_a_mistake_names_key_value_and_what_is_allowed(tmp_path: Path, text: str
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match=r"none\.toml.*--settings"):
         load_settings(tmp_path / "none.toml")
+
+
+def test_relative_paths_go_on_from_the_folder_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = tmp_path / "office"
+    office.mkdir()
+    (office / "dock.toml").write_text(
+        'profiles = ["own.toml"]\nslots = [{ number = 1, ports = ["p"] }]\n'
+        '[dock]\nid = "a"\nsite = "s"\nstate = "state"\nmounts = "../cards"\nboard_serial = "serial"\n'
+        '[broker]\nhost = "mq.example"\nca = "ca.crt"\ncertificate = "dock.crt"\nkey = "/abs/dock.key"\n'
+        f'[platform]\nid = "pf"\nkeys = {{ receipt = ["{KEY}"] }}\n'
+        '[tagging]\nrules = "tags.toml"\n'
+        '[inspection]\nrules = "rules.toml"\nspeech_model = "model"\nsocket = "i.sock"\n'
+        '[control]\nsocket = "c.sock"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    read = load_settings(Path("office/dock.toml"))
+    monkeypatch.chdir("/")
+    assert read.broker is not None
+    found = [
+        read.dock.state,
+        read.dock.mounts,
+        read.dock.board_serial,
+        read.broker.ca,
+        read.broker.certificate,
+    ]
+    found += [read.tagging.rules, read.inspection.rules, read.inspection.speech_model]
+    found += [read.inspection.socket, read.control.socket, *read.profiles]
+    names = [
+        "state",
+        "../cards",
+        "serial",
+        "ca.crt",
+        "dock.crt",
+        "tags.toml",
+        "rules.toml",
+        "model",
+        "i.sock",
+        "c.sock",
+        "own.toml",
+    ]
+    assert found == [office / name if name[:2] != ".." else tmp_path / name[3:] for name in names]
+    assert read.broker.key == Path("/abs/dock.key")

@@ -17,6 +17,8 @@ from daemon.store.database import from_text, to_text
 from uplink import envelope
 from uplink.keys import SigningKey
 
+ENVELOPE_BYTES = 1200  # of an event, as they are
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -216,3 +218,77 @@ def test_receipts_of_a_store_of_before_get_the_id_that_a_resend_names(
     assert row is not None
     assert tuple(row) == ("c" * 32, 0)
     store.close()
+
+
+def test_a_store_that_everybody_could_read_is_closed_when_it_is_opened(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    Store(state / "store.db").close()
+    for folder in ("vault", "keys"):
+        (state / folder).mkdir()
+    ours = (state, state / "vault", state / "keys", state / "store.db")
+    for path in ours:
+        path.chmod(0o755)
+    store = Store(state / "store.db")
+    with store.write() as tx:
+        tx.execute("CREATE TABLE t (a)")
+    try:
+        assert {
+            path.name: path.stat().st_mode & 0o007 for path in (*ours, *state.glob("store.db-*"))
+        } == dict.fromkeys(("state", "vault", "keys", "store.db", "store.db-wal", "store.db-shm"), 0)
+    finally:
+        store.close()
+
+
+def test_envelopes_lie_close_together(path: Path) -> None:
+    """20,001 small files made a store of 306 MB, three quarters of which was nothing."""
+    store = Store(path)
+    before = store.value("PRAGMA page_count")
+    _with_events(store, 300)
+    used = (store.value("PRAGMA page_count") - before) * store.value("PRAGMA page_size")
+    assert used < 300 * ENVELOPE_BYTES * 1.4
+    store.close()
+
+
+def test_a_store_of_before_is_made_denser_and_keeps_events_heads_and_order(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Migrations("bodydock.store")
+    for step in (
+        schema.first, schema.second, schema.vault, schema.dock_second, schema.restored_dock,
+        schema.failing, schema.deep,
+    ):  # fmt: skip
+        before(name=step.__name__)(step)
+    monkeypatch.setattr("daemon.store.database.migrations", before)
+    store = Store(path)
+    _with_events(store, 20)
+    with store.write() as tx:
+        tx.execute("INSERT INTO heads VALUES ('pf', 'e7')")
+    events = [tuple(row) for row in store.rows("SELECT * FROM events ORDER BY place, n")]
+    names = _named(store)
+    store.close()
+    monkeypatch.undo()
+    store = Store(path)
+    assert [tuple(row) for row in store.rows("SELECT * FROM events ORDER BY place, n")] == events
+    assert tuple(store.row("SELECT * FROM heads") or ()) == ("pf", "e7")
+    assert _named(store) >= names
+    assert store.rows("PRAGMA foreign_key_check") == []
+    with pytest.raises(sqlite3.IntegrityError), store.write() as tx:
+        tx.execute("DELETE FROM events WHERE event = 'e7'")  # a head refers to it still
+    with pytest.raises(sqlite3.IntegrityError), store.write() as tx:
+        tx.execute("INSERT INTO events SELECT place, n, 'other', kind, NULL, NULL, '', x'' FROM events")
+    store.close()
+
+
+def _with_events(store: Store, count: int) -> None:
+    with store.write() as tx:
+        tx.execute("INSERT INTO epochs (place, epoch, platform) VALUES (0, 'e', 'pf')")
+        for n in range(count):
+            tx.insert(
+                "events",
+                {"place": 0, "n": n, "event": f"e{n}", "kind": "stored", "made_at": "", "raw": bytes(1200)},
+            )
+
+
+def _named(store: Store) -> set[str]:
+    rows = store.rows("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
+    return {row["name"] for row in rows}

@@ -145,6 +145,7 @@ RECORDING = {
 }
 SHOWN_RECORDING = RECORDING | {
     "report": None,
+    "left_out": [HOSTILE],
     "conflicts": [{"source": HOSTILE, "field": HOSTILE, "value": HOSTILE}],
     "tag": None,
     "custody": [{"n": 1, "time": "t", "kind": "k", "actor": {"person": HOSTILE}}],
@@ -168,6 +169,7 @@ DOCKING = {
     "profile": HOSTILE,
     "adds_up": True,
     "removed_early": False,
+    "unread": 1,
     "missing": TOTAL,
     "state": "closed",
     "open": TOTAL,
@@ -182,8 +184,10 @@ STATUS = {
         "deadlines": [],
         "conflicts": [{"recording": "r", "officer": HOSTILE, "claims": []}],
         "missing_fields": 0,
+        "unread": [{"docking": HOSTILE, "camera": HOSTILE, "slot": 1, "files": 1}],
         "on_hold": 0,
     },
+    "left_out": {"dockings": 1, "files": 1},
     "restored": {"times": 0},
     "counters": {HOSTILE: 1},
 }

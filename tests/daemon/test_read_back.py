@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.medium import BLOCK_BYTES, MediumReader, hash_from_medium
+from daemon.roll_call import EVERY_S, RollCallStage
 from tests.daemon.vault_bench import DAY, RECEIVED_AT, VaultBench, vault_bench
 from tests.rig import loop_camera as rig
 
@@ -77,6 +78,54 @@ def test_damage_is_named_not_sent_and_mended_from_the_camera_b16(bench: VaultBen
     file = bench.desk.next_file(frozenset(files))
     assert file is not None
     assert file.recording == a
+
+
+def call(bench: VaultBench, at_s: float = 0.0) -> RollCallStage:
+    stage = RollCallStage(bench.store, bench.dock.vault, lambda: at_s)
+    while stage.step():
+        pass
+    return stage
+
+
+@pytest.mark.parametrize("damage", ["shorter", "gone", "link"])
+def test_a_copy_that_is_gone_is_named_long_before_its_turn_b16(bench: VaultBench, damage: str) -> None:
+    run(bench)  # all were read: the next turn is in seven days
+    a = bench.recordings()["a.mp4"]
+    bench.receipt(a)
+    path = bench.path(a)
+    path.rename(path.with_suffix(".aside"))
+    if damage == "shorter":
+        path.write_bytes(A[:-1])
+    elif damage == "link":
+        path.symlink_to(bench.card.path / "a.mp4")
+    assert run(bench) == 0
+    call(bench)
+    assert list(damaged(bench)) == ["a.mp4"]
+    path.unlink(missing_ok=True)
+    path.with_suffix(".aside").rename(path)
+    call(bench)
+    assert list(damaged(bench)) == ["a.mp4"]  # only reading says that it is whole again
+    run(bench)
+    assert damaged(bench) == {}
+
+
+def test_what_was_cleared_is_no_loss_and_all_are_called_each_hour(bench: VaultBench) -> None:
+    a, b = bench.recordings()["a.mp4"], bench.recordings()["b.mp4"]
+    bench.receipt(a)
+    bench.reconcile([a], RECEIVED_AT + DAY)
+    bench.machine.at += 8 * DAY
+    bench.clear_everything()
+    assert not bench.path(a).exists()
+    now = [0.0]
+    stage = RollCallStage(bench.store, bench.dock.vault, lambda: now[0])
+    while stage.step():
+        pass
+    assert damaged(bench) == {}
+    bench.path(b).unlink()
+    assert stage.step() is False
+    now[0] = EVERY_S
+    assert stage.step() is True
+    assert list(damaged(bench)) == ["b.mp4"]
 
 
 def test_what_the_platform_found_wrong_is_read_next(bench: VaultBench) -> None:

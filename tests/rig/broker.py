@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -72,6 +73,14 @@ class Broker:
                 self.stop()
                 raise BrokerFailed(self.log)
             time.sleep(0.01)
+
+    def give_rights(self, acl: str) -> None:
+        """Have it read other rights, as an administrator does: connections stand."""
+        assert self._process is not None
+        assert self._acl is not None
+        self._acl = acl
+        Path(self._folder.name, "acl").write_text(acl)
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self, *, kill: bool = False) -> None:
         """End it; with `kill`, as a crash would (clients get no DISCONNECT)."""

@@ -192,6 +192,8 @@ class SmallOffice:
             f'id = "{table["id"]}"',
             "[platform.keys]",
             *(f"{role} = {json.dumps(publics)}" for role, publics in keys.items()),
+            "[platform.retired]",
+            *(f"{role} = {json.dumps(publics)}" for role, publics in table.get("retired", {}).items()),
             "[platform.people]",
             *(f"{json.dumps(who, ensure_ascii=False)} = {json.dumps(k)}" for who, k in people.items()),
             "[people]",

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcoder.camera import CameraClock, CameraFacts, Deleted, Seen
+from transcoder.filed import Filed
 from transcoder.report import MediaKind
 from transcoder.request import InspectItem, InspectRequest, JoinRules
 from transcoder.rules import load_rules
 from transcoder.runs import Run, join_runs
-from transcoder.shift import Filed, Shift, look_across
+from transcoder.shift import Shift, look_across
 from transcoder.times import read_times
 
 RULES = load_rules(None)
@@ -110,6 +111,10 @@ def row(count: int, *, first: int = 1, step: float = 60.0, start: float = 0.0, *
         pytest.param(
             [*row(2), Clip(3, 100, kind="photo", length_s=None), *row(2, first=4, start=240)],
             id="photographs count with the video",
+        ),
+        pytest.param(
+            [*row(4), Clip(5, 5, kind="photo", length_s=None), Clip(6, 130, None, 140, 10, "audio")],
+            id="notes have numbers of their own",
         ),
         pytest.param(
             [*row(3), Clip(1, 20, kind="photo", length_s=None), Clip(2, 90, kind="photo", length_s=None)],
@@ -269,6 +274,13 @@ def test_media_that_run_short_against_the_clock_are_drift_and_no_gap_c04() -> No
         assert note.values["percent"] == "16.7"
 
 
+def test_a_drift_of_short_files_is_told_from_late_writing_c04() -> None:
+    slow = [Clip(n, float(int(n * 14.4)), None, n * 14.4 + 14.4, 12.0) for n in range(4)]
+    assert said(across(*slow)) == [("clock/short", 0)]
+    late = [Clip(n, n * 12.0, None, n * 12.0 + 14.4, 12.0) for n in range(4)]
+    assert said(across(*late)) == []
+
+
 def test_equal_gaps_stay_gaps_where_each_files_own_two_ends_deny_a_drift_c04() -> None:
     shift = across(*(Clip(n, n * 72.0, None, n * 72.0 + 60) for n in range(3)))
     assert runs(shift) == [[0], [1], [2]]
@@ -315,6 +327,23 @@ def test_a_file_older_than_its_neighbours() -> None:
     clips = row(5)
     old = Clip(3, -9000.0, -8999.0, -8940.0)
     assert said(across(*clips[:2], old, *clips[3:])) == [("clock/older", 2)]
+
+
+def test_contents_that_changed_places_under_their_names() -> None:
+    clips = row(5, step=12.0)
+    short = [replace(c, length_s=12.0, ended=(c.named or 0) + 12) for c in clips]
+    inside = [c.inside for c in short]
+    inside[1], inside[2] = inside[2], inside[1]
+    shift = across(*(replace(c, inside=i) for c, i in zip(short, inside, strict=True)))
+    assert said(shift) == [("clock/inside", 1), ("clock/inside", 2)]
+
+
+def test_a_file_moved_years_away_stays_in_its_row() -> None:
+    clips = row(5)
+    for at_s in (-9e7, 9e7):
+        moved = replace(clips[2], inside=at_s)
+        shift = across(*clips[:2], moved, *clips[3:])
+        assert said(shift) == [("clock/inside", 2)]
 
 
 def test_two_files_that_changed_places() -> None:
@@ -412,6 +441,35 @@ def test_a_loop_that_takes_the_oldest_is_ordinary_and_one_that_takes_a_later_is_
 def test_lost_clusters_are_said_once_of_the_last_shift() -> None:
     shift = across(*row(2), *row(2, first=3, start=30_000), facts=CameraFacts(lost_bytes=4096))
     assert said(shift) == [("selection/lost", 3)]
+
+
+# Whatever there is
+
+
+@given(
+    st.lists(
+        st.builds(
+            Clip,
+            st.none() | st.integers(0, 12) | st.integers(0, 10**9),
+            st.none() | st.floats(-1e6, 1e6) | st.sampled_from([0.0, 60.0, 120.0, -3.5e8]),
+            st.none() | st.floats(-1e6, 1e6) | st.sampled_from([1.0, 61.0, -2e9, 3e9]),
+            st.none() | st.floats(-1e6, 1e6) | st.sampled_from([60.0, 120.0]),
+            st.none() | st.floats(0, 4000),
+            st.sampled_from(["video", "audio", "photo"]),
+        ),
+        max_size=9,
+    ),
+    st.sampled_from([JOIN, GOPRO, JoinRules(), replace(JOIN, counter="separate", container_time="end")]),
+    st.booleans(),
+)
+def test_any_files_are_judged_alike_each_time_and_every_video_is_in_one_run(
+    clips: list[Clip], join: JoinRules, one_shift: bool
+) -> None:
+    shift = across(*clips, join=join, one_shift=one_shift)
+    assert across(*clips, join=join, one_shift=one_shift).noted == shift.noted
+    indices = sorted(index for run in runs(shift) for index in run)
+    assert indices == [n for n, clip in enumerate(clips) if clip.kind != "photo"]
+    said(shift)
 
 
 # Place

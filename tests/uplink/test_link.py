@@ -42,6 +42,10 @@ def telemetry(_: str = "") -> dict[str, object]:
     return {"dock": DOCK, "key": None, "run": "0" * 32, "seq": 1, "since": NOW, "time": NOW, "clock": clock}
 
 
+def slot(phase: str) -> SlotMessage:
+    return SlotMessage.model_validate({"slot": 3, "phase": phase, **telemetry()}, strict=False)
+
+
 class Dock:
     """A link in its thread."""
 
@@ -323,9 +327,6 @@ def test_stopping_and_offline_are_said_before_a_clean_disconnect_d09(
 
 
 def test_the_newest_of_a_slot_is_told_again_to_a_broker_that_forgot(broker: Broker, desk: MemoryDesk) -> None:
-    def slot(phase: str) -> SlotMessage:
-        return SlotMessage.model_validate({"slot": 3, "phase": phase, **telemetry()}, strict=False)
-
     with dock(broker, desk) as running:
         running.link.publish_slot(slot("attached"))
         running.link.publish_slot(slot("pulling"))
@@ -371,6 +372,30 @@ def test_an_acl_that_denies_is_an_alarm_is_said_and_not_retried_tightly_d02(
             said = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
             assert len([line for line in said if "(file)" in line and "0x87" in line]) == 1
             assert not desk.delivered
+
+
+def test_rights_that_come_later_end_the_alarm_without_a_new_connection_d02(
+    desk: MemoryDesk,
+    media: Callable[[str, int], Path],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("uplink.session", "uplink.link"):
+        monkeypatch.setattr(f"{module}.REFUSED_AGAIN_S", 0.3)
+    caplog.set_level("INFO")
+    with Broker(acl=f"topic write {TOPICS.up('state')}\n") as strict:
+        recording = desk.add_file(media("a.mp4", MIB))
+        with dock(strict, desk) as running:
+            running.link.publish_slot(slot("attached"))
+            until(lambda: desk.counters["refused.publish.telemetry.135"])
+            until(lambda: "not_authorised" in running.link.report().alarms)
+            strict.give_rights("topic readwrite #\n")
+            with SmallReceiver(strict.port, CENTER, desk.key):
+                until(lambda: recording in desk.delivered)  # what is answered is heard: subscribed again
+            until(lambda: "not_authorised" not in running.link.report().alarms)
+        texts = [record.getMessage() for record in caplog.records]
+        assert sum("connected to the broker" in text for text in texts) == 1
+        assert any("takes again" in text for text in texts)
 
 
 @pytest.mark.parametrize("limit", [4 * MIB])

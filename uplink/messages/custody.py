@@ -138,13 +138,17 @@ class Attached(Wire):
 class ListedVolume(Total):
     """One file system of a camera.
 
-    `note`: `empty`, or why it has no listing: `no_file_system`, `unreadable`.
+    `note`: `empty`, or why it has no listing: `no_file_system`, `unreadable`.  `deleted`: entries of deleted
+    files that it still shows, and what sizes they claim; `lost_bytes`: clusters that no file owns; null where
+    nobody looked or could.
     """
 
     file_system: Short = ""
     label: Short | None = None
     listing: Sha256 | None = None
     note: Short = ""
+    deleted: Total | None = None
+    lost_bytes: Count | None = None
 
 
 class Listed(Wire):
