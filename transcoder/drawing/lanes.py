@@ -309,6 +309,7 @@ def _pauses(page: Page, pauses: Sequence[Pause]) -> None:
         x = min(RIGHT - half, max(LEFT + half, (left + right) / 2))
         if label and all(x + half <= a or x - half >= b for a, b in taken):
             taken.append((x - half, x + half))
+            page.rect(x - half + 0.3, lane.top + 0.9, 2 * half - 0.6, 2.7, palette.PALE)
             page.text(
                 x, lane.top + 3, 2.3, label, anchor="middle", fill=colour, bold=pause.severity is not None
             )
