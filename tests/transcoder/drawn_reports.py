@@ -32,7 +32,8 @@ SOUND = StreamInfo(kind="audio", codec="aac", sample_rate=16000, start_s=0.0)
 
 
 def span(at: datetime) -> TimeSpan:
-    return TimeSpan(earliest=at, latest=at + timedelta(seconds=1), from_=("container",))
+    said = {"earliest": at, "latest": at + timedelta(seconds=1), "from": ("container",)}
+    return TimeSpan.model_validate(said)
 
 
 def finding(

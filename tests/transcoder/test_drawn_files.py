@@ -65,7 +65,7 @@ def test_levels_and_frames_of_a_movie(movie: Path) -> None:
 def test_a_frame_is_the_picture_of_its_moment(movie: Path) -> None:
     """The maker's bright bar stands 3 pixels further right in each picture."""
     frame = measure(asked(movie, moments=(1.2,), sound=False)).frames[0]
-    with av.open(io.BytesIO(frame.jpeg), format="mjpeg") as media:
+    with av.open(io.BytesIO(frame.jpeg), mode="r", format="mjpeg") as media:
         picture = next(media.decode(video=0)).to_ndarray(format="gray")
     bright = np.flatnonzero(picture[picture.shape[0] // 2] > 150)
     assert picture.shape == (96, 160) and bright.min() == pytest.approx(30 * 3, abs=2)

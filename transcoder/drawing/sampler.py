@@ -38,14 +38,14 @@ def sample(asked: Asked, answers: BinaryIO) -> None:
     """Measure a file and send what comes of it."""
     from pathlib import Path
 
-    from transcoder.errors import Unreadable
+    from transcoder.errors import TranscoderError
     from transcoder.media import TooManyPackets, open_regular
 
     begun = time.monotonic()
     try:
         with open_regular(Path(asked.path)) as file:
             _measure(asked, file, answers, begun)
-    except (Unreadable, OSError):
+    except (TranscoderError, OSError):
         _send(answers, {"trouble": "unreadable"})
     except TooManyPackets:
         _send(answers, {"trouble": "size"})
