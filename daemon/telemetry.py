@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,24 @@ from daemon.store import Store
 from daemon.store.database import from_text
 from uplink.dockside import StateWord
 from uplink.messages import CameraClaim, Clock, HealthMessage, SlotMessage, StateMessage
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What the platform has not signed for: how much, and since when."""
+
+    count: int
+    size_bytes: int
+    oldest_at: datetime | None
+
+
+def waiting_for_platform(store: Store) -> Waiting:
+    row = store.row(
+        "SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes, min(stored_at) AS oldest FROM recordings"
+        " WHERE state IN ('stored', 'sending')"
+    )
+    assert row is not None
+    return Waiting(row["count"], row["bytes"], from_text(row["oldest"]))
 
 
 class Telemetry:
@@ -57,19 +76,15 @@ class Telemetry:
     def health(self, store: Store, vault: Path) -> HealthMessage:
         disk = shutil.disk_usage(vault)
         states = store.rows("SELECT state, count(*) AS count FROM recordings GROUP BY state")
-        waiting = store.row(
-            "SELECT coalesce(sum(size), 0) AS bytes, min(stored_at) AS oldest FROM recordings"
-            " WHERE state IN ('stored', 'sending')"
-        )
-        assert waiting is not None
+        waiting = waiting_for_platform(store)
         counters = store.rows("SELECT name, count FROM counters")
         return HealthMessage(
             **self._common(),  # type: ignore[arg-type]
             disk_free_bytes=disk.free,
             disk_total_bytes=disk.total,
             recordings={row["state"]: row["count"] for row in states},
-            waiting_bytes=waiting["bytes"],
-            oldest_undelivered_at=from_text(waiting["oldest"]),
+            waiting_bytes=waiting.size_bytes,
+            oldest_undelivered_at=waiting.oldest_at,
             counters={row["name"]: row["count"] for row in counters},
             alarms=told(store),
             temperature_c=temperature_c(),

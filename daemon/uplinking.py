@@ -14,7 +14,7 @@ from daemon.heartbeat import Heartbeats
 from daemon.limits import Limits, kept_amendments, limits_of
 from daemon.lineage.board import what_to_do
 from daemon.parts import Parts
-from daemon.telemetry import Telemetry
+from daemon.telemetry import Telemetry, Waiting, waiting_for_platform
 from uplink.dockside import dock_connection
 from uplink.link import DockLink
 from uplink.messages import SlotMessage
@@ -163,16 +163,11 @@ class PlatformUplink:
                 self._publish_health()
         self._parts.store.release()
 
-    def _waiting(self) -> tuple[object, ...]:
-        """What waits for the platform: how much, and since when."""
+    def _waiting(self) -> Waiting | None:
         try:
-            row = self._parts.store.row(
-                "SELECT count(*), sum(size), min(stored_at) FROM recordings"
-                " WHERE state IN ('stored', 'sending')"
-            )
+            return waiting_for_platform(self._parts.store)
         except Exception:  # noqa: BLE001 - as below
-            return ()
-        return tuple(row) if row else ()
+            return None
 
     def _publish_health(self) -> None:
         try:

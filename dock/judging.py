@@ -3,7 +3,8 @@
 - One helper thread takes the buffers in their order, so that hashing a part, writing it and reading the next
   overlap: the hash lets go of the interpreter, and a second core is there.
 - A small file is judged in the caller's own thread: for it a thread costs more than it saves.
-- A buffer belongs to the judge from `feed` until `wait_for` it; there are few, so memory stays flat.
+- A buffer belongs to the judge from `feed` until `free_buffer` gives it again; there are few, so memory stays
+  flat.
 """
 
 from __future__ import annotations
