@@ -13,7 +13,8 @@ from dock.listing import UNREAD
 
 LIST_LIMIT = 200
 NAMES_LIMIT = 1000
-_UNREAD = frozenset(reason.value for reason in UNREAD)
+_UNREAD = tuple(reason.value for reason in UNREAD)
+UNREAD_SQL = f"reason IN ({', '.join(repr(reason) for reason in _UNREAD)})"
 
 
 def dockings_json(store: Store, limit: int = LIST_LIMIT) -> list[dict[str, Any]]:
@@ -72,17 +73,20 @@ def officer_of(store: Store, docking: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+_UNREAD_OF_CAMERAS = (
+    "SELECT d.docking, d.serial, d.slot, u.files"
+    f" FROM (SELECT docking, count(*) AS files FROM files WHERE {UNREAD_SQL} GROUP BY docking) u"
+    " JOIN dockings d USING (docking)"
+    " WHERE d.docking IN (SELECT docking FROM dockings ORDER BY attached_at DESC LIMIT ?)"
+    " AND NOT EXISTS (SELECT 1 FROM dockings later"
+    "  WHERE later.serial = d.serial AND later.attached_at > d.attached_at)"
+    " ORDER BY d.attached_at DESC"
+)
+
+
 def unread_json(store: Store) -> list[dict[str, Any]]:
     """Return the cameras whose newest docking left files that could not be read, newest first."""
-    rows = store.rows(
-        "SELECT d.docking, d.serial, d.slot, d.attached_at, count(*) AS files FROM files f"
-        " JOIN (SELECT docking, serial, slot, attached_at FROM dockings"
-        "  ORDER BY attached_at DESC LIMIT ?) d USING (docking)"
-        " WHERE f.reason IN (?, ?, ?) AND NOT EXISTS (SELECT 1 FROM dockings later"
-        "  WHERE later.serial = d.serial AND later.attached_at > d.attached_at)"
-        " GROUP BY d.docking ORDER BY d.attached_at DESC",
-        (LIST_LIMIT, *sorted(_UNREAD)),
-    )
+    rows = store.rows(_UNREAD_OF_CAMERAS, (LIST_LIMIT,))
     return [
         {"docking": r["docking"], "camera": r["serial"], "slot": r["slot"], "files": r["files"]} for r in rows
     ]

@@ -299,8 +299,8 @@ class StayJob:
 
     def _lost_names(self) -> list[str]:
         """Return what was missing the last time and is not on the camera any more."""
-        if not self._missing:
-            return []
-        listed = {path for docking in self._missing for path in self._tools.ledger.paths(docking)}
         missing = {path for paths in self._missing.values() for path in paths}
+        if not missing:
+            return []  # mostly; what is listed is not read at each step for nothing
+        listed = {path for docking in self._missing for path in self._tools.ledger.paths(docking)}
         return [best_reading(path) for path in sorted(missing - listed)]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.custody import Custody
+from daemon.dockings import NAMES_LIMIT, UNREAD_SQL
 from daemon.ingest.contents import Contents, VolumeContent
 from daemon.ingest.leavings import Leaving, insert_leavings
 from daemon.ingest.sums import explain_left, sum_of, total
@@ -24,7 +25,7 @@ from daemon.store.database import to_text
 from dock.camera_clock import ClockReading
 from dock.devices import best_reading
 from dock.docking import Docking
-from dock.listing import UNREAD, Reason
+from dock.listing import Reason
 from dock.profiles import NameFacts
 from dock.samples import Samples
 from uplink.messages import CameraClaim
@@ -266,9 +267,9 @@ class Ledger:
     def unread(self, docking: str) -> list[tuple[str, str]]:
         """Return what may be footage and could not be taken, as many as people read: name, and why."""
         rows = self._store.rows(
-            "SELECT path, reason, detail FROM files WHERE docking = ? AND state = 'explained'"
-            " AND reason IN (?, ?, ?) ORDER BY idx LIMIT 1000",
-            (docking, *(reason.value for reason in UNREAD)),
+            "SELECT path, reason, detail FROM files INDEXED BY files_unread"
+            f" WHERE docking = ? AND {UNREAD_SQL} AND state = 'explained' ORDER BY idx LIMIT ?",
+            (docking, NAMES_LIMIT),
         )
         return [
             (best_reading(row["path"]) or "/", f"{row['reason']}: {row['detail'] or '-'}") for row in rows

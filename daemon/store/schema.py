@@ -426,5 +426,15 @@ def quick_answers(db: Database) -> None:
     db.execute("CREATE INDEX recordings_sizes ON recordings (state, size)")
 
 
+@migrations()
+def unread(db: Database) -> None:
+    """What could not be read is asked for at each step of a stay, and with the dock's status.
+
+    Queries say it in these very words (`daemon.dockings.UNREAD_SQL`), else the index does not serve them.
+    """
+    unread = "reason IN ('unreadable', 'limit', 'changed')"
+    db.execute(f"CREATE INDEX files_unread ON files (docking) WHERE {unread}")
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]

@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from daemon.board import SlotBoard, SlotView
-from daemon.dockings import dockings_json, unread_json
+from daemon.dockings import _UNREAD_OF_CAMERAS, dockings_json, unread_json
 from daemon.ingest import filing as filing_module
 from daemon.ingest.directories import DirectoryKeeper
 from daemon.settings import Settings
@@ -322,6 +322,13 @@ def test_a_file_that_ends_early_is_told_to_the_officer_and_stays_told(
     mount.write("c.mp4", b"later")
     mount.wait_closed(2)
     assert unread_json(dock.store) == [], "its newest docking took it"
+
+
+def test_what_could_not_be_read_is_asked_for_by_its_index(dock: Dock) -> None:
+    """At each step of a stay (there SQLite refuses where the index does not serve), and with each status."""
+    assert tools_of(dock).ledger.unread("none") == []
+    plan = [row["detail"] for row in dock.store.rows(f"EXPLAIN QUERY PLAN {_UNREAD_OF_CAMERAS}", (1,))]
+    assert any("files_unread" in step for step in plan), plan
 
 
 def test_a_directory_with_more_than_is_walked_is_not_empty(tmp_path: Path) -> None:
