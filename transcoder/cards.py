@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from transcoder.errors import CannotRead, Unreadable
 from transcoder.facts import StreamFacts
 from transcoder.findings import rounded
-from transcoder.media import MEDIA_ERRORS, open_media, open_regular
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular
 from transcoder.pictures import luma_of
 from transcoder.recording import Inspected
 from transcoder.report import Card
@@ -134,10 +134,6 @@ def _pictures(
 
 
 def _decoded(context: Any, packet: Any) -> Iterator[tuple[int, Luma]]:
-    try:
-        frames = context.decode(packet)
-    except MEDIA_ERRORS:
-        return  # damage is told by others
-    for frame in frames:
+    for frame in decoded(context, packet):
         if frame.pts is not None:
             yield frame.pts, luma_of(frame)[0]

@@ -109,6 +109,14 @@ def _opened(file: BinaryIO, source: Any, arguments: dict[str, Any], *, again: bo
     return _opened(file, source, arguments, again=False)
 
 
+def decoded(context: Any, packet: Any) -> list[Any]:
+    """Return the frames of a packet (None or an empty one: what is held back); of a damaged one none."""
+    try:
+        return list(context.decode(packet if packet is not None and packet.size else None))
+    except _ERRORS:
+        return []
+
+
 def read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
     """Copy out all that the index and the packets' headers say.
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from transcoder.drawing.measured import CLOSE_COLUMNS, COLUMNS, Level, Levels
 from transcoder.loudness import SoundMeter
-from transcoder.media import MEDIA_ERRORS, open_media
+from transcoder.media import MEDIA_ERRORS, decoded, open_media
 from transcoder.sound import RATE_HZ, PlacedSound
 from transcoder.speech import utterances_in
 
@@ -104,7 +104,7 @@ def hear(
                 if time.monotonic() > deadline:
                     until_s = placed.at_s
                     break
-                for frame in _decoded(live, packet):
+                for frame in decoded(live.codec_context, packet):
                     meter.add(frame)
                     for at_s, samples in placed.pieces(frame):
                         voices.add(at_s, samples)
@@ -115,13 +115,6 @@ def hear(
     voices.end()
     levels, *close = (one.levels() for one in every)
     return Heard(levels, tuple(close), voices.found(), until_s)
-
-
-def _decoded(live: Any, packet: Any) -> list[Any]:
-    try:
-        return list(live.codec_context.decode(packet if packet.size else None))
-    except MEDIA_ERRORS:
-        return []
 
 
 def _pour(meter: SoundMeter, every: Sequence[Columns]) -> None:

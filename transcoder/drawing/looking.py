@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from transcoder.drawing.measured import FRAME_PX, MAX_FRAME_BYTES
-from transcoder.media import MEDIA_ERRORS, open_media
+from transcoder.media import MEDIA_ERRORS, decoded, open_media
 
 _CANNOT_SEEK: tuple[type[Exception], ...] = (*MEDIA_ERRORS, OverflowError)
 _MOST_PACKETS = 4000
@@ -125,12 +125,8 @@ class _Reader:
         for count, packet in enumerate(self._container.demux(self._live)):
             if count > _MOST_PACKETS or time.monotonic() > self._deadline:
                 return
-            try:
-                frames = self._live.codec_context.decode(packet if packet.size else None)
-            except MEDIA_ERRORS:
-                continue
             base = self._live.time_base
-            for frame in frames:
+            for frame in decoded(self._live.codec_context, packet):
                 known = frame.pts is not None and base
                 yield (float(frame.pts * base) - self._zero_s if known else None), frame
 
