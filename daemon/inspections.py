@@ -1,6 +1,6 @@
 """The workers that have recordings inspected: one that sending waits for, and one thorough one to a core.
 
-A thorough worker inspects one recording at a time in a process of its own; which docking is whose, they agree
+A thorough worker inspects one recording at a time in a process of its own; which shift is whose, they agree
 among themselves (`stages.claims`).
 """
 
