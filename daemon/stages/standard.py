@@ -2,6 +2,7 @@
 
 - One shift to a worker, a worker to a core; after each shift it chooses again, newest docking first.  So one
   docking uses every core, and a new docking waits for no more than the shifts that are under way.
+- A shift that is to be inspected again (`stages.rejudging`) is taken like one that never was.
 - A shift that fails waits by itself; the others of its docking go on.
 - A kill in between repeats the inspection of the shifts under way and nothing else (`stages.shifts`).
 """
@@ -25,7 +26,7 @@ _WAITING = (
 _DONE = (
     f"SELECT docking FROM dockings d WHERE {_WAITING} AND NOT EXISTS"
     " (SELECT 1 FROM recordings r JOIN reports p ON p.report = r.report"
-    " WHERE r.docking = d.docking AND r.kind <> 'attachment' AND p.depth = 'fast')"
+    " WHERE r.docking = d.docking AND r.kind <> 'attachment' AND (p.depth = 'fast' OR r.inspect_again))"
 )
 
 
@@ -66,8 +67,8 @@ class StandardStage:
             (now,),
         ):
             for shift in self._shifts(docking["docking"]):
-                fast = any(row["depth"] == "fast" for row in shift)
-                if fast and all(row["work_retry_at"] <= now for row in shift):
+                due = any(row["depth"] == "fast" or row["inspect_again"] for row in shift)
+                if due and all(row["work_retry_at"] <= now for row in shift):
                     yield _Waiting(docking["profile"], shift)
 
     def _shifts(self, docking: str) -> list[list[Row]]:

@@ -47,6 +47,7 @@ from transcoder.report import (
     Verdict,
 )
 from transcoder.request import InspectRequest
+from transcoder.rules import load_rules
 from uplink import envelope
 from uplink.envelope import Envelope
 from uplink.ids import draw_id, recording_id
@@ -55,6 +56,7 @@ from uplink.messages import ChainPoint, CustodyEvent, Head, Manifest, Receipt, R
 from uplink.messages.receipt import Kept, StoredProof
 
 PROFILES = load_profiles()
+RULES = load_rules(None)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -141,7 +143,7 @@ def report_of(request: InspectRequest, padding: int = 0) -> Report:
     more: dict[str, Any] = {"padding": "x" * padding} if padding else {}
     return Report(
         engine=Engine(bodydock="0", av="0", ffmpeg="0", speech_model=None),
-        rules=RulesUsed(name="default", sha256="ab" * 32),
+        rules=RulesUsed(name="default", sha256=RULES.sha256),
         profile=request.join.profile,
         depth=request.depth,
         verdict=Verdict.UNCHECKED,
