@@ -80,14 +80,13 @@ class Alarming:
         store, link = parts.store, self.progress()
         now = parts.custody.clock.now()
         oldest = from_text(store.value(_OLDEST))
-        wal = settings.store_file.with_name(settings.store_file.name + "-wal")
         return Facts(
             disk_used_share=disk_of(parts.vault).used_share,
             high_water=settings.vault.high_water,
             nothing_clearable=self.waiting.stuck,
             pulls_wait=self.waiting.missing_bytes > 0,
             reserve_held=parts.reserve.held,
-            wal_bytes=wal.stat().st_size if wal.exists() else 0,
+            wal_bytes=store.wal_bytes(),
             oldest_undelivered_s=(now - oldest).total_seconds() if oldest else 0.0,
             undelivered_limit_s=settings.alarms.undelivered_hours * 3600,
             has_platform=settings.platform is not None,
