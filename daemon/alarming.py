@@ -101,6 +101,7 @@ class Alarming:
             unknown_files=self._unknown.lately(_counted(store, "vault.unknown_file")),
             failing=_names(store, _FAILING, (to_text(now - _STILL_FAILING),)),
             slots=self._slots(),
+            full_cards=self._full_cards(),
             lost_together=self._lost.lately(_counted(store, "slot.lost_together")),
             clock_behind_s=parts.custody.clock.behind_s(),
             under_voltage=under_voltage(self.hwmon),
@@ -119,6 +120,13 @@ class Alarming:
             SlotTrouble(view.slot, view.error or view.text.get("en", view.phase))
             for view in self.board.views()
             if view.phase in _TROUBLE
+        ]
+
+    def _full_cards(self) -> list[SlotTrouble]:
+        return [
+            SlotTrouble(view.slot, view.docking.camera.serial if view.docking else "")
+            for view in self.board.views()
+            if view.card_full
         ]
 
 

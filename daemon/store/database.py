@@ -163,7 +163,7 @@ class Store:
             row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             connection.execute(f"PRAGMA busy_timeout={_TIMEOUT_S * 1000}")
-        return row[0] == 0
+        return bool(row[0] == 0)
 
     def rows(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> list[Row]:
         return self._connection().execute(sql, args).fetchall()

@@ -35,7 +35,7 @@ from dock.listing import CardFile, Listing
 from dock.mount import MountedCard
 from dock.profiles import load_profiles
 from dock.slots import Slot
-from dock.source import CardSource, MountedSource
+from dock.source import CardSource, CardSpace, MountedSource
 from tests.daemon.conftest import Dock, listing
 from transcoder.report import (
     Depth,
@@ -319,6 +319,7 @@ class Card:
             1,
             True,
         )
+        self.space: CardSpace | None = None
         self.gone = False
         self.stop = False
 
@@ -377,6 +378,17 @@ class CardStay(Stay):
         return super().has(volume)
 
 
+class FolderSource(MountedSource):
+    """Has the space that the test says, and not this machine's."""
+
+    def __init__(self, card: MountedCard, gone: Callable[[], bool], space: CardSpace | None) -> None:
+        super().__init__(card, said_gone=gone)
+        self._space = space
+
+    def space(self) -> CardSpace | None:
+        return self._space
+
+
 @dataclass(frozen=True)
 class FolderVolume(DiskVolume):
     """A disk that needs no mount."""
@@ -386,7 +398,7 @@ class FolderVolume(DiskVolume):
     @contextmanager
     def opened(self, mounts: Path, gone: Callable[[], bool]) -> Iterator[CardSource]:
         card = MountedCard(self.device, self.card.path, Attempt("ext4", ""))
-        yield MountedSource(card, said_gone=gone)
+        yield FolderSource(card, gone, self.card.space)
 
 
 def tools_of(dock: Dock, **changes: Any) -> Tools:
