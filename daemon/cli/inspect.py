@@ -97,7 +97,7 @@ def _request(
 ) -> InspectRequest:
     from dataclasses import replace
 
-    from daemon.stages.inspecting import join_rules
+    from daemon.joining import join_rules
     from dock.profiles import load_profiles
     from transcoder.models import find_speech_model
     from transcoder.report import Depth

@@ -420,6 +420,13 @@ def across(db: Database) -> None:
 
 
 @migrations()
+def quick_answers(db: Database) -> None:
+    """Status, list and the next file to send, asked all the time: without reading all that is done."""
+    db.execute("CREATE INDEX recordings_newest ON recordings (stored_at DESC, idx DESC)")
+    db.execute("CREATE INDEX recordings_sizes ON recordings (state, size)")
+
+
+@migrations()
 def rules_kept(db: Database) -> None:
     """Rule sets by their digest, and shifts that are to be inspected again for want of one."""
     db.execute("CREATE TABLE rule_sets (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT")
