@@ -339,7 +339,8 @@ def test_what_a_removed_dock_leaves_retained_expires_d10(broker: Broker, desk: M
     def take(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         if message.retain:
             assert message.properties is not None
-            found[message.topic.rpartition("/up/")[2]] = message.properties.MessageExpiryInterval
+            left_s = message.properties.MessageExpiryInterval  # type: ignore[attr-defined]  # paho sets it late
+            found[message.topic.rpartition("/up/")[2]] = left_s
 
     late = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="late", protocol=mqtt.MQTTv5)
     late.on_message = take
