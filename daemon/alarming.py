@@ -80,14 +80,13 @@ class Alarming:
         store, link = parts.store, self.progress()
         now = parts.custody.clock.now()
         oldest = from_text(store.value(_OLDEST))
-        wal = settings.store_file.with_name(settings.store_file.name + "-wal")
         return Facts(
             disk_used_share=disk_of(parts.vault).used_share,
             high_water=settings.vault.high_water,
             nothing_clearable=self.waiting.stuck,
             pulls_wait=self.waiting.missing_bytes > 0,
             reserve_held=parts.reserve.held,
-            wal_bytes=wal.stat().st_size if wal.exists() else 0,
+            wal_bytes=store.wal_bytes(),
             oldest_undelivered_s=(now - oldest).total_seconds() if oldest else 0.0,
             undelivered_limit_s=settings.alarms.undelivered_hours * 3600,
             has_platform=settings.platform is not None,
@@ -102,6 +101,7 @@ class Alarming:
             unknown_files=self._unknown.lately(_counted(store, "vault.unknown_file")),
             failing=_names(store, _FAILING, (to_text(now - _STILL_FAILING),)),
             slots=self._slots(),
+            full_cards=self._full_cards(),
             lost_together=self._lost.lately(_counted(store, "slot.lost_together")),
             clock_behind_s=parts.custody.clock.behind_s(),
             under_voltage=under_voltage(self.hwmon),
@@ -120,6 +120,13 @@ class Alarming:
             SlotTrouble(view.slot, view.error or view.text.get("en", view.phase))
             for view in self.board.views()
             if view.phase in _TROUBLE or view.error
+        ]
+
+    def _full_cards(self) -> list[SlotTrouble]:
+        return [
+            SlotTrouble(view.slot, view.docking.camera.serial if view.docking else "")
+            for view in self.board.views()
+            if view.card_full
         ]
 
 

@@ -52,7 +52,7 @@ class Raised:
 
 @dataclass(frozen=True)
 class SlotTrouble:
-    """A slot that shows an error, or something that it cannot read."""
+    """A slot that shows an error, something that it cannot read, or a card that is nearly full."""
 
     slot: int
     what: str
@@ -82,6 +82,7 @@ class Facts:
     unknown_files: bool = False
     failing: Sequence[str] = ()  # a stage failed on them
     slots: Sequence[SlotTrouble] = field(default_factory=tuple)
+    full_cards: Sequence[SlotTrouble] = field(default_factory=tuple)
     lost_together: bool = False  # several cameras left in mid-copy at once, lately
     clock_behind_s: float = 0.0
     under_voltage: bool = False
@@ -131,6 +132,7 @@ def _platform(facts: Facts) -> list[Raised]:
 
 def _vault(facts: Facts) -> list[Raised]:
     found = [Raised("slot.error", str(trouble.slot), trouble.what) for trouble in facts.slots]
+    found += [Raised("card.full", str(trouble.slot), trouble.what) for trouble in facts.full_cards]
     if facts.damaged:
         found.append(Raised("vault.damaged", detail=named(facts.damaged)))
     if facts.unknown_files:

@@ -53,6 +53,7 @@ class SlotView:
     safe_to_take: bool = False
     text: dict[str, str] = field(default_factory=dict)
     error: str | None = None
+    card_full: bool = False  # the camera can hardly record any more
 
     @property
     def time_left_s(self) -> float | None:
@@ -86,7 +87,7 @@ class SlotBoard:
 
     def show(self, slot: int, phase: Phase, *, part: str = "", **changes: object) -> None:
         """Show a new phase; what is not named stays, but an error and *safe to take* end with theirs."""
-        ended = {"error": None, "safe_to_take": False, "rate_bytes_per_s": None}
+        ended = {"error": None, "safe_to_take": False, "card_full": False, "rate_bytes_per_s": None}
         with self._lock:
             self._moves.pop((slot, part), None)
             before = self._parts[slot].get(part, self._empty[slot])
@@ -144,4 +145,5 @@ def joined(parts: Sequence[SlotView]) -> SlotView:
         bytes_total=sum(part.bytes_total for part in parts),
         rate_bytes_per_s=sum(rates) if rates else None,
         safe_to_take=all(part.safe_to_take for part in parts),
+        card_full=any(part.card_full for part in parts),
     )

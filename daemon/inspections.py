@@ -1,6 +1,6 @@
 """The workers that have recordings inspected: one that sending waits for, and one thorough one to a core.
 
-A thorough worker inspects one recording at a time in a process of its own; which docking is whose, they agree
+A thorough worker inspects one recording at a time in a process of its own; which shift is whose, they agree
 among themselves (`stages.claims`).
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from daemon.feeding import FedInspector
 from daemon.heartbeat import Heartbeats
 from daemon.parts import Parts
+from daemon.rulebook import RuleBook
 from daemon.stages.claims import Claims
 from daemon.stages.deep import DeepStage
 from daemon.stages.first import FirstStage
@@ -25,7 +26,6 @@ from daemon.stages.tools import StageTools
 from daemon.tagrules import TagRules
 from daemon.worker import Stage, Worker
 from transcoder.client import Inspector
-from transcoder.rules import load_rules
 from uplink.keys import KeyRing
 
 _PIPELINE_LIMIT_S = 120.0
@@ -75,7 +75,7 @@ class Inspections:
         stages: list[Stage] = [
             FirstStage(self._tools(inspector, beat)),
             RetagStage(parts.store, parts.custody, self._rules),
-            RejudgeStage(parts.store, parts.custody, load_rules(parts.settings.inspection.rules)),
+            RejudgeStage(parts.store, parts.custody, RuleBook(parts.store, parts.settings.inspection.rules)),
             ToldStage(parts.store, parts.custody),
             parts.counters,
         ]

@@ -11,6 +11,7 @@ from daemon.parts import Parts
 from daemon.read_back import ReadBackStage
 from daemon.roll_call import RollCallStage
 from daemon.room import RoomStage, RoomTools
+from daemon.tidying import TidyStage
 from daemon.uplinking import Uplinking
 from daemon.waiting_room import WaitingRoom
 from daemon.worker import Worker
@@ -39,7 +40,8 @@ class Keeping:
         alarms = Alarming(parts, board, self.waiting, uplink.progress, uplink.health_changed)
         # Nobody waits for this worker but those in the waiting room, who see the room themselves.
         roll_call = RollCallStage(parts.store, parts.vault)
-        self.worker = Worker("vault", [room, roll_call, alarms, read_back], stop, alive, lambda: None)
+        tidy = TidyStage(parts.store, lambda: board.reading)
+        self.worker = Worker("vault", [room, roll_call, alarms, tidy, read_back], stop, alive, lambda: None)
 
     def wake(self) -> None:
         """Look at once: a pull waits, a receipt or a reconciliation came."""

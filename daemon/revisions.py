@@ -236,8 +236,17 @@ def _update_row(
     started = report.started_at[0] if report.started_at else None
     tx.execute(
         "UPDATE recordings SET report = ?, verdict = ?, started_at = ?, judged_place = place,"
+        " inspect_again = CASE WHEN ? = 'fast' THEN inspect_again ELSE 0 END,"
         " fast_report = CASE WHEN ? = 'fast' THEN ? ELSE fast_report END WHERE recording = ?",
-        (report.sha256, report.verdict, to_text(started), report.depth, report.sha256, recording),
+        (
+            report.sha256,
+            report.verdict,
+            to_text(started),
+            report.depth,
+            report.depth,
+            report.sha256,
+            recording,
+        ),
     )
 
 

@@ -85,6 +85,7 @@ class Service:
             reserve_bytes=settings.vault.reserve_bytes,
             room=self._keeping.waiting,
             gate=CopyGate(under_voltage),
+            card_free_share=settings.alarms.card_free_share,
         )
         self._slots = keeper = SlotKeeper(
             parts.store,

@@ -269,10 +269,11 @@ class VaultSettings(_Section):
 
 
 class AlarmSettings(_Section):
-    """When waiting becomes an alarm."""
+    """When waiting becomes an alarm, and of how little free space on a card staff is warned (0: never)."""
 
     undelivered_hours: Annotated[float, Field(gt=0.0)] = 24.0
     no_broker_minutes: Annotated[float, Field(gt=0.0)] = 15.0
+    card_free_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
 
 
 class ControlSettings(_Section):

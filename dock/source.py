@@ -38,6 +38,14 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
+@dataclass(frozen=True)
+class CardSpace:
+    """How much of a card is free, as its file system says."""
+
+    free_bytes: int
+    total_bytes: int
+
+
 class CardSource(Protocol):
     """A camera's files, however they are reached."""
 
@@ -52,6 +60,9 @@ class CardSource(Protocol):
 
     def still_there(self) -> bool:
         """Whether the very camera that was listed is still attached."""
+
+    def space(self) -> CardSpace | None:
+        """Return how full the card is; None where that is not the camera's own, or not to be had."""
 
 
 def stays(source: CardSource) -> bool:
@@ -98,6 +109,10 @@ class TreeSource:
     def still_there(self) -> bool:
         """See CardSource."""
         return self._there()
+
+    def space(self) -> CardSpace | None:
+        """See CardSource.  A folder may lie on anybody's disk."""
+        return None
 
     def scan(self) -> Scan:
         """See CardSource."""
@@ -165,6 +180,14 @@ class MountedSource(TreeSource):
             lambda: not said_gone() and is_present(card.device),
             limits,
         )
+
+    def space(self) -> CardSpace | None:
+        """See CardSource."""
+        try:
+            found = os.statvfs(self._path)
+        except OSError:
+            return None  # it leaves, or its medium cannot be read: others say so
+        return CardSpace(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
 
 def _check_unchanged(file: CardFile, status: os.stat_result) -> None:

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from daemon.ingest import wording
 from daemon.ingest.contents import Note
 from daemon.ingest.filing import Filer, Outcome
+from daemon.ingest.fullness import FullCard
 from daemon.ingest.opening import OpenDocking, open_docking
 from daemon.ingest.order import Agenda, Item, Stage
 from daemon.ingest.progress import Progress
@@ -52,6 +53,7 @@ class StayJob:
         self._first: str | None = None  # the docking that the stay began with
         self._notes: list[set[Note]] = []
         self._problems: list[str] = []
+        self._full: list[FullCard] = []
         self._unreadable: set[str] = set()  # attachments of which nothing could be read
         self._missing: dict[str, list[bytes]] = {}  # by docking: what left unread at the last stay
         self._progress = Progress(tools.board, stay.slot.number, stay.key)
@@ -74,6 +76,7 @@ class StayJob:
             self._unreadable.clear()
             self._notes.clear()
             self._problems.clear()
+            self._full.clear()
         self._taken = set(self._settled)
         opened: list[OpenDocking] = []
         agenda = Agenda()
@@ -142,6 +145,8 @@ class StayJob:
         self._missing[one.docking.id] = [file.path for file in missing]
         self._notes.append(one.contents.notes)
         self._problems += one.problems
+        if one.full is not None:
+            self._full.append(one.full)
         self._unreadable |= {v.attachment for v in one.contents.volumes if v.listing is None}
         opened.append(one)
         self._plan(one, len(opened) - 1, agenda)
@@ -278,8 +283,11 @@ class StayJob:
         partly = any(Note.UNREADABLE in notes for notes in self._notes)
         unread = self._unread()
         text = self._safe_text(wording.PARTLY if partly else wording.SAFE, unread)
+        for full in self._full[-1:]:
+            text = wording.card_full(text, full)
         said = "; ".join(f"{name} ({why})" for name, why in unread[:_UNREAD_SAID])
-        self._progress.end("done", safe_to_take=True, text=text, error=f"not read: {said}" if said else None)
+        not_read = f"not read: {said}" if said else None
+        self._progress.end("done", safe_to_take=True, card_full=bool(self._full), text=text, error=not_read)
 
     def _safe_text(self, text: wording.Text, unread: Sequence[tuple[str, str]]) -> wording.Text:
         told = wording.unread(text, [name for name, _ in unread])

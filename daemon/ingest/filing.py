@@ -105,6 +105,13 @@ class Filer:
             try:
                 with self._turn(opened, item):
                     pulled = self._copy(opened, item)
+                if pulled.verified_bytes:
+                    _LOG.info(
+                        "slot %d: %s went on after %d bytes that were here already",
+                        opened.docking.slot.number,
+                        file.display_name,
+                        pulled.verified_bytes,
+                    )
                 keep(tools.ledger, tools.vault, opened.docking, file, opened.times[file.index], pulled)
                 break
             except (DiskFull, StoreFull) as full:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from daemon.camera_time import to_utc
 from daemon.ingest.contents import Contents, Note, VolumeContent, list_volumes
 from daemon.ingest.disguised import look_into
+from daemon.ingest.fullness import FullCard, full_card
 from daemon.ingest.leavings import leftovers_of
 from daemon.ingest.ledger import FileTimes
 from daemon.ingest.stay import docking_of
@@ -45,6 +46,7 @@ class OpenDocking:
     times: dict[int, FileTimes]
     stack: ExitStack
     problems: list[str] = field(default_factory=list)
+    full: FullCard | None = None
 
     def source(self, volume: int) -> CardSource:
         source = self.sources[volume]
@@ -89,7 +91,13 @@ def open_docking(
             clock = _clock(tools, volumes, contents, times, profile)
             tools.ledger.begin(docking, contents, times, first, leftovers_of(contents, profile, zone), clock)
             _tell_left_out(slot, docking, listings)
-        return OpenDocking(docking, contents, volumes, sources, times, stack.pop_all(), problems)
+        full = full_card(
+            [space for source in sources if source is not None and (space := source.space()) is not None],
+            files,
+            tools.card_free_share,
+            loop=profile.file.housekeeping.loop,
+        )
+        return OpenDocking(docking, contents, volumes, sources, times, stack.pop_all(), problems, full)
 
 
 def _tell_left_out(slot: Slot, docking: Docking, listings: Sequence[Listing | None]) -> None:

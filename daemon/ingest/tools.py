@@ -20,7 +20,7 @@ from dock.profiles import Profiles
 @dataclass(frozen=True)
 class Tools:
     """`stored` wakes the next stage; `count` counts an odd event by name; `gather_s`: how long after a volume
-    others are waited for."""
+    others are waited for; `card_free_share`: with less of it free a card counts as nearly full."""
 
     ledger: Ledger
     memory: Memory
@@ -34,5 +34,6 @@ class Tools:
     count: Callable[[str], None]
     reserve_bytes: int = 64 * 1024 * 1024
     gather_s: float = 1.0
+    card_free_share: float = 0.0
     room: WaitingRoom = field(default_factory=WaitingRoom)
     gate: CopyGate = field(default_factory=CopyGate)

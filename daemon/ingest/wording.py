@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from daemon.ingest.fullness import FullCard
+
 Text = dict[str, str]
 
 _NAMES = 3
@@ -85,6 +87,17 @@ def safe(text: Text, missing: Sequence[str], lost: Sequence[str]) -> Text:
             "en": f"{text['en']}; {_files_en(missing)} missing last time copied now",
         }
     return text
+
+
+def card_full(text: Text, full: FullCard) -> Text:
+    """Return `text` with the warning that the camera will soon refuse to record."""
+    percent = int(full.free_share * 100)
+    locked_zh = f"，其中锁定文件{full.locked}个" if full.locked else ""
+    locked_en = f", {full.locked} locked files on it" if full.locked else ""
+    return {
+        "zh": f"{text['zh']}；存储卡将满（剩余{percent}%{locked_zh}），请告知管理员清理",
+        "en": f"{text['en']}; the card is nearly full ({percent} % free{locked_en}): tell the administrator",
+    }
 
 
 def unread(text: Text, names: Sequence[str]) -> Text:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Claims:
@@ -18,18 +21,25 @@ class Claims:
         self._taken: set[str] = set()
 
     @contextmanager
-    def first(self, waiting: Callable[[int], Iterable[str]]) -> Iterator[str | None]:
-        """Hold the first key that waits and nobody holds; None when all are held.
+    def first(
+        self, waiting: Callable[[], Iterable[T]], keys_of: Callable[[T], Iterable[str]]
+    ) -> Iterator[T | None]:
+        """Hold the first piece that waits and of whose keys nobody holds any; None where there is none.
 
-        `waiting` gives the keys, in order; it is asked for so many that one of them is free.
+        `waiting` gives the pieces, in order.  It is asked under the lock: a piece that was done and let go
+        before is not seen waiting any more.
         """
-        with self._lock:  # asked inside: else what is held might be all that it gave
-            keys = waiting(len(self._taken) + 1)
-            mine = next((key for key in keys if key not in self._taken), None)
-            if mine is not None:
-                self._taken.add(mine)
+        with self._lock:
+            mine, keys = None, frozenset[str]()
+            for piece in waiting():
+                keys = frozenset(keys_of(piece))
+                if self._taken.isdisjoint(keys):
+                    mine = piece
+                    self._taken |= keys
+                    break
         try:
             yield mine
         finally:
-            with self._lock:
-                self._taken.discard(mine or "")
+            if mine is not None:
+                with self._lock:
+                    self._taken -= keys

@@ -2,7 +2,7 @@
 
 - Sampled by the docking's id, which the dock drew: nobody who records can know beforehand.
 - Flagged: the standard report has a finding that weighs and that looking at every frame can say more about.
-- Newest first, and only while no camera is being read and no standard inspection waits.
+- Newest first, one shift at a time, and only while no camera is being read and no standard inspection waits.
 - A recording that is not here any more (cleared, damaged) has its shift left as it is.
 """
 
@@ -40,7 +40,7 @@ class DeepStage:
         self._judge = ShiftJudge(tools)
 
     def step(self) -> bool:
-        """Do the newest docking that nobody looked at so far.  Returns whether there was one."""
+        """Do one shift of the newest docking that is not done.  Returns whether there was one."""
         if self._busy():
             return False
         row = self._store.row(
@@ -57,12 +57,14 @@ class DeepStage:
         return True
 
     def _look(self, docking: Row) -> None:
+        """Judge one shift more, or say that there is none."""
         chosen = sampled(docking["docking"], self._share)
         for shift in self._judge.shifts(docking["docking"]):
             here = all(row["cleared_at"] is None and row["damaged"] is None for row in shift)
             due = any(row["depth"] == "standard" for row in shift)
             if here and due and (chosen or self._flagged(shift)):
                 self._judge.judge(shift, docking["profile"], Depth.DEEP)
+                return
         with self._store.write() as tx:
             tx.execute("UPDATE dockings SET deepened = 1 WHERE docking = ?", (docking["docking"],))
 

@@ -1,7 +1,7 @@
 """Shifts: what one inspection beyond the fast one takes together, and the revisions that follow from it.
 
 - A shift never spans two dockings; a break of `shift_break_s` starts another.
-- Gaps are judged by the places that the tags give (`transcoder.rejudge`).
+- Gaps are judged by the places that the tags give, by the rule set that the report names (`rejudge`).
 - All revisions of one shift are committed together with its report.
 """
 
@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from daemon.cards import SeenCard, read_cards
+from daemon.errors import CouldNotRead
 from daemon.registries import load_registries
 from daemon.revisions import ReportFacts, revise
+from daemon.rulebook import RuleBook
 from daemon.stages.camera_facts import facts_of_camera
 from daemon.stages.first import tag_facts, tag_of
 from daemon.stages.inspecting import facts_of
@@ -35,6 +37,7 @@ class ShiftJudge:
     def __init__(self, tools: StageTools) -> None:
         self._tools = tools
         self._rules = load_rules(tools.maker.settings.rules)
+        self._book = RuleBook(tools.store, tools.maker.settings.rules)
         self._patience = Patience()
 
     def shifts(self, docking: str) -> list[list[Row]]:
@@ -54,6 +57,10 @@ class ShiftJudge:
         camera = facts_of_camera(tools.store, shift, found, self._rules.runs.shift_break_s)
         request = tools.maker.request(shift, depth, found, camera)
         report = self._patience.take(shift[0]["recording"], tools.inspector.inspect(request))
+        self._book.keep()  # a file of the office's own may have been changed since the start
+        rules = self._book.of(report.rules.sha256)
+        if rules is None:
+            raise CouldNotRead(f"the rule set {report.rules.sha256[:12]} was changed while it was used")
         registries = load_registries(tools.store)
         with tools.store.write() as tx:
             tags = []
@@ -62,7 +69,7 @@ class ShiftJudge:
                 assert now is not None  # rows are never deleted
                 known = replace(tag_facts(now, facts), cards=self._cards(facts))
                 tags.append(tag(known, tag_of(now), registries, tools.rules))
-            judged = rejudge(report, [place_of(made) for made in tags], self._rules)
+            judged = rejudge(report, [place_of(made) for made in tags], rules)
             for row, made, facts in zip(shift, tags, facts_of(judged), strict=True):
                 revise(tx, tools.custody, row["recording"], made, registries.versions, facts)
         _LOG.info("%s inspection of %d recordings", depth, len(shift))

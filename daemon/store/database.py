@@ -30,6 +30,8 @@ Value = str | int | float | bytes | None
 
 
 _FULL_BELOW_BYTES = 1024 * 1024
+_TIMEOUT_S = 30
+_READERS_TIMEOUT_MS = 200
 
 
 def to_text(time: datetime | None) -> str | None:
@@ -148,6 +150,21 @@ class Store:
         finally:
             connection.execute("ROLLBACK")
 
+    def wal_bytes(self) -> int:
+        """Return how large the write-ahead log is on the disk."""
+        wal = self._path.with_name(self._path.name + "-wal")
+        return wal.stat().st_size if wal.exists() else 0
+
+    def truncate_wal(self) -> bool:
+        """Write the log into the store and cut it to nothing.  Returns False, soon, if somebody reads it."""
+        connection = self._connection()
+        connection.execute(f"PRAGMA busy_timeout={_READERS_TIMEOUT_MS}")  # writers wait meanwhile
+        try:
+            row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={_TIMEOUT_S * 1000}")
+        return bool(row[0] == 0)
+
     def rows(self, sql: str, args: Sequence[Value] | dict[str, Value] = ()) -> list[Row]:
         return self._connection().execute(sql, args).fetchall()
 
@@ -172,7 +189,7 @@ class Store:
             uri = f"{self._path.absolute().as_uri()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)
         else:
-            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            connection = sqlite3.connect(self._path, timeout=_TIMEOUT_S, isolation_level=None)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")

@@ -436,5 +436,12 @@ def unread(db: Database) -> None:
     db.execute(f"CREATE INDEX files_unread ON files (docking) WHERE {unread}")
 
 
+@migrations()
+def rules_kept(db: Database) -> None:
+    """Rule sets by their digest, and shifts that are to be inspected again for want of one."""
+    db.execute("CREATE TABLE rule_sets (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT")
+    db.execute("ALTER TABLE recordings ADD COLUMN inspect_again INTEGER NOT NULL DEFAULT 0")
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]

@@ -35,7 +35,7 @@ from dock.listing import CardFile, Listing
 from dock.mount import MountedCard
 from dock.profiles import load_profiles
 from dock.slots import Slot
-from dock.source import CardSource, MountedSource
+from dock.source import CardSource, CardSpace, MountedSource
 from tests.daemon.conftest import Dock, listing
 from transcoder.report import (
     Depth,
@@ -47,6 +47,7 @@ from transcoder.report import (
     Verdict,
 )
 from transcoder.request import InspectRequest
+from transcoder.rules import load_rules
 from uplink import envelope
 from uplink.envelope import Envelope
 from uplink.ids import draw_id, recording_id
@@ -55,6 +56,7 @@ from uplink.messages import ChainPoint, CustodyEvent, Head, Manifest, Receipt, R
 from uplink.messages.receipt import Kept, StoredProof
 
 PROFILES = load_profiles()
+RULES = load_rules(None)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -141,7 +143,7 @@ def report_of(request: InspectRequest, padding: int = 0) -> Report:
     more: dict[str, Any] = {"padding": "x" * padding} if padding else {}
     return Report(
         engine=Engine(bodydock="0", av="0", ffmpeg="0", speech_model=None),
-        rules=RulesUsed(name="default", sha256="ab" * 32),
+        rules=RulesUsed(name="default", sha256=RULES.sha256),
         profile=request.join.profile,
         depth=request.depth,
         verdict=Verdict.UNCHECKED,
@@ -317,6 +319,7 @@ class Card:
             1,
             True,
         )
+        self.space: CardSpace | None = None
         self.gone = False
         self.stop = False
 
@@ -375,6 +378,17 @@ class CardStay(Stay):
         return super().has(volume)
 
 
+class FolderSource(MountedSource):
+    """Has the space that the test says, and not this machine's."""
+
+    def __init__(self, card: MountedCard, gone: Callable[[], bool], space: CardSpace | None) -> None:
+        super().__init__(card, said_gone=gone)
+        self._space = space
+
+    def space(self) -> CardSpace | None:
+        return self._space
+
+
 @dataclass(frozen=True)
 class FolderVolume(DiskVolume):
     """A disk that needs no mount."""
@@ -384,7 +398,7 @@ class FolderVolume(DiskVolume):
     @contextmanager
     def opened(self, mounts: Path, gone: Callable[[], bool]) -> Iterator[CardSource]:
         card = MountedCard(self.device, self.card.path, Attempt("ext4", ""))
-        yield MountedSource(card, said_gone=gone)
+        yield FolderSource(card, gone, self.card.space)
 
 
 def tools_of(dock: Dock, **changes: Any) -> Tools:

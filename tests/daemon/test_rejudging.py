@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from daemon.acts.act import ActRefused
 from daemon.acts.handlers import handlers
 from daemon.control import Asker
 from daemon.registries import keep_registry
+from daemon.rulebook import RuleBook
 from daemon.settings import InspectionSettings
 from daemon.stages.claims import Claims
 from daemon.stages.first import FirstStage
@@ -103,7 +104,7 @@ def inspected(dock: Dock) -> tuple[list[str], RejudgeStage]:
     first, standard = stages(dock)
     while first.step() or standard.step():
         pass
-    return names, RejudgeStage(dock.store, dock.custody, RULES)
+    return names, RejudgeStage(dock.store, dock.custody, RuleBook(dock.store, None))
 
 
 def tag(dock: Dock, recording: str, **args: object) -> None:
@@ -162,17 +163,71 @@ def test_places_known_before_are_judged_by_at_once(dock: Dock) -> None:
     while standard.step():
         pass
     assert verdicts(dock)[1] == "violation"
-    assert RejudgeStage(dock.store, dock.custody, RULES).step() is False
+    assert RejudgeStage(dock.store, dock.custody, RuleBook(dock.store, None)).step() is False
 
 
-def test_with_another_rule_set_nothing_is_claimed(dock: Dock) -> None:
+def other_rules(dock: Dock, folder: Path) -> RejudgeStage:
+    """The stage after an upgrade: other rules are in force than those of the reports."""
+    own = folder / "own.toml"
+    own.write_bytes(files("config").joinpath("rules/default.toml").read_bytes() + b"# another edition\n")
+    return RejudgeStage(dock.store, dock.custody, RuleBook(dock.store, own))
+
+
+def test_after_a_change_of_the_rules_a_shift_is_judged_by_those_of_its_report(
+    dock: Dock, tmp_path: Path
+) -> None:
     (first, second), _ = inspected(dock)
-    other = RejudgeStage(dock.store, dock.custody, replace(RULES, sha256="0" * 64))
+    stage = other_rules(dock, tmp_path)
     for recording in (first, second):
         tag(dock, recording, place="同一处")
-    assert other.step() is True
-    assert verdicts(dock)[1] == "needs_review"
-    assert other.step() is False
+    while stage.step():
+        pass
+    assert verdicts(dock)[1] == "violation"
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"name = 'of an engine long ago'"], ids=["gone", "unreadable"])
+def test_a_shift_whose_rules_are_not_to_be_had_is_inspected_anew(
+    dock: Dock, tmp_path: Path, spoilt: bytes
+) -> None:
+    (first, second), _ = inspected(dock)
+    forget(dock, spoilt)
+    stage = other_rules(dock, tmp_path)
+    for recording in (first, second):
+        tag(dock, recording, place="同一处")
+    while stage.step():
+        pass
+    assert dock.store.value("SELECT judged FROM dockings") == 0
+    forget(dock, b"")  # the inspector of this test goes on with the rules that it knows
+    fast, standard = stages(dock)
+    while fast.step() or standard.step():
+        pass
+    assert verdicts(dock)[1] == "violation"
+    assert dock.store.value("SELECT judged FROM dockings") == 1
+    assert stage.step() is False
+
+
+def forget(dock: Dock, spoilt: bytes) -> None:
+    with dock.store.write() as tx:
+        if spoilt:
+            tx.execute("UPDATE rule_sets SET body = ?", (spoilt,))
+        else:
+            tx.execute("DELETE FROM rule_sets")
+
+
+def test_where_neither_rules_nor_files_are_left_it_is_said_at_the_recording(
+    dock: Dock, tmp_path: Path
+) -> None:
+    (first, second), _ = inspected(dock)
+    forget(dock, b"")
+    with dock.store.write() as tx:
+        tx.execute("UPDATE recordings SET cleared_at = '2026' WHERE recording = ?", (first,))
+    stage = other_rules(dock, tmp_path)
+    tag(dock, second, place="同一处")
+    while stage.step():
+        pass
+    assert dock.store.value("SELECT judged FROM dockings") == 1
+    said = dock.store.value("SELECT work_failure FROM recordings WHERE recording = ?", (second,))
+    assert "not judged again" in said
 
 
 def test_one_person_cannot_end_a_violation_by_a_case_with_another_place(dock: Dock) -> None:

@@ -36,7 +36,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a small disk needs root")
     path = tmp_path / "disk"
     path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", path], check=True)
+    # The store and its log take some 2 MiB of it.
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=17m", "tmpfs", path], check=True)
     try:
         yield path
     finally:

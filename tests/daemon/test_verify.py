@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from systemd import journal
 
+from daemon import journal as journal_module
 from daemon.cli.main import main_group
 from daemon.settings import Settings, load_settings
 from daemon.store import Store
 from daemon.verifying import Checked, Verifier
+from tests.daemon.making import events
 from tests.daemon.vault_bench import DAY, RECEIVED_AT, VaultBench, vault_bench
 from uplink import envelope
 from uplink.keys import SigningKey
@@ -69,6 +73,36 @@ def verified(bench: VaultBench, *, deep: bool = True, one: str | None = None) ->
 
 def flaws(found: Checked) -> set[tuple[str, str]]:
     return {(flaw.place, flaw.code) for flaw in found.flaws}
+
+
+def test_the_custody_record_does_not_depend_on_the_journal(
+    bench: VaultBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[str] = []
+
+    def send(message: str, **_: object) -> None:
+        lost.append(message)
+        raise OSError(2, "/run/systemd/journal/socket")
+
+    monkeypatch.setattr(journal, "send", send)
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # else pytest makes it an error of its own
+    handler = journal.JournalHandler(sender_function=journal_module._send)
+    log = logging.getLogger("daemon")
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    log.addHandler(handler)
+    try:
+        bench.card.replug()
+        docking = bench.take_in({"d.mp4": b"d" * 300})
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+    assert any(docking.id in message for message in lost)
+    kinds = [event.kind for event in events(bench.dock) if event.data.get("docking") == docking.id]
+    assert kinds[0] == "attached" and "closed" in kinds
+    found = verified(bench)
+    assert found.flaws == []
+    assert (found.counts["recordings"], found.counts["dockings"]) == (4, 3)
 
 
 def test_what_nobody_touched_holds(bench: VaultBench) -> None:

@@ -120,10 +120,13 @@ def test_a_dock_that_falls_silent_is_stale_and_said_so_a_dock_that_said_goodbye_
     assert [dock.freshness(NOW + timedelta(days=3)) for dock in watched.docks()] == ["gone", "gone"]
 
 
-def test_a_retained_message_was_heard_when_it_was_made() -> None:
+def test_a_retained_message_was_heard_when_it_was_made_and_is_gone_in_the_end_d10() -> None:
     watched, one = Watched(), Speaker("dock-1", since=NOW - timedelta(hours=2))
     hear(watched, one, one.state(at=NOW - timedelta(hours=1)), retained=True)
     assert watched.docks()[0].freshness(NOW) == "stale"
+    gone = Speaker("renamed", since=NOW - timedelta(days=4))
+    hear(watched, gone, gone.state(at=NOW - timedelta(days=3)), retained=True)
+    assert {seen.dock: seen.freshness(NOW) for seen in watched.docks()}["renamed"] == "gone"
     hear(watched, one, one.health(at=NOW), NOW)
     assert watched.docks()[0].freshness(NOW) == "fresh"
 

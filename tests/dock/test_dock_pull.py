@@ -233,6 +233,8 @@ class BadSectors:
     def still_there(self) -> bool:
         return time.monotonic() < self._failed_at + self.leaves_after_s
 
+    def space(self) -> None: ...
+
     def size_and_time(self) -> tuple[int, int]:
         return self.size_bytes, 0
 

@@ -9,9 +9,12 @@ import base64
 import copy
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +166,36 @@ def test_a_user_who_is_not_root_gets_directories_and_is_told_loudly(cards: Path)
     for said in ("!!! NO LOOP DEVICES", "用目录代替记录仪", "root (run it with sudo)", "!!! NO SPEECH MODEL"):
         assert said in ran.stdout
     assert "every label holds, every receipt verifies" in ran.stdout
+
+
+def test_keep_leaves_all_up_until_it_is_ended(cards: Path) -> None:
+    options = ("--keep", "--directories", "--without-speech", "--cards", str(cards), "--rate", "16")
+    words = [sys.executable, "-m", "tests.rig.demo", *options]
+    said: list[str] = []
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as shown:
+        try:
+            assert shown.stdout is not None
+            for line in shown.stdout:
+                said.append(line.strip())
+                if "to end it all" in line:
+                    break
+            ways = [shlex.split(line, comments=True) for line in said if " status --settings " in line]
+            assert len(ways) == 1, "\n".join(said)
+            status = subprocess.run(
+                [*ways[0], "--json"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+            )
+            assert status.returncode == 0, status.stdout + status.stderr
+            assert json.loads(status.stdout)["running"] is True
+            shown.send_signal(signal.SIGINT)
+            assert shown.wait(60) == 0
+            with pytest.raises(ProcessLookupError):  # broker, center, dock and inspectors are of its group
+                os.killpg(shown.pid, 0)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shown.pid, signal.SIGKILL)
+    assert not Path(ways[0][-1]).parent.exists()
 
 
 def test_require_devices_makes_the_fallback_an_error() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ GOOD, CRASHES, FINE = (
 LARGE = "8888888_J0H42A_20261124100000_0004.mp4"
 OTHER = "8888888_J0H42A_20261124110000_0005.mp4"
 LARGE_BYTES = 24_000_000
+_WENT_ON = re.compile(rf"{LARGE} went on after (\d+) bytes that were here already")
 NOTICE = Path(__file__).resolve().parents[1] / "data/speech/notice-02.flac"
 STOP_LIMIT_S = 45.0  # TimeoutStopSec
 
@@ -298,6 +300,8 @@ def test_a_stop_in_mid_pull_is_resumed_and_offline_at_the_broker(
         dock.wait_until_done(40)
         assert dock.slot()["docking"] == docking
     until(lambda: _last_state(wire) == "online", "the dock is online again")
+    kept = [_WENT_ON.search(str(entry["MESSAGE"])) for entry in dock.journal(f"DOCKING={docking}")]
+    assert [0 < int(found[1]) < LARGE_BYTES for found in kept if found] == [True]
     pulled = dock.recordings()[LARGE]
     assert pulled["sha256"] == hashlib.sha256(random.Random(1).randbytes(LARGE_BYTES)).hexdigest()
 

@@ -75,12 +75,12 @@ def test_exposure_of(unit: str, most: float) -> None:
     assert ran.returncode == 0
 
 
-def test_the_dock_cannot_be_left_writable_by_a_default() -> None:
+def test_the_dock_cannot_be_left_writable_by_a_default_f03() -> None:
     """What the score does not weigh, and the design rests on (known-faults F02, F03, F05)."""
     unit = (SYSTEM / "bodydock.service").read_text()
     for line in ("User=bodydock", "StateDirectory=bodydock", "Type=notify", "TimeoutStopSec=45"):
         assert line in unit.splitlines()
-    assert "DynamicUser" not in unit
+    assert "DynamicUser" not in unit  # a fixed user: the vault keeps its owner over restarts
     after = " ".join(re.findall(r"^After=(.*)$", unit, re.MULTILINE))
     assert "network-online.target" in after
 

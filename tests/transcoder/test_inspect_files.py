@@ -173,6 +173,16 @@ def test_motion_jpeg_is_video(tmp_path: Path) -> None:
     assert recording.kind == "video" and _codes(recording) == []
 
 
+@pytest.mark.parametrize("depth", [Depth.STANDARD, Depth.DEEP])
+def test_motion_jpeg_without_its_huffman_tables_is_decoded_c15(tmp_path: Path, depth: Depth) -> None:
+    path = make(tmp_path / "m.avi", Movie(codec="mjpeg", seconds=2))
+    data = path.read_bytes()
+    assert data.count(b"\xff\xc4") >= 50
+    path.write_bytes(data.replace(b"\xff\xc4", b"\xff\xfe"))  # the tables are comments now
+    recording = _one(path, depth)
+    assert recording.kind == "video" and _codes(recording) == []
+
+
 def test_no_idr_but_the_first_is_no_fault_c17(tmp_path: Path) -> None:
     path = make(tmp_path / "intra.mp4", Movie(x264="intra-refresh=1", gop=50))
     assert _codes(_one(path)) == []

@@ -15,6 +15,7 @@ from transcoder.child import inspector_command
 from transcoder.client import Inspector, time_limit_s
 from transcoder.engine import inspect
 from transcoder.errors import BadRules, InspectorFailed
+from transcoder.memory import resident_bytes
 from transcoder.report import Depth, Report, Verdict
 from transcoder.request import InspectItem, InspectRequest
 
@@ -112,14 +113,14 @@ def test_what_a_library_prints_never_reaches_the_answers(movie: Path) -> None:
         assert _limits(inspector.inspect(_request(movie, "chatter")), 0) == []
 
 
-def test_a_memory_limit_from_outside(movie: Path) -> None:
+def test_a_memory_limit_from_outside_g06(movie: Path) -> None:
     with Inspector(memory_bytes=10 << 20) as inspector:
         report = inspector.inspect(_request(movie, "a"))
     assert _limits(report, 0) == ["memory"]
     assert report.recordings[0].findings[0].text.zh.startswith("检查未完成")
 
 
-def test_an_idle_child_is_ended(movie: Path) -> None:
+def test_an_idle_child_is_ended_g06(movie: Path) -> None:
     with Inspector(idle_s=0.05) as inspector:
         inspector.inspect(_request(movie, "a", depth=Depth.FAST))
         done = threading.Event()
@@ -130,6 +131,18 @@ def test_an_idle_child_is_ended(movie: Path) -> None:
             done.wait(0.05)
         assert done.is_set()
         assert _limits(inspector.inspect(_request(movie, "a")), 0) == []
+
+
+def test_one_process_for_many_inspections_does_not_grow_g06(movie: Path) -> None:
+    grown: list[int] = []
+    with Inspector() as inspector:
+        inspector.inspect(_request(movie, "a"))
+        child = inspector.pid
+        for _ in range(25):
+            assert _limits(inspector.inspect(_request(movie, "a")), 0) == []
+            grown.append(resident_bytes(child or 0) or 0)
+        assert inspector.pid == child is not None
+    assert grown[4] > 0 and grown[-1] - grown[4] < 8 << 20
 
 
 def test_bad_rules_and_a_missing_program_are_said(movie: Path, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.rig.broker import Broker
 from tests.rig.memory_desk import DOCK, NOW, PLATFORM, SITE, MemoryDesk
@@ -23,6 +25,7 @@ from uplink.dockside import StateWord, dock_connection
 from uplink.keys import KeyRing, Role, SigningKey
 from uplink.link import DockLink
 from uplink.messages import ChainPoint, Head, SlotMessage, StateMessage
+from uplink.messages.telemetry import TELEMETRY_EXPIRY_S
 from uplink.topics import DockTopics
 from uplink.window import WINDOW_BYTES
 
@@ -324,6 +327,32 @@ def test_stopping_and_offline_are_said_before_a_clean_disconnect_d09(
         until(lambda: len(receiver.telemetry["state"]) == 3)
         assert [said["state"] for said in receiver.telemetry["state"]] == ["online", "stopping", "offline"]
         assert not running.connection.alive
+
+
+def test_what_a_removed_dock_leaves_retained_expires_d10(broker: Broker, desk: MemoryDesk) -> None:
+    """A name that is used no more is forgotten by the broker."""
+    with SmallReceiver(broker.port, CENTER, desk.key) as receiver, dock(broker, desk) as running:
+        running.link.publish_slot(slot("attached"))
+        until(lambda: receiver.telemetry.get("slots/3"))
+    found: dict[str, int] = {}
+
+    def take(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        if message.retain:
+            assert message.properties is not None
+            left_s = message.properties.MessageExpiryInterval  # type: ignore[attr-defined]  # paho sets it late
+            found[message.topic.rpartition("/up/")[2]] = left_s
+
+    late = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="late", protocol=mqtt.MQTTv5)
+    late.on_message = take
+    late.connect("127.0.0.1", broker.port)
+    late.loop_start()
+    try:
+        late.subscribe(f"bodydock/1/{SITE}/{DOCK}/up/#")
+        until(lambda: {"state", "slots/3"} <= found.keys())
+    finally:
+        late.disconnect()
+        late.loop_stop()
+    assert all(0 < expiry_s <= TELEMETRY_EXPIRY_S for expiry_s in found.values())
 
 
 def test_the_newest_of_a_slot_is_told_again_to_a_broker_that_forgot(broker: Broker, desk: MemoryDesk) -> None:
