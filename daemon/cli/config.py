@@ -50,6 +50,7 @@ def check(settings_file: Path, as_json: bool) -> None:
 
 def _check_files(settings: Settings) -> None:
     from daemon.errors import BadSettings
+    from daemon.registry_files import read_files
     from daemon.tagrules import load_tag_rules
     from dock.profiles import load_profiles
     from transcoder.rules import load_rules
@@ -57,6 +58,7 @@ def _check_files(settings: Settings) -> None:
     load_profiles(settings.profiles)
     load_rules(settings.inspection.rules)
     load_tag_rules(settings.tagging.rules)
+    read_files(settings.registries.files)
     model = settings.inspection.speech_model
     if model is not None and not (model / "model.bin").is_file():
         raise BadSettings(
