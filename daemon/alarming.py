@@ -119,7 +119,7 @@ class Alarming:
         return [
             SlotTrouble(view.slot, view.error or view.text.get("en", view.phase))
             for view in self.board.views()
-            if view.phase in _TROUBLE
+            if view.phase in _TROUBLE or view.error
         ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.deadlines import deadlines
+from daemon.dockings import unread_json
 from daemon.registries import load_registries
 from daemon.store import Store
 from daemon.tagging import open_conflicts
@@ -19,8 +20,9 @@ SHOWN = 100
 
 
 def attention_json(store: Store, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
-    """Return `conflicts`, `on_hold`, `deadlines` and `missing_fields` as plain JSON values."""
+    """Return `conflicts`, `on_hold`, `deadlines`, `missing_fields` and `unread` as plain JSON values."""
     return {
+        "unread": unread_json(store),
         "conflicts": _conflicts(store),
         "on_hold": store.value("SELECT count(*) FROM recordings WHERE holds <> '[]'"),
         "missing_fields": store.value(

@@ -9,17 +9,19 @@ from typing import Any
 
 from daemon.store import Row, Store
 from dock.devices import best_reading
+from dock.listing import UNREAD
 
 LIST_LIMIT = 200
 NAMES_LIMIT = 1000
+_UNREAD = frozenset(reason.value for reason in UNREAD)
 
 
 def dockings_json(store: Store, limit: int = LIST_LIMIT) -> list[dict[str, Any]]:
     """Return the newest dockings, newest first, each with its conservation sum.
 
-    `explained` is by reason; `left_out` names what the profile left out; `open` is what is neither stored
-    nor explained yet; `adds_up` says that listed = stored + already stored + explained + open
-    (architecture.md, Conservation).
+    `explained` is by reason; `left_out` names what the profile left out; `unread` is how many files were on
+    the card and could not be taken; `open` is what is neither stored nor explained yet; `adds_up` says that
+    listed = stored + already stored + explained + open (architecture.md, Conservation).
     """
     rows = store.rows("SELECT * FROM dockings ORDER BY attached_at DESC LIMIT ?", (limit,))
     return [_docking(store, row) for row in rows]
@@ -54,8 +56,36 @@ def _docking(store: Store, row: Row) -> dict[str, Any]:
         "explained": explained,
         "left_out": left_out_names(store, row["docking"]),
         "missing": explained.get("gone", {"count": 0, "bytes": 0}),
+        "unread": sum(s["count"] for s in sums if s["reason"] in _UNREAD),
         "adds_up": all(listed[key] == sum(part[key] for part in parts) for key in ("count", "bytes")),
     }
+
+
+def officer_of(store: Store, docking: str) -> str | None:
+    """Return the officer of a docking's recordings, where all that name one name the same."""
+    rows = store.rows(
+        "SELECT DISTINCT coalesce(json_extract(tag, '$.officer.officer'), name_officer) AS officer"
+        " FROM recordings WHERE docking = ? LIMIT 3",
+        (docking,),
+    )
+    found = {row["officer"] for row in rows if row["officer"]}
+    return found.pop() if len(found) == 1 else None
+
+
+def unread_json(store: Store) -> list[dict[str, Any]]:
+    """Return the cameras whose newest docking left files that could not be read, newest first."""
+    rows = store.rows(
+        "SELECT d.docking, d.serial, d.slot, d.attached_at, count(*) AS files FROM files f"
+        " JOIN (SELECT docking, serial, slot, attached_at FROM dockings"
+        "  ORDER BY attached_at DESC LIMIT ?) d USING (docking)"
+        " WHERE f.reason IN (?, ?, ?) AND NOT EXISTS (SELECT 1 FROM dockings later"
+        "  WHERE later.serial = d.serial AND later.attached_at > d.attached_at)"
+        " GROUP BY d.docking ORDER BY d.attached_at DESC",
+        (LIST_LIMIT, *sorted(_UNREAD)),
+    )
+    return [
+        {"docking": r["docking"], "camera": r["serial"], "slot": r["slot"], "files": r["files"]} for r in rows
+    ]
 
 
 def left_out_json(store: Store) -> dict[str, int]:

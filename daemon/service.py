@@ -25,7 +25,7 @@ from daemon.acts.tools import Tools as ActTools
 from daemon.attention import attention_json
 from daemon.board import SlotBoard, SlotView
 from daemon.control import Asker, ControlServer
-from daemon.dockings import dockings_json
+from daemon.dockings import dockings_json, officer_of
 from daemon.heartbeat import Heartbeats
 from daemon.ingest.gate import CopyGate
 from daemon.ingest.memory import Memory
@@ -153,7 +153,8 @@ class Service:
         )
 
     def _slot_changed(self, view: SlotView) -> None:
-        self._uplink.slot(self._telemetry.slot(view))
+        officer = officer_of(self._parts.store, view.docking.id) if view.docking else None
+        self._uplink.slot(self._telemetry.slot(view, officer))
 
     def _handlers(self) -> dict[str, Any]:
         store = self._parts.store

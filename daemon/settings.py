@@ -59,6 +59,11 @@ def _zone(name: str) -> str:
     return name
 
 
+def _one_holds_the_other(one: Path, other: Path) -> bool:
+    first, second = one.resolve(), other.resolve()
+    return first.is_relative_to(second) or second.is_relative_to(first)
+
+
 def _twice(values: Sequence[object]) -> object:
     return next(value for value in values if values.count(value) > 1)
 
@@ -312,6 +317,15 @@ class Settings(_Section):
         folders = [slot.directory for slot in self.slots if slot.directory is not None]
         if len(set(folders)) != len(folders):
             raise ValueError(f"slots: directory {_twice(folders)} is given twice; it is one slot's")
+        ours = [self.dock.state, self.dock.mounts, self.control.socket]
+        for number, folder in enumerate(folders):
+            # A slot is copied whole: what the dock writes below it would be copied without end, keys too.
+            for other in (*ours, *folders[:number]):
+                if _one_holds_the_other(folder, other):
+                    raise ValueError(
+                        f"slots: directory {folder} and {other} lie one within the other: a slot's directory"
+                        " holds what a camera wrote and nothing else"
+                    )
         if (self.platform is None) != (self.broker is None):
             there, missing = ("platform", "broker") if self.platform else ("broker", "platform")
             raise ValueError(

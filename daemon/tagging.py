@@ -6,7 +6,8 @@
 - A tag is only added to: what it has stays, a newer snapshot fills what is missing.
 - What was merged from two lines of a restored dock stays a conflict until a person has chosen.
 - What a source says and the tag does not is a conflict: it is shown, and a person settles it.
-- Required fields are asked for once there is a case, by its matter (`tagrules`).
+- A place or matter that stood stays when another case comes beside its own (`pinned`): the two conflict.
+- Required fields are asked for once there is a case, by the matters of all its cases (`tagrules`).
 - A case card that verifies adds its case; where the registry had named another, a person is asked.
 - A recording without a known time gets no case from the registry: nothing says which one was open.
 """
@@ -25,6 +26,7 @@ from uplink.messages.registry import CameraRow, CaseRow, OfficerRow
 REQUIRED_ARTICLE = "15(3)"
 SUGGESTED = "qr"  # the source of a case number that a camera saw and nobody signed
 MERGED = "merged"  # the source of a claim that two lines of one dock do not agree on
+STANDING = "standing"  # the source of a place or matter that stood before its case was not the only one
 BY_PERSONS = ("declaration", "command")
 MAX_CONFLICTS = 16
 MAX_CLAIM = 200  # characters of a place
@@ -63,7 +65,7 @@ def tag(facts: TagFacts, before: Tag | None, registries: Registries, rules: TagR
     cases = [_with_row(case, registries) for case in before.cases]
     cases += [case for case in shown if case.case not in {held.case for held in cases}]
     cases = cases or _cases(rows, registries)
-    made = before.model_copy(update={"officer": officer, "cases": cases})
+    made = pinned(before.model_copy(update={"officer": officer, "cases": cases}), before)
     findings = _card_findings(before, facts) + _missing_fields(made, rules or shipped_rules())
     suggested = [*_suggested(facts, registries), *(c for c in before.conflicts if c.source == SUGGESTED)]
     conflicts = _conflicts(made, [*claims, *suggested], rows)
@@ -76,13 +78,26 @@ def candidates(officer: str, at: datetime, registries: Registries) -> list[CaseR
 
 
 def place_of(tag: Tag) -> str | None:
-    """Return where a recording was made: as a person said it, else the one place of its cases."""
-    return tag.place or _only({case.place for case in tag.cases if case.place})
+    """Return where a recording was made: as a person said it, as it stood, else its cases' one place."""
+    return tag.place or _stood(tag, "place") or _only(_of_cases(tag, "place"))
 
 
 def matter_of(tag: Tag) -> str | None:
-    """Return the matter of a recording (article 10): as a person said it, else the one of its cases."""
-    return tag.matter or _only({case.matter for case in tag.cases if case.matter})
+    """Return the matter of a recording (article 10): as a person said it, as it stood, else its cases'."""
+    return tag.matter or _stood(tag, "matter") or _only(_of_cases(tag, "matter"))
+
+
+def pinned(made: Tag, *before: Tag) -> Tag:
+    """Return `made` with the place and matter that stood in the first of `before` which says any.
+
+    Cases are only added to; with a second one its place would else be lost, and a verdict with it.
+    """
+    claims = [claim for claim in made.conflicts if claim.source != STANDING]
+    for field_, read in (("place", place_of), ("matter", matter_of)):
+        stood = next((value for tag in before if (value := read(tag)) is not None), None)
+        if stood is not None and getattr(made, field_) is None and _only(_of_cases(made, field_)) != stood:
+            claims.insert(0, Claim(field=field_, source=STANDING, value=stood))
+    return made.model_copy(update={"conflicts": claims})
 
 
 def open_conflicts(tag: Tag) -> list[Claim]:
@@ -183,7 +198,8 @@ def _case_of(row: CaseRow, by: str, registries: Registries) -> Case:
 
 def _conflicts(tag: Tag, claims: Sequence[Claim], rows: Sequence[CaseRow]) -> list[Claim]:
     standing = tag.officer.officer if tag.officer else None
-    found = [claim for claim in tag.conflicts if claim.source == MERGED and claim.value != _said(tag, claim)]
+    found = [claim for claim in tag.conflicts if claim.source == STANDING]
+    found += [claim for claim in tag.conflicts if claim.source == MERGED and claim.value != _said(tag, claim)]
     held = {case.case for case in tag.cases}
     found += [claim for claim in claims if claim.value not in (held if claim.field == "case" else {standing})]
     if any(case.by == "card" for case in tag.cases):
@@ -193,8 +209,8 @@ def _conflicts(tag: Tag, claims: Sequence[Claim], rows: Sequence[CaseRow]) -> li
             if case.by == "registry"
         ]
     found += [Claim(field="case", source="registry", value=r.case) for r in rows if r.case not in held]
-    found += _other("place", {case.place for case in tag.cases if case.place}, place_of(tag))
-    found += _other("matter", {case.matter for case in tag.cases if case.matter}, matter_of(tag))
+    found += _other("place", _of_cases(tag, "place"), place_of(tag))
+    found += _other("matter", _of_cases(tag, "matter"), matter_of(tag))
     return found[:MAX_CONFLICTS]
 
 
@@ -211,6 +227,15 @@ def _said(tag: Tag, claim: Claim) -> str | None:
         return tag.officer.officer if tag.officer else None
     said: str | None = getattr(tag, claim.field, None)
     return said
+
+
+def _of_cases(tag: Tag, name: str) -> set[str]:
+    return {value for case in tag.cases if (value := getattr(case, name))}
+
+
+def _stood(tag: Tag, name: str) -> str | None:
+    claims = (claim for claim in tag.conflicts if claim.source == STANDING and claim.field == name)
+    return next((claim.value for claim in claims), None)
 
 
 def _only(values: set[str]) -> str | None:
@@ -242,6 +267,9 @@ def _missing_fields(tag: Tag, rules: TagRules) -> list[TagFinding]:
         "stage": tag.stage is not None,
         "marks": bool(tag.marks),
     }
+    said = {tag.matter} if tag.matter else _of_cases(tag, "matter")
+    matters: list[str | None] = [*sorted(said)] or [None]
+    required = dict.fromkeys(name for matter in matters for name in rules.required_for(matter))
     return [
         TagFinding(
             code="record.field_missing",
@@ -249,6 +277,6 @@ def _missing_fields(tag: Tag, rules: TagRules) -> list[TagFinding]:
             article=REQUIRED_ARTICLE,
             text={"zh": f"缺少必填项：{_FIELDS[name]}", "en": f"required field missing: {name}"},
         )
-        for name in rules.required_for(matter_of(tag))
+        for name in required
         if not there[name]
     ]

@@ -11,6 +11,7 @@ from daemon.alarm_book import told
 from daemon.board import SlotView
 from daemon.custody import Custody
 from daemon.limits import digest_of, kept_amendments
+from daemon.power import cpu_load, temperature_c, under_voltage
 from daemon.revisions import bodydock_version
 from daemon.store import Store
 from daemon.store.database import from_text
@@ -32,13 +33,15 @@ class Telemetry:
         """Return `up/state`: online, offline or stopping."""
         return StateMessage(**self._common(), state=state, version=self._version)  # type: ignore[arg-type]
 
-    def slot(self, view: SlotView) -> SlotMessage:
+    def slot(self, view: SlotView, officer: str | None = None) -> SlotMessage:
+        """`officer`: whose footage it is, as far as all of it says the same."""
         camera = view.docking.camera if view.docking else None
         return SlotMessage(
             **self._common(),  # type: ignore[arg-type]
             slot=view.slot,
             phase=view.phase,
             camera=CameraClaim(serial=camera.serial, by=camera.serial_by) if camera else None,
+            officer=officer,
             docking=view.docking.id if view.docking else None,
             files_done=view.files_done,
             files_total=view.files_total,
@@ -69,6 +72,9 @@ class Telemetry:
             oldest_undelivered_at=from_text(waiting["oldest"]),
             counters={row["name"]: row["count"] for row in counters},
             alarms=told(store),
+            temperature_c=temperature_c(),
+            cpu_load=cpu_load(),
+            under_voltage=under_voltage(),
             settings_sha256=digest_of(self._settings_sha256, kept_amendments(store)),
         )
 

@@ -25,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 _LINK_LIMIT_S = 90.0
 _HEALTH_S = 60.0
 _TURN_S = 1.0
+_CHANGE_S = 5.0  # health is told so often at most where what waits changes all the time
 COPIED = (
     "平台上有另一台设备在用本采集站的身份：照常采集，停止上传，请停用其中一台后重启另一台。"
     " Somebody else goes on under this dock's name: footage is taken in, nothing is sent."
@@ -149,16 +150,29 @@ class PlatformUplink:
         return self._limits.allow(now.astimezone(self._zone).time())
 
     def _tend(self) -> None:
-        waited_s = _HEALTH_S
+        waited_s, waiting = _HEALTH_S, self._waiting()
         while not self._stop.wait(_TURN_S):
             waited_s += _TURN_S
             if self._link.alive:
                 self._beat()
+            if waited_s >= _CHANGE_S and self._waiting() != waiting:
+                self._health_wanted.set()
             if waited_s >= _HEALTH_S or self._health_wanted.is_set():
-                waited_s = 0.0
+                waited_s, waiting = 0.0, self._waiting()
                 self._health_wanted.clear()
                 self._publish_health()
         self._parts.store.release()
+
+    def _waiting(self) -> tuple[object, ...]:
+        """What waits for the platform: how much, and since when."""
+        try:
+            row = self._parts.store.row(
+                "SELECT count(*), sum(size), min(stored_at) FROM recordings"
+                " WHERE state IN ('stored', 'sending')"
+            )
+        except Exception:  # noqa: BLE001 - as below
+            return ()
+        return tuple(row) if row else ()
 
     def _publish_health(self) -> None:
         try:

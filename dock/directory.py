@@ -20,7 +20,7 @@ from typing import Any
 
 from dock.devices import clean_serial
 from dock.errors import CameraGone
-from dock.listing import digest_of
+from dock.listing import Reason, digest_of
 from dock.reader import Handles
 from dock.source import Limits, TreeSource
 
@@ -83,7 +83,7 @@ def look(path: Path, limits: Limits | None = None) -> Found | None:
     entries = [(entry.path, entry.size_bytes, entry.modified_ns) for entry in scan.entries]
     unread = [(entry.path, entry.size_bytes, entry.modified_ns) for entry in scan.explained]
     # A directory that cannot be read at all holds nothing, as a mount that hangs or is half gone.
-    if not entries and all(path == b"" for path, _, _ in unread):
+    if not entries and all(e.path == b"" and e.reason is not Reason.LIMIT for e in scan.explained):
         return None
     return Found(*identity, digest_of(entries + unread))
 

@@ -1,4 +1,4 @@
-"""System calls that Python's `os` lacks, typed and raising OSError: mount, umount2, renameat2, BLKROSET."""
+"""System calls that Python's `os` lacks, typed: mount, renameat2, sync_file_range, BLKROSET; with OSError."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ UMOUNT_NOFOLLOW = 0x8
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+_SYNC_FILE_RANGE_WRITE = 2
 _BLKROSET = 0x125D
 _BLKROGET = 0x125E
 
@@ -66,6 +67,16 @@ def rename_no_replace(source: Path, target: Path) -> None:
             raise
         target.hardlink_to(source)
         source.unlink()
+
+
+def begin_writing(fd: int, offset: int, length: int) -> None:
+    """sync_file_range(2): have the disk begin with these pages, without waiting.  Makes nothing durable.
+
+    Raises OSError.
+    """
+    call = _libc().sync_file_range
+    result = call(fd, ctypes.c_int64(offset), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
+    _check(result, f"/proc/self/fd/{fd}")
 
 
 def set_read_only(node: str) -> None:

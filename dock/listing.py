@@ -50,6 +50,9 @@ class Reason(Enum):
     KNOWN = "known"
 
 
+UNREAD = (Reason.UNREADABLE, Reason.LIMIT, Reason.CHANGED)  # it may be footage, and it was not taken
+
+
 @dataclass(frozen=True)
 class Entry:
     """One regular file as the walk found it.  Times in ns since 1970, as the file system tells them."""

@@ -66,10 +66,14 @@ def stays(source: CardSource) -> bool:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a card is walked; far beyond what cameras write."""
+    """How much of a card is walked; far beyond what cameras write.
+
+    `entries` of one folder and `all_entries`: what is beyond is not listed, other folders are.
+    """
 
     depth: int = 16
     entries: int = 100_000
+    all_entries: int = 200_000
     name_bytes: int = 1024
     walk_s: float = 120.0
 
@@ -204,9 +208,15 @@ class _Walk:
         try:
             with os.scandir(fd) as entries:
                 for entry in entries:
+                    if len(names) >= self._limits.entries:
+                        self._explain(path, Reason.LIMIT, f"more than {self._limits.entries} entries")
+                        break
+                    if self._seen >= self._limits.all_entries:
+                        self._explain(
+                            path, Reason.LIMIT, f"more than {self._limits.all_entries} entries in all"
+                        )
+                        break
                     self._seen += 1
-                    if self._seen > self._limits.entries:
-                        raise _LimitReached(f"more than {self._limits.entries} entries")
                     names.append(os.fsencode(entry.name))
         except OSError as error:
             # A folder that breaks off half-way still gives what it gave so far.

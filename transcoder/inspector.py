@@ -43,7 +43,7 @@ def main() -> int:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    _drop_privileges()
+    drop_privileges()
     serve(requests, answers)
     return 0
 
@@ -59,7 +59,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             if not line.endswith(b"\n"):
                 raise BadRequest("request line too long or cut off")
             request = InspectRequest.from_json(line)
-            _limit_memory(_SPEECH_BACKSTOP_BYTES if request.speech_model else _BACKSTOP_BYTES)
+            limit_memory(_SPEECH_BACKSTOP_BYTES if request.speech_model else _BACKSTOP_BYTES)
             sender.send({"progress": [0, 0.0]})  # said at once: before this, a death is not the files' doing
             with _ended_by_hangup(requests.fileno()):
                 report = inspect(request, sender.progress, ears)
@@ -84,7 +84,8 @@ class _Sender:
             self.send({"progress": [index, round(share, 4)]})
 
 
-def _drop_privileges() -> None:
+def drop_privileges() -> None:
+    """No core dumps, no new privileges, low priority; a terminal's ^C is left to the parent."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -113,7 +114,7 @@ def _ended_by_hangup(fd: int) -> Iterator[None]:
         fcntl.fcntl(fd, fcntl.F_SETFL, flags)
 
 
-def _limit_memory(limit_bytes: int) -> None:
+def limit_memory(limit_bytes: int) -> None:
     """Lower the far backstop; only the soft limit, a later request may need the larger one."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)

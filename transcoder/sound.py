@@ -98,7 +98,7 @@ def _decode(
 def _pieces(
     container: Any, live: Any, zero_s: float, seconds: float, tally: _Tally
 ) -> Iterator[tuple[float, Audio]]:
-    place = _Place(zero_s)
+    place = PlacedSound(zero_s)
     for packet in container.demux(live):
         try:
             frames = live.codec_context.decode(packet if packet.size else None)
@@ -113,7 +113,7 @@ def _pieces(
             return
 
 
-class _Place:
+class PlacedSound:
     """Resamples frames and keeps count of where the next sample belongs."""
 
     def __init__(self, zero_s: float) -> None:

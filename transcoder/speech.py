@@ -92,7 +92,7 @@ class WhisperListener:
         button_s = pre_record_s if pre_record_s is not None else first
         audio = head.audio[: round((button_s + search_s) * RATE_HZ)]
         searched_s = len(audio) / RATE_HZ - button_s
-        utterances = _utterances(audio)
+        utterances = utterances_in(audio)
         if not utterances:
             return Heard("silence", button_s, searched_s=searched_s)
         return replace(self._search(audio, utterances, button_s, ends), searched_s=searched_s)
@@ -204,7 +204,8 @@ def _louder(audio: Audio) -> Audio:
     return louder
 
 
-def _utterances(audio: Audio) -> list[Utterance]:
+def utterances_in(audio: Audio) -> list[Utterance]:
+    """Where there is a voice, by the speech extra's voice activity.  Raises ImportError without the extra."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(

@@ -4,7 +4,8 @@
   key-content mark (article 14); a higher confidentiality mark (article 23); a later reason of long-term
   keeping (article 20).
 - Saying again what stands changes nothing but whose word it is.
-- Where sources disagree and no person has spoken, a person may choose among what they say.
+- Where sources disagree and no person has spoken, a person may choose among what they say; what comes with
+  a case that a person added is no source: else who adds a case could move the place.
 - Taking away is weakening: another officer, place, matter or stage than the one that stands, a lower
   mark, no mark, and anything that `replaces`.  It needs two persons; then what is given stands instead.
 - Until then all cases keep the recording; the old tag stays in the chain.
@@ -16,7 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.acts.act import ActRefused
-from daemon.tagging import BY_PERSONS, MERGED, matter_of, open_conflicts, place_of
+from daemon.tagging import (
+    BY_PERSONS,
+    MAX_CLAIM,
+    MERGED,
+    STANDING,
+    matter_of,
+    open_conflicts,
+    pinned,
+    place_of,
+)
 from daemon.tagrules import TagRules
 from uplink.messages.command import TagArgs
 from uplink.messages.manifest import Case, Officer, Tag
@@ -64,12 +74,14 @@ def amend(before: Tag, args: TagArgs, how: Amending) -> Tag:
     changes["conflicts"] = [
         claim
         for claim in before.conflicts
-        if claim.source != MERGED or getattr(args, claim.field, None) is None
+        if claim.source != STANDING and (claim.source != MERGED or getattr(args, claim.field, None) is None)
     ]
     changes["marks"] = [*before.marks, *(mark for mark in marks if mark not in before.marks)]
     if len(changes["marks"]) > MAX_MARKS or len(changes["cases"]) > MAX_CASES:
         raise ActRefused("limits", "标记或案件过多。", f"At most {MAX_MARKS} marks and {MAX_CASES} cases.")
-    return before.model_copy(update=changes)
+    made = before.model_copy(update=changes)
+    # Two persons who take a case away take what came with it.
+    return made if replaces and args.cases else pinned(made, before)
 
 
 def weakened(before: Tag, args: TagArgs, rules: TagRules) -> list[str]:
@@ -101,9 +113,22 @@ def weakened(before: Tag, args: TagArgs, rules: TagRules) -> list[str]:
 def _offered(before: Tag) -> dict[str, set[str]]:
     """What the sources say of a field that no person has spoken of."""
     offered: dict[str, set[str]] = {}
+    added = _brought(before, by_persons=True) - _brought(before, by_persons=False)
     for claim in open_conflicts(before):
-        offered.setdefault(claim.field, set()).add(claim.value)
+        if claim.source == MERGED or (claim.field, claim.value) not in added:
+            offered.setdefault(claim.field, set()).add(claim.value)
     return offered
+
+
+def _brought(tag: Tag, *, by_persons: bool) -> set[tuple[str, str]]:
+    """Return the places and matters of the cases that persons added, or of the others."""
+    return {
+        (field, value[:MAX_CLAIM])
+        for case in tag.cases
+        if (case.by in BY_PERSONS) is by_persons
+        for field, value in (("place", case.place), ("matter", case.matter))
+        if value
+    }
 
 
 def _single(before: Tag, args: TagArgs, how: Amending) -> dict[str, Any]:

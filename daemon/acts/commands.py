@@ -160,5 +160,6 @@ class Commands:
 
 
 def _actor(ordered: Ordered) -> Actor:
+    """Who it was: proven where it was their own keys that signed, else the platform says so."""
     persons = " + ".join(ordered.persons) or _NOBODY
-    return Actor(person=persons[:128], by="command", proven=ordered.signed)
+    return Actor(person=persons[:128], by="command", proven=ordered.destroys)

@@ -1,4 +1,7 @@
-"""What the verbs share: where the settings are, how JSON is printed, how errors end."""
+"""What the verbs share: where the settings are, how JSON is printed, how errors end.
+
+What is heavy (settings, store) is imported where it is used: `inspect` needs none of it.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from daemon.control import ask
 from daemon.errors import DaemonError, NotRunning
-from daemon.settings import DEFAULT_FILE, Settings, load_settings
-from daemon.store import Store
 from dock.errors import DockError
 from transcoder.errors import TranscoderError
 from uplink.errors import UplinkError
@@ -24,11 +24,16 @@ from uplink.plain import json_text, plain, plain_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from daemon.settings import Settings
+    from daemon.store import Store
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def settings_option(command: F) -> F:
     """Adds `--settings FILE` (or BODYDOCK_SETTINGS)."""
+    from daemon.settings import DEFAULT_FILE
+
     return click.option(
         "--settings",
         "settings_file",
@@ -93,6 +98,9 @@ def say(text: str, err: bool = False) -> None:
 
 def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **args: Any) -> Any:
     """Ask the daemon; where it is down, read the store read-only and say so."""
+    from daemon.control import ask
+    from daemon.settings import load_settings
+
     with told():
         settings = load_settings(settings_file)
         try:
@@ -104,6 +112,9 @@ def read(settings_file: Path, verb: str, from_store: Callable[[Store], Any], **a
 
 def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
     """Have the daemon do something, and print what came of it."""
+    from daemon.control import ask
+    from daemon.settings import load_settings
+
     with told():
         done = ask(load_settings(settings_file).control.socket, verb, **args)
     if as_json:
@@ -118,6 +129,8 @@ def act(settings_file: Path, verb: str, as_json: bool, **args: Any) -> None:
 
 def open_read_only(settings: Settings) -> Store:
     """Open the store for reading, with the daemon running or stopped.  Raises NotRunning: there is none."""
+    from daemon.store import Store
+
     if not settings.store_file.exists():
         raise NotRunning(
             f"no store at {settings.store_file}: this dock was never started (`bodydock run` makes it)"

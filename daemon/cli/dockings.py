@@ -108,6 +108,8 @@ def _state(item: dict[str, Any]) -> str:
         return "账目不符 DOES NOT ADD UP"
     if item["removed_early"]:
         return f"提前拔出，缺 {_sum(item['missing'])} removed early"
+    if item["state"] == "closed" and item["unread"]:
+        return f"有 {item['unread']} 个文件未读出 {item['unread']} NOT READ"
     if item["state"] == "closed":
         return "完成 complete"
     return f"采集中，剩 {_sum(item['open'])} pulling"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from daemon.cli.common import VERDICTS, json_option, say
+from daemon.cli.common import VERDICTS, json_option, say, told
 from uplink.plain import plain_json
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ MAX_FILES = 10_000
     show_default=True,
     help="The zone of the times in names, where the camera's profile says none.",
 )
+@click.option(
+    "--pictures",
+    "pictures_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Draw timeline and contact sheets into this folder (docs/pictures.md).",
+)
 @json_option
 def inspect(
     paths: tuple[Path, ...],
@@ -57,6 +63,7 @@ def inspect(
     place_known: str,
     sha256: str | None,
     time_zone: str,
+    pictures_folder: Path | None,
     as_json: bool,
 ) -> None:
     """Check recordings: continuity, and the notice at the start.
@@ -68,6 +75,7 @@ def inspect(
     \b
     bodydock inspect 000123_20240305093012_0007.MP4
     bodydock inspect --json --depth fast /media/card/DCIM
+    bodydock inspect --pictures drawn/ /media/card/DCIM
     """
     from transcoder.client import Inspector
     from transcoder.errors import TranscoderError
@@ -83,6 +91,8 @@ def inspect(
         click.echo(plain_json(report.to_bytes().decode()))
     else:
         _print(report)
+    if pictures_folder is not None:
+        _draw(report, request, pictures_folder, _zone(time_zone))
     sys.exit(0 if report.verdict is Verdict.COMPLIANT else 1)
 
 
@@ -97,7 +107,7 @@ def _request(
 ) -> InspectRequest:
     from dataclasses import replace
 
-    from daemon.stages.inspecting import join_rules
+    from daemon.joining import join_rules
     from dock.profiles import load_profiles
     from transcoder.models import find_speech_model
     from transcoder.report import Depth
@@ -195,6 +205,24 @@ def _item(
 def _progress(index: int, share: float) -> None:
     if sys.stderr.isatty():
         click.echo(f"\r{index + 1}: {share:4.0%}", nl=False, err=True)
+
+
+def _draw(report: Report, request: InspectRequest, folder: Path, zone: ZoneInfo) -> None:
+    """Draw; what is written is told on standard error, so that `--json` stays one document."""
+    from transcoder.drawing.pictures import draw
+
+    with told():
+        drawn = draw(
+            report, [item.path for item in request.items], folder, zone, zone_name=zone.key, progress=_reading
+        )
+    say(f"图片 pictures: {', '.join(str(file) for file in drawn.files)}", err=True)
+    for zh, en in drawn.warnings:
+        say(f"{zh} {en}", err=True)
+
+
+def _reading(done: int, count: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\rpictures: {done}/{count}", nl=False, err=True)
 
 
 def _print(report: Report) -> None:

@@ -79,7 +79,11 @@ def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
 
 def attention_lines(attention: dict[str, Any]) -> list[str]:
     """Return what wants a person, a line each; most urgent first."""
-    lines = []
+    lines = [
+        f"卡上有 {left['files']} 个文件未能读出，请勿格式化 could not be read, keep the card:"
+        f" {left['files']} files, camera {left['camera']}, slot {left['slot']} (`bodydock dockings`)"
+        for left in attention["unread"]
+    ]
     for due in attention["deadlines"]:
         left = (
             f"已逾期 {-due['days_left']} 天 overdue" if due["overdue"] else f"剩 {due['days_left']} 天 left"

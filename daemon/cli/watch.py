@@ -62,6 +62,11 @@ def watch(
             _collect(connection, watched)
             shown = _snapshot(watched, connection)
             click.echo(json_text(shown)) if as_json else _print(shown)
+            if not shown["docks"]:  # brokers drop what a certificate may not read without a word
+                raise click.ClickException(
+                    "no dock was heard: either none was ever connected, or this user may not read them:"
+                    " it needs a watcher's rights (`center ca watcher`)"
+                )
             if shown["alarms"]:
                 raise click.exceptions.Exit(1)
         elif as_json:

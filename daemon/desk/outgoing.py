@@ -14,6 +14,11 @@ from uplink.ids import file_id
 from uplink.messages import ChainPoint
 
 _FIRST_RETRY_S = 10.0
+# What a camera, a person or the inspection has marked (mqtt.md, order of sending).
+_FLAGGED = (
+    "marked OR coalesce(verdict, '') = 'violation' OR json_extract(tag, '$.long_term') IS NOT NULL"
+    " OR coalesce(json_array_length(tag, '$.marks'), 0) > 0"
+)
 LAST_RETRY_S = 300.0
 
 
@@ -74,7 +79,7 @@ class Outgoing:
             rows = tx.rows(
                 "SELECT * FROM recordings WHERE state IN ('stored', 'sending') AND revision > 0"
                 " AND cleared_at IS NULL AND damaged IS NULL"
-                " AND retry_at <= ? ORDER BY holds = '[]', marked AND ? DESC, stored_at LIMIT ?",
+                f" AND retry_at <= ? ORDER BY holds = '[]', ({_FLAGGED}) AND ? DESC, stored_at LIMIT ?",
                 (now, self.marked_first, len(busy) + 1),
             )
             row = next((row for row in rows if row["recording"] not in busy), None)

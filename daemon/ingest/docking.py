@@ -35,6 +35,7 @@ _LOG = logging.getLogger(__name__)
 _GATHER_STEP_S = 0.05
 # udev may be a moment behind sysfs.
 _UDEV_PATIENCE_S = 5.0
+_UNREAD_SAID = 3
 # udev looks into each partition; a slow card keeps it longer, a broken one for ever.
 _PARTITIONS_S = 10.0
 _VOLUMES = 64  # that one docking lists; what is beyond is a further docking
@@ -134,9 +135,11 @@ class StayJob:
         one = open_docking(self._tools, self._stay.slot, open_ones, self._first, self._gone)
         mounts.push(one.stack)
         self._first = self._first or one.docking.id
-        self._missing[one.docking.id] = [
-            missing.path for missing in self._tools.memory.missing(one.docking.camera.serial, one.docking.id)
-        ]
+        camera = one.docking.camera
+        missing = self._tools.memory.missing(
+            camera.serial, one.docking.id, stand_in=camera.serial_by == "disk"
+        )
+        self._missing[one.docking.id] = [file.path for file in missing]
         self._notes.append(one.contents.notes)
         self._problems += one.problems
         self._unreadable |= {v.attachment for v in one.contents.volumes if v.listing is None}
@@ -262,7 +265,7 @@ class StayJob:
         if agenda.keeps_camera:
             self._progress.stage("pulling", proving=False, text=wording.pulling(self._missing_names()))
         elif agenda:
-            text = wording.safe(wording.CHECKING, self._missing_names(), self._lost_names())
+            text = self._safe_text(wording.CHECKING, self._unread())
             self._progress.stage("checking", proving=True, safe_to_take=True, text=text)
 
     def _show_end(self) -> None:
@@ -273,10 +276,17 @@ class StayJob:
             self._show_unreadable()
             return
         partly = any(Note.UNREADABLE in notes for notes in self._notes)
-        text = wording.PARTLY if partly else wording.SAFE
-        self._progress.end(
-            "done", safe_to_take=True, text=wording.safe(text, self._missing_names(), self._lost_names())
-        )
+        unread = self._unread()
+        text = self._safe_text(wording.PARTLY if partly else wording.SAFE, unread)
+        said = "; ".join(f"{name} ({why})" for name, why in unread[:_UNREAD_SAID])
+        self._progress.end("done", safe_to_take=True, text=text, error=f"not read: {said}" if said else None)
+
+    def _safe_text(self, text: wording.Text, unread: Sequence[tuple[str, str]]) -> wording.Text:
+        told = wording.unread(text, [name for name, _ in unread])
+        return wording.safe(told, self._missing_names(), self._lost_names())
+
+    def _unread(self) -> list[tuple[str, str]]:
+        return [one for docking in self._missing for one in self._tools.ledger.unread(docking)]
 
     def _show_unreadable(self) -> None:
         if any(Note.UNREADABLE in notes for notes in self._notes):

@@ -22,8 +22,9 @@ from daemon.ingest.sums import explain_left, sum_of, total
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
 from dock.camera_clock import ClockReading
+from dock.devices import best_reading
 from dock.docking import Docking
-from dock.listing import Reason
+from dock.listing import UNREAD, Reason
 from dock.profiles import NameFacts
 from dock.samples import Samples
 from uplink.messages import CameraClaim
@@ -261,6 +262,17 @@ class Ledger:
         return {
             row["path"] for row in self._store.rows("SELECT path FROM files WHERE docking = ?", (docking,))
         }
+
+    def unread(self, docking: str) -> list[tuple[str, str]]:
+        """Return what may be footage and could not be taken, as many as people read: name, and why."""
+        rows = self._store.rows(
+            "SELECT path, reason, detail FROM files WHERE docking = ? AND state = 'explained'"
+            " AND reason IN (?, ?, ?) ORDER BY idx LIMIT 1000",
+            (docking, *(reason.value for reason in UNREAD)),
+        )
+        return [
+            (best_reading(row["path"]) or "/", f"{row['reason']}: {row['detail'] or '-'}") for row in rows
+        ]
 
     def known(self, recording: str) -> Row | None:
         return self._store.row(

@@ -77,10 +77,14 @@ class Memory:
             (path, size_bytes, Reason.GONE.value, serial),
         )
 
-    def missing(self, serial: str, docking: str) -> list[Missing]:
-        """Return what this camera took away unread at the end of its last stay before `docking`."""
+    def missing(self, serial: str, docking: str, *, stand_in: bool = False) -> list[Missing]:
+        """Return what this camera took away unread at the end of its last stay before `docking`.
+
+        `stand_in`: nothing says which camera it is, another person's may be in the same place: it is taken
+        for the one of before only where a file that was listed then is here again.
+        """
         rows = self._store.rows(
-            "SELECT f.path, f.size FROM files f JOIN dockings d USING (docking)"
+            "SELECT f.path, f.size, d.stay FROM files f JOIN dockings d USING (docking)"
             " WHERE f.reason = ? AND d.stay = ("
             "  SELECT d.stay FROM dockings d, dockings this WHERE this.docking = ?"
             "  AND d.serial = ? AND d.stay <> this.stay AND d.attached_at <= this.attached_at"
@@ -88,7 +92,18 @@ class Memory:
             " ORDER BY d.attached_at, f.idx",
             (Reason.GONE.value, docking, serial),
         )
+        if stand_in and rows and not self._shares_a_file(rows[0]["stay"], docking):
+            return []
         return [Missing(row["path"], row["size"]) for row in rows]
+
+    def _shares_a_file(self, stay: str, docking: str) -> bool:
+        found = self._store.value(
+            "SELECT 1 FROM files f JOIN dockings d USING (docking) JOIN files now"
+            " ON now.path = f.path AND now.size = f.size AND now.modified_at IS f.modified_at"
+            " WHERE d.stay = ? AND now.docking = ? LIMIT 1",
+            (stay, docking),
+        )
+        return found is not None
 
 
 def is_kept(known: Row, vault: Vault) -> bool:

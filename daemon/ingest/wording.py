@@ -87,6 +87,17 @@ def safe(text: Text, missing: Sequence[str], lost: Sequence[str]) -> Text:
     return text
 
 
+def unread(text: Text, names: Sequence[str]) -> Text:
+    """Return `text`, and what is on the card still because it could not be read."""
+    if not names:
+        return text
+    return {
+        "zh": f"{text['zh']}；但有{_files_zh(names)}未能读出，请勿格式化存储卡，请交管理员",
+        "en": f"{text['en']}; but {_files_en(names)} could not be read: do not format the card,"
+        " take it to the administrator",
+    }
+
+
 def _files_zh(names: Sequence[str]) -> str:
     return f"{len(names)}个文件（{_shown(names)}{'等' if len(names) > _NAMES else ''}）"
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from daemon.tagging import BY_PERSONS, MERGED
+from daemon.tagging import BY_PERSONS, MERGED, pinned
 from daemon.tagrules import TagRules
 from uplink.messages import Case, Manifest, Tag
 from uplink.messages.manifest import Claim, Hold, Officer
@@ -54,7 +54,9 @@ def unite(own: Manifest, current: Manifest, rules: TagRules) -> United:
         }
     )
     holds = {hold.hold: hold for hold in (*own.holds, *current.holds)}
-    return United(tag, tuple(holds.values()), current if _depth(current) > _depth(own) else own)
+    return United(
+        pinned(tag, theirs, ours), tuple(holds.values()), current if _depth(current) > _depth(own) else own
+    )
 
 
 def _officer(ours: Officer | None, theirs: Officer | None) -> tuple[Officer | None, list[Claim]]:

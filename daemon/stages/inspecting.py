@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from daemon.cards import cards_of
+from daemon.joining import join_rules
 from daemon.revisions import Depth, ReportFacts
 from daemon.settings import InspectionSettings
 from daemon.store import Row
@@ -19,7 +20,7 @@ from transcoder.camera import CameraFacts
 from transcoder.models import find_speech_model
 from transcoder.report import Depth as ReportDepth
 from transcoder.report import MediaKind, Report
-from transcoder.request import FACTORY_DATES, InspectItem, InspectRequest, JoinRules
+from transcoder.request import InspectItem, InspectRequest
 from uplink.messages.manifest import VerdictWord
 
 Progress = Callable[[int, float], None]
@@ -74,29 +75,6 @@ class RequestMaker:
             named_sequence=row["sequence"],
             modified_at=from_text(row["modified_at"]),
         )
-
-
-def join_rules(profile: CameraProfile | None, zone: str | None = None) -> JoinRules:
-    """Return what a camera profile says about joining files, as the transcoder's own type.
-
-    `zone`: the dock's, for cameras whose profile says none.
-    """
-    if profile is None:
-        return JoinRules(time_zone=zone)
-    says = profile.file.continuity
-    days = says.factory_dates
-    return JoinRules(
-        profile=profile.name,
-        pre_record_s=profile.pre_record_s,
-        split_tolerance_s=says.split_tolerance_s,
-        chaptered=profile.chaptered,
-        counter=says.counter,
-        time_zone=profile.time_zone or zone,
-        container_time=says.container_time,
-        factory_dates=FACTORY_DATES if days is None else tuple(day.isoformat() for day in days),
-        loop=profile.file.housekeeping.loop,
-        software=tuple(profile.file.origin.software),
-    )
 
 
 def facts_of(report: Report) -> list[ReportFacts]:

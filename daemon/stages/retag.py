@@ -7,7 +7,7 @@ from daemon.registries import load_registries, versions
 from daemon.revisions import revise
 from daemon.stages.first import tag_facts, tag_of
 from daemon.stages.guard import Guard
-from daemon.store import Row, Store
+from daemon.store import Store
 from daemon.tagging import Registries, tag
 from daemon.tagrules import TagRules
 
@@ -36,17 +36,18 @@ class RetagStage:
         registries = load_registries(self._store)
         for row in rows:
             with self._guard.recording(row["recording"]):
-                self._retag(row, registries)
+                self._retag(row["recording"], registries)
         return True
 
-    def _retag(self, row: Row, registries: Registries) -> None:
-        before = tag_of(row)
-        made = tag(tag_facts(row, None), before, registries, self._rules)
-        with self._store.write() as tx:
+    def _retag(self, recording: str, registries: Registries) -> None:
+        with self._store.write() as tx:  # read within it: a person may have tagged since the batch was read
+            row = tx.row("SELECT * FROM recordings WHERE recording = ?", (recording,))
+            assert row is not None
+            before = tag_of(row)
+            made = tag(tag_facts(row, None), before, registries, self._rules)
             if made != before:
-                revise(tx, self._custody, row["recording"], made, registries.versions, None)
+                revise(tx, self._custody, recording, made, registries.versions, None)
                 return
             tx.execute(
-                "UPDATE recordings SET registries = ? WHERE recording = ?",
-                (registries.versions, row["recording"]),
+                "UPDATE recordings SET registries = ? WHERE recording = ?", (registries.versions, recording)
             )

@@ -419,5 +419,12 @@ def across(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def quick_answers(db: Database) -> None:
+    """Status, list and the next file to send, asked all the time: without reading all that is done."""
+    db.execute("CREATE INDEX recordings_newest ON recordings (stored_at DESC, idx DESC)")
+    db.execute("CREATE INDEX recordings_sizes ON recordings (state, size)")
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]

@@ -96,11 +96,12 @@ def as_text(run: Run, only: Sequence[str] = ()) -> str:
 
 HEAD = """# What inspection finds in the corpus
 
-Written by `script/corpus-report --write docs/corpus.md`, not by hand, but for its last part. `tests/corpus/` makes recordings and
-shifts whose faults are known, from the finding codes alone; this table says what `bodydock inspect` found.
+Written by `script/corpus-report --write docs/corpus.md`, not by hand, but for its last part. `tests/corpus/`
+makes recordings and shifts whose faults are known, from the finding codes alone; this table says what
+`bodydock inspect` found.
 *(other)*: found, told by another code that the label accepts; *elsewhere*: the code is there, but not
 where or as severe as it should be (counted as missed); *false*: neither expected nor allowed. An expectation
-counts from its stated depth on. Thresholds were tuned while the corpus was being made: nothing here is held out.
+counts from its stated depth on. Thresholds were tuned while the corpus was being made: nothing is held out.
 Goals: recall at least 0.98 for each code; on clean items no violation, and at most 2 % that need review.
 """
 

@@ -21,7 +21,7 @@ from daemon.board import SlotBoard
 from daemon.clock import DockClock
 from daemon.counters import Counters
 from daemon.parts import Parts
-from daemon.power import under_voltage
+from daemon.power import temperature_c, under_voltage
 from daemon.reserve import Reserve
 from daemon.settings import Settings, load_settings
 from daemon.status import dock_json
@@ -334,17 +334,20 @@ def test_the_clock(seen: Seen) -> None:
     assert seen.look() == {"clock.behind"}
 
 
+def test_health_is_told_when_what_waits_changes(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.uplinking._CHANGE_S", 0.0)
+    sent: list[HealthMessage] = []
+    uplink = tending(seen, sent)
+    assert _Link.wait(sent, 1).waiting_bytes > 0
+    with seen.bench.store.write() as tx:
+        tx.execute("UPDATE recordings SET state = 'delivered'")
+    assert _Link.wait(sent, 2).waiting_bytes == 0
+    uplink._stop.set()
+
+
 def test_health_is_told_at_once_when_an_alarm_comes_and_carries_it(seen: Seen) -> None:
     sent: list[HealthMessage] = []
-    uplink = object.__new__(PlatformUplink)
-    uplink._stop = threading.Event()
-    uplink._health_wanted = threading.Event()
-    uplink._parts = seen.stage.parts
-    uplink._telemetry = Telemetry(seen.bench.dock.custody, "ab" * 32)
-    uplink._beat = lambda: None
-    uplink._link = _Link(sent)  # type: ignore[assignment]
-    thread = threading.Thread(target=uplink._tend, daemon=True)
-    thread.start()
+    uplink = tending(seen, sent)
     first = _Link.wait(sent, 1)
     assert first.alarms == []
     seen.stage.changed = uplink.health_changed
@@ -352,9 +355,32 @@ def test_health_is_told_at_once_when_an_alarm_comes_and_carries_it(seen: Seen) -
     seen.look()
     second = _Link.wait(sent, 2)
     uplink._stop.set()
-    thread.join(5)
     assert [(alarm.alarm, alarm.subject) for alarm in second.alarms] == [("slot.error", "1")]
     assert json.loads(second.to_bytes())["alarms"][0]["text"]["zh"].startswith("卡位出错")
+
+
+def tending(seen: Seen, sent: list[HealthMessage]) -> PlatformUplink:
+    """The uplink's second thread at work, over a link that keeps what is published."""
+    uplink = object.__new__(PlatformUplink)
+    uplink._stop = threading.Event()
+    uplink._health_wanted = threading.Event()
+    uplink._parts = seen.stage.parts
+    uplink._telemetry = Telemetry(seen.bench.dock.custody, "ab" * 32)
+    uplink._beat = lambda: None
+    uplink._link = _Link(sent)  # type: ignore[assignment]
+    threading.Thread(target=uplink._tend, daemon=True).start()
+    return uplink
+
+
+def test_health_says_how_the_board_is(bench: VaultBench, tmp_path: Path) -> None:
+    for number, millidegrees in enumerate(("41250", "61800", "no number", "999999999")):
+        (tmp_path / f"thermal_zone{number}").mkdir()
+        (tmp_path / f"thermal_zone{number}" / "temp").write_text(millidegrees + "\n")
+    assert temperature_c(tmp_path) == 61.8
+    assert temperature_c(tmp_path / "none") is None
+    health = Telemetry(bench.dock.custody, "ab" * 32).health(bench.store, bench.dock.vault.folder)
+    assert health.cpu_load is not None
+    assert health.under_voltage is False
 
 
 class _Link:

@@ -9,9 +9,11 @@ import pytest
 
 from daemon.acts.act import ActRefused
 from daemon.acts.amend import Amending, amend
-from daemon.tagrules import shipped_rules
+from daemon.tagging import Registries, TagFacts, matter_of, open_conflicts, place_of, tag
+from daemon.tagrules import parse_rules, shipped_rules
 from uplink.messages.command import KeyMark, TagArgs
 from uplink.messages.manifest import Case, Claim, Officer, Tag
+from uplink.messages.registry import CaseRow
 
 RECORDING = "a" * 26
 ONE = Amending("declaration", by_two=False, rules=shipped_rules())
@@ -180,3 +182,89 @@ def test_whatever_one_person_says_nothing_that_stood_is_lost() -> None:
         assert rules.rank("confidential", after.confidential) >= rules.rank("confidential", mark)
         assert set(standing) <= {case.case for case in after.cases}
     assert min(kept, refused) > 500
+
+
+ROWS = Registries(
+    cases=(
+        CaseRow(case="C1", officers=[], place="甲", matter="service_of_documents"),
+        CaseRow(case="C2", officers=[], place="乙", matter="entry_inspection"),
+        CaseRow(case="C3", officers=[], place="甲", matter="entry_inspection"),
+        CaseRow(case="C4", officers=[]),
+    ),
+    case_version=1,
+    versions="1",
+)
+NOTHING = TagFacts("S1", None, None)
+
+
+def said(before: Tag, registries: Registries = ROWS, **given: Any) -> Tag:
+    """What one person makes of a tag, completed as the dock does it."""
+    return tag(NOTHING, amend(before, args(**given), ONE), registries)
+
+
+def test_no_sequence_of_one_persons_acts_moves_place_or_matter() -> None:
+    """Each case brings a place and a matter; cases, places and matters are said in every order of three."""
+    acts: list[dict[str, Any]] = [
+        *({"cases": [name]} for name in ("C1", "C2", "C3", "C4")),
+        *({"place": place} for place in ("甲", "乙")),
+        *({"matter": matter} for matter in ("service_of_documents", "entry_inspection")),
+    ]
+    moved, refused = 0, 0
+    for series in itertools.product(acts, repeat=3):
+        standing = Tag()
+        for act in series:
+            before = standing
+            try:
+                standing = said(before, **act)
+            except ActRefused:
+                refused += 1
+                continue
+            moved += (place_of(before), matter_of(before)) != (place_of(standing), matter_of(standing))
+            assert place_of(before) in (None, place_of(standing)), series
+            assert matter_of(before) in (None, matter_of(standing)), series
+    assert min(moved, refused) > 100
+
+
+def test_another_place_that_came_with_a_case_is_shown_to_a_person() -> None:
+    made = said(said(Tag(), cases=["C1"]), cases=["C2"])
+    assert {(c.source, c.value) for c in open_conflicts(made) if c.field == "place"} == {
+        ("standing", "甲"),
+        ("registry", "乙"),
+    }
+    chosen = said(made, place="甲")
+    assert (place_of(chosen), open_conflicts(chosen)[0].field) == ("甲", "matter")
+    assert not [claim for claim in open_conflicts(chosen) if claim.field == "place"]
+
+
+def test_a_registry_that_learns_of_a_case_later_does_not_move_the_place() -> None:
+    unknown = Registries(cases=ROWS.cases[1:], case_version=1, versions="1")
+    before = said(said(Tag(), unknown, cases=["C1"]), unknown, cases=["C2"])
+    assert place_of(before) == "乙"
+    assert place_of(tag(NOTHING, before, ROWS)) == "乙"
+
+
+def test_where_two_sources_that_are_no_persons_bring_places_one_may_choose() -> None:
+    torn = tag(NOTHING, Tag(cases=[Case(case="C1", by="registry"), Case(case="C2", by="card")]), ROWS)
+    assert place_of(torn) is None
+    assert place_of(said(torn, place="乙")) == "乙"
+
+
+def test_two_persons_who_take_a_case_away_take_its_place() -> None:
+    both = said(said(Tag(), cases=["C1"]), cases=["C2"])
+    left = tag(NOTHING, amend(both, args(cases=["C2"], replaces=True), TWO), ROWS)
+    assert (place_of(left), open_conflicts(left)) == ("乙", [])
+
+
+def test_a_case_of_another_matter_asks_for_no_less() -> None:
+    raw = (
+        b'confidential = ["privacy", "trade_secret", "state_secret"]\n'
+        b'long_term = ["other", "objection", "obstruction", "mass_incident"]\n'
+        b'[required]\ndefault = ["officer"]\n'
+        b'[required.matters]\nservice_of_documents = ["officer", "stage"]\n'
+    )
+    rules = parse_rules(raw, "x")
+    one = tag(NOTHING, Tag(cases=[Case(case="C1", by="registry")]), ROWS, rules)
+    two = tag(NOTHING, amend(one, args(cases=["C2"]), ONE), ROWS, rules)
+    wanted = {finding.text["en"] for finding in one.findings}
+    assert "required field missing: stage" in wanted
+    assert wanted <= {finding.text["en"] for finding in two.findings}

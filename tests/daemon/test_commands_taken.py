@@ -195,7 +195,8 @@ def test_rescan_looks_again_and_unsigned_not_too_often(desk: Desk) -> None:
     assert answered(desk, "rescan", order(desk, "rescan", OPERATE, slot=1), at).outcome == "done"
     assert answered(desk, "rescan", order(desk, "rescan", OPERATE, slot=9), at).data["code"] == "unknown"
     assert desk.rescanned == [None, 1]
-    assert [e.actor.proven for e in desk.events() if e.kind == "commanded"] == [False, True]
+    persons = [e.actor.person for e in desk.events() if e.kind == "commanded"]
+    assert persons[0] != persons[1], "who asked unsigned is nobody"
 
 
 def test_config_takes_effect_at_once_lasts_and_is_no_good_twice(desk: Desk) -> None:
@@ -321,3 +322,10 @@ def test_marked_first_is_obeyed_and_what_is_on_hold_goes_before_all(desk: Desk) 
     with desk.dock.store.write() as tx:
         tx.execute("UPDATE recordings SET holds = '[{}]' WHERE recording = ?", (plain,))
     assert order_of_sending()[0] == plain
+
+
+def test_the_platform_speaks_for_persons_whom_it_does_not_prove(desk: Desk) -> None:
+    """A person is proven by a key of their own; the platform's key is the platform's word."""
+    one = order(desk, "tag", OPERATE, recording=desk.recording, stage="review", by=("王伟",))
+    assert answered(desk, "tag", one).outcome == "done"
+    assert (desk.events()[-1].actor.person, desk.events()[-1].actor.proven) == ("王伟", False)

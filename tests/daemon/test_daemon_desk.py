@@ -313,6 +313,28 @@ def test_files_go_marked_first_then_oldest_and_busy_ones_are_passed_over(dock: D
     assert again.recording == recordings[MARKED]
 
 
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "marked = 1",
+        "verdict = 'violation'",
+        """tag = json_set(tag, '$.marks', json('[{"start_s": 1}]'))""",
+        "tag = json_set(tag, '$.long_term', 'objection')",
+        """holds = '[{"hold": "h"}]'""",
+    ],
+)
+def test_what_is_flagged_goes_before_what_is_older(dock: Dock, flag: str) -> None:
+    older, newer = (take_in(dock, name, attachment=name)[0] for name in (OLD, NEW))
+    line_of(dock).first.step()
+    desk = desk_of(dock, Platform(dock))
+    assert (found := desk.next_file(frozenset())) is not None
+    assert found.recording == older
+    with dock.store.write() as tx:
+        tx.execute(f"UPDATE recordings SET {flag} WHERE recording = ?", (newer,))
+    assert (found := desk.next_file(frozenset())) is not None
+    assert found.recording == newer
+
+
 def test_a_failed_file_backs_off_and_a_new_attempt_has_another_id_and_no_progress(counter: Counter) -> None:
     first = counter.desk.next_file(frozenset())
     assert first is not None

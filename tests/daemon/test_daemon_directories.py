@@ -8,16 +8,22 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from daemon.board import SlotBoard, SlotView
+from daemon.dockings import dockings_json, unread_json
 from daemon.ingest import filing as filing_module
 from daemon.ingest.directories import DirectoryKeeper
 from daemon.settings import Settings
 from dock.directory import Found, Settling, file_system_of, look
+from dock.errors import Unreadable
+from dock.listing import CardFile
 from dock.pull import pull
 from dock.slots import Slot
+from dock.source import Limits
 from tests.daemon.conftest import Dock
 from tests.daemon.making import events, tools_of
 from tests.rig.until import until
@@ -253,3 +259,85 @@ def test_a_slot_leads_to_ports_or_to_a_directory(slot: dict[str, object], said: 
         Settings.model_validate(base(**slot))
     (made,) = Settings.model_validate(base(directory="/mnt/ptp1", settle_s=2)).dock_slots()
     assert (made.directory, made.ports, made.settle_s) == (Path("/mnt/ptp1"), (), 2.0)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_left_unread_is_told_to_the_same_camera_only(
+    mount: Mount, dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """A directory says nothing of which camera it is: another officer's must not be told of lost files."""
+
+    def vanishing(source: object, file: CardFile, *more: Any) -> Any:
+        if file.path == b"b.mp4" and mount.path.exists():
+            mount.path.rename(tmp_path / "away")
+        return pull(source, file, *more)  # type: ignore[arg-type]
+
+    filling = tmp_path / "filling"
+    filling.mkdir()
+    for number, name in enumerate(("a.mp4", "b.mp4")):
+        (filling / name).write_bytes(os.urandom(3_000_000))
+        os.utime(filling / name, (number + 1, number + 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(filing_module, "pull", vanishing)
+        filling.rename(mount.path)
+        mount.wait_closed(1)
+    until(lambda: mount.phase() == "empty")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "z.mp4").write_bytes(b"of another shift")
+    if again:
+        shutil.copy2(tmp_path / "away" / "a.mp4", other)
+    other.rename(mount.path)
+    mount.wait_closed(2)
+    until(lambda: mount.phase() == "done")
+    assert ("b.mp4" in mount.board.views()[0].text["en"]) is again
+
+
+def test_a_file_that_ends_early_is_told_to_the_officer_and_stays_told(
+    mount: Mount, dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a card with a broken chain: who formats it after a plain *done* loses what is there."""
+
+    def broken(source: object, file: CardFile, *more: Any) -> Any:
+        if file.path == b"b.mp4":
+            raise Unreadable("b.mp4", [(12, 100)])
+        return pull(source, file, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(filing_module, "pull", broken)
+    filling = tmp_path / "filling"
+    filling.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (filling / name).write_bytes(os.urandom(100))
+    filling.rename(mount.path)
+    mount.wait_closed(1)
+    until(lambda: mount.phase() == "done")
+    shown = mount.board.views()[0]
+    assert "b.mp4" in shown.text["zh"]
+    assert "do not format" in shown.text["en"]
+    assert "b.mp4 (unreadable" in (shown.error or "")
+    (docking,) = dockings_json(dock.store)
+    assert (docking["adds_up"], docking["unread"]) == (True, 1)
+    assert [left["files"] for left in unread_json(dock.store)] == [1]
+    monkeypatch.setattr(filing_module, "pull", pull)
+    mount.write("c.mp4", b"later")
+    mount.wait_closed(2)
+    assert unread_json(dock.store) == [], "its newest docking took it"
+
+
+def test_a_directory_with_more_than_is_walked_is_not_empty(tmp_path: Path) -> None:
+    junk = tmp_path / "A"
+    junk.mkdir()
+    (tmp_path / "DCIM").mkdir()
+    (tmp_path / "DCIM" / "x.mp4").write_bytes(b"footage")
+    for number in range(5):
+        (junk / str(number)).touch()
+    assert look(tmp_path, Limits(entries=3)) is not None
+    assert look(tmp_path, Limits(entries=0)) is not None
+
+
+@pytest.mark.parametrize(("state", "folder"), [("cam/state", "cam"), ("state", "state/vault"), ("s", "s")])
+def test_a_slot_that_would_copy_the_dock_itself_is_refused(tmp_path: Path, state: str, folder: str) -> None:
+    dock = {"id": "dock-01", "site": "s", "state": str(tmp_path / state)}
+    slots = [{"number": 1, "directory": str(tmp_path / folder)}]
+    with pytest.raises(ValidationError, match="one within the other"):
+        Settings.model_validate({"dock": dock, "slots": slots})

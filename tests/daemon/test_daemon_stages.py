@@ -10,19 +10,23 @@ import pytest
 
 from daemon.clock import DockClock
 from daemon.custody import Custody
+from daemon.dockings import officer_of
 from daemon.registries import keep_registry, load_registries
+from daemon.revisions import revise
 from daemon.stages import first as first_module
 from daemon.stages.guard import Guard
 from daemon.stages.retag import RetagStage
 from daemon.stages.shifts import split_shifts
 from daemon.stages.told import ToldStage
 from daemon.store import Store, Transaction
+from daemon.tagging import Registries
 from daemon.worker import Stage
 from tests.daemon.conftest import Dock, make_dock
 from tests.daemon.making import Line, Platform, desk_of, events, line_of, manifests, take_in
 from transcoder.report import Depth
-from uplink.messages import CaseRegistry, OfficerRegistry
+from uplink.messages import CaseRegistry, OfficerRegistry, Tag
 from uplink.messages.custody import Delivered
+from uplink.messages.manifest import Case
 from uplink.messages.registry import CaseRow, OfficerRow
 
 
@@ -240,6 +244,23 @@ def test_for_another_platform_each_recording_starts_at_revision_1_with_its_newes
     moved.store.close()
 
 
+# Whose footage a docking is
+
+
+def test_a_docking_is_an_officers_where_all_that_say_one_say_the_same(dock: Dock) -> None:
+    (one,) = take_in(dock, ONE)
+    finish(line_of(dock).first)
+    docking = dock.store.value("SELECT docking FROM recordings")
+    assert officer_of(dock.store, docking) == "J1"
+    other = take_in(dock, name("093000", officer="J2"))[0]
+    with dock.store.write() as tx:
+        tx.execute("UPDATE recordings SET docking = ?, idx = 7 WHERE recording = ?", (docking, other))
+    assert officer_of(dock.store, docking) is None
+    with dock.store.write() as tx:
+        tx.execute("UPDATE recordings SET tag = NULL, name_officer = NULL WHERE recording = ?", (one,))
+    assert officer_of(dock.store, docking) == "J2"
+
+
 # Retag
 
 
@@ -284,6 +305,27 @@ def test_a_crash_in_retagging_is_repeated_without_doubling(
     make_later(dock, minutes=6)
     finish(RetagStage(dock.store, dock.custody))
     assert len(manifests(dock, recording)) == len(events(dock, "tagged", "inspected")) == 2
+
+
+def test_what_a_person_says_while_a_batch_is_retagged_stays(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch was read before; the person's revision came between."""
+    (recording,) = take_in(dock, ONE)
+    line, retag = line_of(dock), RetagStage(dock.store, dock.custody)
+    finish(line.first, retag)
+    give_cases(dock, 1, "J1")
+
+    def meanwhile(store: Store) -> Registries:
+        said = Tag(cases=[Case(case="C9", by="declaration")], confidential="state_secret")
+        with store.write() as tx:
+            revise(tx, dock.custody, recording, said, "", None)
+        return load_registries(store)
+
+    monkeypatch.setattr("daemon.stages.retag.load_registries", meanwhile)
+    retag.step()
+    newest = manifests(dock, recording)[-1][0].tag
+    assert (newest.confidential, [case.case for case in newest.cases]) == ("state_secret", ["C9"])
 
 
 def test_of_snapshots_only_a_higher_version_counts(dock: Dock) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.acts.act import ActRefused
 from daemon.acts.handlers import handlers
 from daemon.control import Asker
+from daemon.registries import keep_registry
 from daemon.settings import InspectionSettings
 from daemon.stages.claims import Claims
 from daemon.stages.first import FirstStage
@@ -34,6 +36,7 @@ from transcoder.report import (
 )
 from transcoder.request import InspectRequest
 from transcoder.rules import load_rules
+from uplink.messages.registry import CaseRegistry, CaseRow
 
 RULES = load_rules(None)
 NAMES = ("8888888_J0H42A_20261125093000_0001.mp4", "8888888_J0H42A_20261125093100_0002.mp4")
@@ -170,3 +173,26 @@ def test_with_another_rule_set_nothing_is_claimed(dock: Dock) -> None:
     assert other.step() is True
     assert verdicts(dock)[1] == "needs_review"
     assert other.step() is False
+
+
+def test_one_person_cannot_end_a_violation_by_a_case_with_another_place(dock: Dock) -> None:
+    """Article 15(5): what stands at one place stays a violation until two persons say otherwise."""
+    rows = [
+        CaseRow(case="C1", officers=[], place="光明路12号"),
+        CaseRow(case="C2", officers=[], place="红旗路8号"),
+    ]
+    now = dock.custody.clock.now()
+    cases = CaseRegistry(platform="pf", scope="s", kind="cases", version=1, time=now, rows=rows)
+    keep_registry(dock.store, dock.custody.clock, "cases", 1, b"raw", cases.to_bytes())
+    (first, second), stage = inspected(dock)
+    for recording in (first, second):
+        tag(dock, recording, cases=["C1"])
+    while stage.step():
+        pass
+    assert verdicts(dock)[1] == "violation"
+    tag(dock, second, cases=["C2"])
+    while stage.step():
+        pass
+    assert verdicts(dock)[1] == "violation"
+    with pytest.raises(ActRefused, match="takes two persons"):
+        tag(dock, second, place="红旗路8号")

@@ -273,6 +273,18 @@ def test_what_is_retained_is_shown_once(broker: Broker, speaking: Connection) ->
     assert shown["docks"][0]["freshness"] == "fresh"
 
 
+def test_where_nobody_is_heard_it_does_not_say_that_all_is_well(broker: Broker) -> None:
+    ran = subprocess.run(
+        command(broker, "--user", "watcher", "--once", "--site", "empty"),
+        cwd=ROOT,
+        capture_output=True,
+        timeout=40,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert b"no dock was heard" in ran.stderr
+
+
 def test_changes_are_told_line_by_line(broker: Broker, speaking: Connection) -> None:
     process = subprocess.Popen(
         command(broker, "--user", "watcher", "--json"), cwd=ROOT, stdout=subprocess.PIPE, text=True

@@ -107,6 +107,7 @@ def test_what_the_profile_leaves_out_is_in_the_sum(
     [
         (Limits(depth=3), {b"0.mp4", b"a/1.mp4", b"a/b/2.mp4"}, "deeper"),
         (Limits(entries=2), set(), "more than 2"),
+        (Limits(all_entries=2), set(), "more than 2 entries in all"),
         (Limits(name_bytes=5), {b"0.mp4", b"a/1.mp4", b"a/b/2.mp4", b"a/b/c/3.mp4"}, "name of 11"),
         (Limits(walk_s=-1.0), set(), "longer than"),
     ],
@@ -127,6 +128,19 @@ def test_beyond_a_limit_entries_are_explained(
     assert expected <= {file.path for file in listing.files}
     reasons = [entry.detail for entry in listing.explained if entry.reason is Reason.LIMIT]
     assert any(detail in reason for reason in reasons)
+
+
+def test_a_folder_of_rubbish_does_not_hide_footage_in_others(
+    card: Path, camera: MakeCamera, source: MakeSource
+) -> None:
+    for folder in ("A", "DCIM"):
+        (card / folder).mkdir()
+    for number in range(9):
+        (card / "A" / f"{number}.mp4").touch()
+    (card / "DCIM" / "footage.mp4").write_bytes(b"x")
+    listing = listed(source(camera(card), Limits(entries=5)))
+    assert b"DCIM/footage.mp4" in {file.path for file in listing.files}
+    assert [e.path for e in listing.explained if e.reason is Reason.LIMIT] == [b"A"]
 
 
 def test_a_listing_of_a_camera_that_left_is_not_believed(

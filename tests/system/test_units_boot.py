@@ -248,7 +248,9 @@ def test_the_inspector_sees_the_vault_and_may_do_nothing(dock: InstalledDock, do
 def test_journal_entries_say_what_they_are_about(dock: InstalledDock, docked: dict[str, Any]) -> None:
     docking = docked["docking"]
     about = dock.journal(f"DOCKING={docking}", "SLOT=1")
-    assert f"slot 1: docking {docking} closed: 3 files listed, 3 stored" in [entry["MESSAGE"] for entry in about]
+    assert f"slot 1: docking {docking} closed: 3 files listed, 3 stored" in [
+        entry["MESSAGE"] for entry in about
+    ]
     assert {entry["_SYSTEMD_UNIT"] for entry in about} == {UNIT}
     recording = docked["recordings"][GOOD]["recording"]
     until(lambda: dock.journal(f"RECORDING={recording}"), "something is logged about the recording")

@@ -102,7 +102,7 @@ class Claim(Wire):
     """What a source says of a field (officer, case, place, matter), other than what stands in the tag."""
 
     field: Short
-    source: Short  # name, binding, registry
+    source: Short  # name, binding, registry, qr, merged, standing (what stood when another case came)
     value: Text
 
 

@@ -81,6 +81,8 @@ class HealthMessage(Telemetry):
     settings_sha256: str | None = None
     certificate_expires_at: Utc | None = None  # of the dock's certificate for the broker
     temperature_c: float | None = None
+    cpu_load: float | None = None  # of the last minute, to a core
+    under_voltage: bool | None = None  # the board throttles itself, or will
     extra: dict[str, Any] = {}
 
 
