@@ -6,6 +6,7 @@
   order (one verifies any message).
 - The certificate for the broker is made for the key in the request that the signed identity carries, under
   the name that was enrolled; nothing else of the request counts.
+- A fork is ended by a person, who is kept with the time and what was ended.
 - The same identity again changes nothing but the broker's entries, which are written anew.
 """
 
@@ -16,8 +17,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from center import acl, ca
-from center.catalogue import database, docks, events
+from center import acl, ca, people
+from center.catalogue import database, docks, events, settling
 from center.errors import NotEnrolled
 from center.office import utc_now
 from center.platform import dock_record, grouped
@@ -94,18 +95,26 @@ def certify(folder: Folder, applicant: Applicant) -> ca.Issued:
     return ca.load(folder.ca).client(f"{identity.site}/{identity.dock}", public)
 
 
-def settle(folder: Folder, dock: str) -> int:
-    """End a fork or `cloned` of a dock by a person's decision.  Returns the events on side lines.
+def settle(folder: Folder, dock: str, person: str, login: str) -> settling.Settling | None:
+    """End a fork or `cloned` of a dock by a person's decision, and keep who decided and when.
 
-    Raises NotEnrolled.
+    `person`: who decides; `login`: the Unix user who asks.  None where there was nothing to end.
+    Raises NotEnrolled, BadPerson.
     """
+    person = people.checked_name(person)
     connection = database.open_for_writing(folder)
     try:
         with database.writing(connection):
-            if docks.find(connection, dock) is None:
+            held = docks.find(connection, dock)
+            if held is None:
                 raise NotEnrolled(f"no dock {dock} is enrolled: see `bodydock center docks list`")
             docks.set_cloned(connection, dock, False)
-            return events.settle(connection, dock)
+            beside = events.settle(connection, dock)
+            if not beside and not held.cloned:
+                return None
+            done = settling.Settling(person, login, utc_now().isoformat(), beside, held.cloned)
+            settling.add(connection, dock, done)
+            return done
     finally:
         connection.close()
 

@@ -15,10 +15,6 @@ class BadAuthority(CenterError):
     """The certificate authority cannot do what was asked.  Needs a person."""
 
 
-class BadTable(CenterError):
-    """A registry file does not hold: file, line and column are in the message.  Needs a person."""
-
-
 class NotEnrolled(CenterError):
     """An identity cannot be taken, or a dock is not known.  Needs a person."""
 

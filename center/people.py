@@ -60,14 +60,20 @@ def load(folder: Folder) -> list[PersonKey]:
         raise BadFolder(f"{path} cannot be used: {e}") from None
 
 
+def checked_name(person: str) -> str:
+    """Return a person's name without the blanks around it.  Raises BadPerson."""
+    person = person.strip()
+    if not 1 <= len(person) <= MAX_NAME or not person.isprintable():
+        raise BadPerson(f"a person's name has 1 to {MAX_NAME} printable characters, not {person!r}")
+    return person
+
+
 def register(folder: Folder, person: str, file: Path) -> Registered:
     """Make a destroy key for `person` in `file` (or take the one there), and register its public half.
 
     Raises BadPerson, BadKey, BadFolder, OSError.
     """
-    person = person.strip()
-    if not 1 <= len(person) <= MAX_NAME or not person.isprintable():
-        raise BadPerson(f"a person's name has 1 to {MAX_NAME} printable characters, not {person!r}")
+    person = checked_name(person)
     if file.parent.resolve() == folder.keys.resolve():
         raise BadPerson(f"{file}: a destroy key lives with its person, never in the center's folder")
     with folder.locked("people"):

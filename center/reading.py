@@ -14,7 +14,7 @@ from typing import Any
 
 from center import keybook
 from center.blobs import read_back
-from center.catalogue import database, docks, events, evidence, recordings, transfers, troubles
+from center.catalogue import database, docks, events, evidence, recordings, settling, transfers, troubles
 from center.catalogue.docks import Dock
 from center.catalogue.recordings import HeldManifest, HeldReceipt, Recording
 from center.errors import NotFound
@@ -49,6 +49,7 @@ def dock_listing(folder: Folder) -> list[dict[str, Any]]:
                 "cloned": dock.cloned,
                 "events_beside": events.open_branch_events(connection, dock.dock),
                 "events_lost": events.lost_parents(connection, dock.dock),
+                "settled": [asdict(one) for one in settling.of(connection, dock.dock)],
                 "state_claimed": dock.state,
                 "state_at": dock.state_at,
             }

@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from center import keybook
 from center.catalogue import database, docks, registries
 from center.catalogue.registries import Snapshot
-from center.errors import BadTable
 from center.office import utc_now
 from center.operating import at_broker
 from center.platform import PlatformKeys
 from center.registry_changes import Changes, compare, officers_named
 from center.settings import Folder, Settings
-from center.tables import Table
 from uplink import envelope, topics
 from uplink.connection import Acknowledged, Connected, Connection, Disconnected
-from uplink.errors import Offline, TooLarge
+from uplink.errors import BadTable, Offline, TooLarge
 from uplink.messages.base import Wire
 from uplink.messages.registry import REGISTRIES, OfficerRow
 from uplink.plain import plain
+from uplink.registry_files import Table
 
 PUBLISH_WAIT_S = 5.0
 

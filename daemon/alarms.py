@@ -2,6 +2,8 @@
 
 - An alarm stands while its facts do: `standing` is worked out anew each time, purely, from `Facts`.
 - It has an id (and a subject: the slot, where there is one), since, severity, and when it cleared.
+- The daemon's are those here; a watcher has some of its own (`daemon.watching`), and so has the center
+  (`center.troubles`).
 - What each says, its cause and its cure stand in `config/alarms.toml`; `docs/alarms.md` is made from it:
   `python -m daemon.alarms > docs/alarms.md` (a test holds the two together).
 - Texts hold no numbers that change all the time: each change of a text is told to everybody who watches.
@@ -30,6 +32,7 @@ class Kind:
     en: str
     cause: str
     cure: str
+    by: str = "dock"  # who raises it: dock, watcher or center
 
 
 @dataclass(frozen=True)
@@ -185,10 +188,12 @@ def _read_kinds() -> dict[str, Kind]:
 def _kind(texts: dict[str, str]) -> Kind:
     said = {key: " ".join(text.split()) for key, text in texts.items()}
     severity: Severity = "critical" if said["severity"] == "critical" else "warning"
-    return Kind(severity, said["zh"], said["en"], said["cause"], said["cure"])
+    return Kind(severity, said["zh"], said["en"], said["cause"], said["cure"], said.get("by", "dock"))
 
 
-KINDS = _read_kinds()
+EVERY_KIND = _read_kinds()
+KINDS = {name: kind for name, kind in EVERY_KIND.items() if kind.by == "dock"}
+WATCHERS = {name: kind for name, kind in EVERY_KIND.items() if kind.by == "watcher"}
 
 
 _HEAD = """\
@@ -198,22 +203,30 @@ Made from `config/alarms.toml` by `python -m daemon.alarms > docs/alarms.md`: ed
 
 An alarm has an id, a subject (the slot, where there is one), since, a severity, and when it cleared. It
 stands while its reason does, and clears by itself. It is shown by `bodydock status` at the dock, in
-`up/health`, and by `bodydock watch` everywhere else.
+`up/health`, and by `bodydock watch` everywhere else. The watcher has one of its own; those of the center
+(below, each says so) are shown by `bodydock center status` as long as they stand.
 
 `critical`: footage or evidence is at risk, or nothing goes on without a person. `warning`: it goes on, and
 somebody should look.
 """
 
 
+_BY = {
+    "dock": "",
+    "watcher": " (`bodydock watch`)",
+    "center": " (`bodydock center status`)",
+}
+
+
 def document() -> str:
     """Return docs/alarms.md."""
     lines = _HEAD.splitlines()
-    for name, kind in KINDS.items():
+    for name, kind in EVERY_KIND.items():
         lines += [
             "",
             f"## {name}",
             "",
-            f"**{kind.severity}**: {kind.zh} · {kind.en}",
+            f"**{kind.severity}**{_BY[kind.by]}: {kind.zh} · {kind.en}",
             "",
             f"- *Cause:* {kind.cause}",
             f"- *Cure:* {kind.cure}",

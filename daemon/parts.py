@@ -12,6 +12,7 @@ from daemon.identity import load_identity
 from daemon.ingest.ledger import Ledger
 from daemon.ingest.recover import recover_orphans, tidy_partials
 from daemon.lineage.board import as_copy, copied_from, what_to_do
+from daemon.registry_files import take_files
 from daemon.reserve import Reserve
 from daemon.settings import Settings
 from daemon.store import Store
@@ -42,7 +43,7 @@ class Parts:
 def open_parts(settings: Settings) -> Parts:
     """Open the store, the key and the vault; enrol; mend what a kill left behind.
 
-    Raises StoreBusy, WrongKey, uplink.BadKey, dock.ProfileError, OSError.
+    Raises StoreBusy, WrongKey, BadSettings, uplink.BadKey, uplink.BadTable, dock.ProfileError, OSError.
     """
     profiles = load_profiles(settings.profiles)
     reserve = Reserve(settings.reserve_file, settings.vault.reserve_bytes)
@@ -75,6 +76,7 @@ def _opened(settings: Settings, store: Store, reserve: Reserve, profiles: Profil
                 ", ".join(before),
                 identity.platform,
             )
+    take_files(store, custody.clock, settings)
     vault, ledger = Vault(settings.vault_folder), Ledger(store, custody)
     vault.prepare()
     unknown = recover_orphans(store, ledger, vault, profiles) + tidy_partials(store, vault)

@@ -233,6 +233,15 @@ class TaggingSettings(_Section):
     rules: Place | None = None
 
 
+class RegistriesSettings(_Section):
+    """`files`: officers, cameras and cases of a dock without a platform, read at its start.
+
+    See docs/registries.md.
+    """
+
+    files: Annotated[list[Place], Field(max_length=3)] = []
+
+
 class InspectionSettings(_Section):
     """`rules`: a rule set of the office's own.  `speech_model`: a folder; found by itself if not said.
 
@@ -290,6 +299,7 @@ class Settings(_Section):
     uplink: UplinkSettings = UplinkSettings()
     people: dict[str, Person] = {}  # Unix user: person, for acts at the dock
     tagging: TaggingSettings = TaggingSettings()
+    registries: RegistriesSettings = RegistriesSettings()
     inspection: InspectionSettings = Field(default_factory=InspectionSettings)
     vault: VaultSettings = VaultSettings()
     alarms: AlarmSettings = AlarmSettings()
@@ -321,6 +331,11 @@ class Settings(_Section):
             there, missing = ("platform", "broker") if self.platform else ("broker", "platform")
             raise ValueError(
                 f"[{there}] without [{missing}]: they come together, one names whom to trust, one the way"
+            )
+        if self.platform is not None and self.registries.files:
+            raise ValueError(
+                "[registries] files with a [platform]: its registries come signed, and no others count:"
+                " publish them there (`bodydock center registry publish`)"
             )
         return self
 
@@ -417,6 +432,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "broker": BrokerSettings,
     "platform": PlatformSettings,
     "uplink": UplinkSettings,
+    "tagging": TaggingSettings,
+    "registries": RegistriesSettings,
     "inspection": InspectionSettings,
     "vault": VaultSettings,
     "alarms": AlarmSettings,

@@ -6,18 +6,20 @@
   run.  In one run the last to come wins, whatever its `seq`: a Last Will was made when it connected.
 - A dock that says it is online and was not heard for three of its minutes is *stale*: what it said is old.  A
   retained message was heard when it says it was made, not when the broker handed it out.
+- A stale dock is the watcher's own alarm `dock.silent`: since it was heard last, cleared when it is again.
 - What is older than the expiry of telemetry is shown as gone, not as it was.
 - Bounded: docks, slots a dock, bytes a message.  What does not fit or hold is counted.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from daemon.alarms import WATCHERS
 from uplink.errors import Refused
 from uplink.messages.telemetry import (
     TELEMETRY_EXPIRY_S,
@@ -31,6 +33,7 @@ from uplink.topics import ROOT, parse
 MAX_DOCKS = 5000
 MAX_SLOTS = 256
 MAX_BYTES = 64 * 1024
+KEPT_SILENCES = 16  # of a dock: since, cleared
 STALE = timedelta(seconds=180)  # health comes every 60 s
 AHEAD = timedelta(days=1)
 GONE = timedelta(seconds=TELEMETRY_EXPIRY_S)
@@ -54,6 +57,7 @@ class DockSeen:
     health: HealthMessage | None = None
     slots: dict[int, SlotMessage] = field(default_factory=dict)
     heard_at: datetime | None = None
+    silences: deque[tuple[datetime, datetime]] = field(default_factory=lambda: deque(maxlen=KEPT_SILENCES))
 
     def freshness(self, now: datetime) -> Freshness:
         if self.heard_at is None or now - self.heard_at > GONE:
@@ -83,6 +87,8 @@ class Watched:
         if dock is None:
             self.counts["too many docks"] += 1
             return False
+        silent = dock.heard_at is not None and dock.freshness(now) != "fresh"
+        since = dock.heard_at
         try:
             said = self._place(dock, found.parts, payload, now)
         except Refused as refused:
@@ -91,6 +97,8 @@ class Watched:
         if said is not None:
             heard_at = min(now, said.time) if retained else now
             dock.heard_at = max(dock.heard_at or heard_at, heard_at)
+            if silent and since is not None and dock.freshness(now) == "fresh":
+                dock.silences.append((since, now))
         return said is not None or not payload
 
     def docks(self) -> list[DockSeen]:
@@ -158,7 +166,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Standing:
-    """An alarm that a dock says it has."""
+    """An alarm that a dock says it has, or that the watcher has of it.  `cleared` None: it stands."""
 
     site: str
     dock: str
@@ -167,6 +175,7 @@ class Standing:
     severity: str
     since: datetime
     text: dict[str, str]
+    cleared: datetime | None = None
 
 
 def standing(docks: Sequence[DockSeen], now: datetime) -> list[Standing]:
@@ -179,7 +188,7 @@ def standing(docks: Sequence[DockSeen], now: datetime) -> list[Standing]:
         if alarm.cleared is None
     ]
     found += [
-        Standing(dock.site, dock.dock, "dock.silent", "", "warning", dock.heard_at or now, _SILENT)
+        Standing(dock.site, dock.dock, SILENT, "", _SILENT.severity, dock.heard_at or now, _SILENT_TEXT)
         for dock in docks
         if dock.freshness(now) == "stale"
     ]
@@ -188,31 +197,52 @@ def standing(docks: Sequence[DockSeen], now: datetime) -> list[Standing]:
     )
 
 
-_SILENT = {"zh": "采集站没有消息", "en": "the dock says nothing any more"}
+def cleared(docks: Sequence[DockSeen], now: datetime) -> list[Standing]:
+    """Return the alarms that cleared of late, the last first."""
+    found = [
+        Standing(d.site, d.dock, a.alarm, a.subject, a.severity, a.since, a.text, a.cleared)
+        for d in docks
+        if d.health is not None and d.freshness(now) != "gone"
+        for a in d.health.alarms
+        if a.cleared is not None
+    ]
+    found += [
+        Standing(d.site, d.dock, SILENT, "", _SILENT.severity, since, _SILENT_TEXT, until)
+        for d in docks
+        for since, until in d.silences
+    ]
+    return sorted(found, key=lambda one: one.cleared or now, reverse=True)
+
+
+SILENT = "dock.silent"
+_SILENT = WATCHERS[SILENT]
+_SILENT_TEXT = {"zh": _SILENT.zh, "en": _SILENT.en}
 
 
 def snapshot(watched: Watched, now: datetime, connected: bool) -> dict[str, Any]:
     """Return all of it as plain JSON values, alarms first.  `claims`: nothing of it is signed."""
     docks = watched.docks()
-    alarms = [
-        {
-            "site": one.site,
-            "dock": one.dock,
-            "alarm": one.alarm,
-            "subject": one.subject,
-            "severity": one.severity,
-            "since": one.since.isoformat(),
-            "text": one.text,
-        }
-        for one in standing(docks, now)
-    ]
     return {
         "time": now.isoformat(),
         "claims": True,
         "connected": connected,
-        "alarms": alarms,
+        "alarms": [_alarm_json(one) for one in standing(docks, now)],
+        "cleared": [_alarm_json(one) for one in cleared(docks, now)],
         "docks": [_dock_json(dock, now) for dock in docks],
         "ignored": dict(watched.counts),
+    }
+
+
+def _alarm_json(one: Standing) -> dict[str, Any]:
+    return {
+        "site": one.site,
+        "dock": one.dock,
+        "alarm": one.alarm,
+        "subject": one.subject,
+        "severity": one.severity,
+        "since": one.since.isoformat(),
+        "cleared": None if one.cleared is None else one.cleared.isoformat(),
+        "text": one.text,
     }
 
 

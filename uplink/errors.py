@@ -35,6 +35,10 @@ class TooLarge(UplinkError):
     """A message is larger than the broker's MaximumPacketSize.  Retry after splitting."""
 
 
+class BadTable(UplinkError):
+    """A registry file does not hold: file, line and column are in the message.  Needs a person."""
+
+
 class Offline(UplinkError):
     """There is no connection to the broker now.  Retry."""
 

@@ -120,3 +120,14 @@ def m005_troubles(db: Database) -> None:
 def m006_platform(db: Database) -> None:
     """Whose catalogue it is: the platform's id, once and for ever."""
     db.execute("CREATE TABLE platform (id TEXT PRIMARY KEY) STRICT")
+
+
+@MIGRATIONS()
+def m007_settlings(db: Database) -> None:
+    """Who ended a fork of a dock's chain, and when."""
+    db.execute(
+        """CREATE TABLE settlings (
+        id INTEGER PRIMARY KEY, dock TEXT NOT NULL REFERENCES docks, person TEXT NOT NULL,
+        login TEXT NOT NULL, at TEXT NOT NULL, events_beside INTEGER NOT NULL,
+        cloned INTEGER NOT NULL) STRICT"""
+    )

@@ -15,7 +15,7 @@ from daemon.cli import center_ca, center_cards, center_registry, center_tables
 from daemon.cli.center_common import folder_of, folder_option, told
 from daemon.cli.center_order import add_orders
 from daemon.cli.checked import report_checked
-from daemon.cli.common import json_option, print_json
+from daemon.cli.common import json_option, print_json, say
 
 if TYPE_CHECKING:
     from center.enrolment import Applicant
@@ -42,7 +42,10 @@ def center_group() -> None:
 )
 @click.option("--tls", is_flag=True, help="Reach the broker by TLS, with what `center ca init` makes.")
 @folder_option
-def init(name: str, store: str, broker_host: str, broker_port: int, tls: bool, root: Path) -> None:
+@json_option
+def init(
+    name: str, store: str, broker_host: str, broker_port: int, tls: bool, root: Path, as_json: bool
+) -> None:
     """Lay out a new center's folder.
 
     \b
@@ -65,6 +68,8 @@ def init(name: str, store: str, broker_host: str, broker_port: int, tls: bool, r
         settings.make(folder_of(root), made)
         database.open_for_writing(folder_of(root)).close()
     click.echo(f"center {name} in {root}: next `bodydock center keys`", err=True)
+    if as_json:
+        print_json({"folder": str(folder_of(root).root), "settings": made.model_dump(mode="json")})
 
 
 center_group.add_command(center_ca.ca_group)
@@ -128,7 +133,8 @@ def keys(ctx: click.Context, replace: tuple[str, ...], distrust: bool, root: Pat
 @click.argument("person")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @folder_option
-def keys_new(person: str, file: Path, root: Path) -> None:
+@json_option
+def keys_new(person: str, file: Path, root: Path, as_json: bool) -> None:
     """Make a destroy key for PERSON in FILE (mode 0600), and register its public half.
 
     FILE stays with that person.  Docks learn of it by the table that `bodydock center keys` prints.
@@ -142,6 +148,8 @@ def keys_new(person: str, file: Path, root: Path) -> None:
     with told():
         settings.load(folder)
         done = people.register(folder, person, file)
+    if as_json:
+        print_json({"file": str(file), "key": done.key_id, "made": done.made} | done.key.model_dump())
     what = "made" if done.made else "taken as it was"
     click.echo(f"{done.key.person}: {file} {what}\nfingerprint: {platform.grouped(done.key_id)}", err=True)
 
@@ -183,7 +191,8 @@ def docks() -> None:
 @click.option("--fingerprint", help="The dock's whole fingerprint (hex): for scripts.")
 @click.option("--issue", is_flag=True, help="Print its certificate for the broker (see `center ca`).")
 @folder_option
-def docks_add(file: str, fingerprint: str | None, issue: bool, root: Path) -> None:
+@json_option
+def docks_add(file: str, fingerprint: str | None, issue: bool, root: Path, as_json: bool) -> None:
     """Take in the dock whose `bodydock identity` printed FILE (- for standard input).
 
     Compare the fingerprint with the dock's own screen.  Exit status 1: it is another.
@@ -216,6 +225,11 @@ def docks_add(file: str, fingerprint: str | None, issue: bool, root: Path) -> No
     )
     if issued is not None:
         click.echo(f"certificate {issued.name}, until {issued.expires_at:%Y-%m-%d}", err=True)
+    if as_json:
+        certificate = None if issued is None else center_ca.issued_json(issued)
+        who = {"dock": identity.dock, "site": identity.site, "key": applicant.key.key_id}
+        print_json(who | {"new": new, "acl": str(folder.acl), "certificate": certificate})
+    elif issued is not None:
         click.echo(issued.pem.decode(), nl=False)
 
 
@@ -285,19 +299,43 @@ def status(root: Path, as_json: bool) -> None:
 
 @docks.command("settle")
 @click.argument("dock")
+@click.option("--by", "person", help="Who decides; your login if not given.")
 @folder_option
-def docks_settle(dock: str, root: Path) -> None:
+@json_option
+def docks_settle(dock: str, person: str | None, root: Path, as_json: bool) -> None:
     """End a fork of DOCK's chain: both lines stay in evidence, and receipts go on.
 
+    A person decides this: who did, and when, is kept and shown by `center docks list`.
+
     \b
-    bodydock center docks settle dock-01
+    bodydock center docks settle dock-01 --by 王伟
     """
+    from dataclasses import asdict
+
     from center import enrolment, settings
 
     with told():
         settings.load(folder_of(root))  # or a folder that is no center's is called a broken one
-        beside = enrolment.settle(folder_of(root), dock)
-    click.echo(f"dock {dock}: settled, {beside} events beside the main line are kept", err=True)
+        done = enrolment.settle(folder_of(root), dock, *_deciding(person))
+    if as_json:
+        print_json({"dock": dock, "settled": None if done is None else asdict(done)})
+    if done is None:
+        say(f"dock {dock}: there is nothing to settle", err=True)
+    else:
+        beside = f"{done.events_beside} events beside the main line are kept"
+        say(f"dock {dock}: settled by {done.person}, {beside}", err=True)
+
+
+def _deciding(person: str | None) -> tuple[str, str]:
+    """Return who decides, and the Unix user who asks: the login where nobody is named."""
+    import os
+    import pwd
+
+    try:
+        login = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        login = str(os.getuid())
+    return (f"unix:{login}" if person is None else person), login
 
 
 center_group.add_command(center_registry.registry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,7 +28,8 @@ def ca_group() -> None:
 
 @ca_group.command("init")
 @folder_option
-def init(root: Path) -> None:
+@json_option
+def init(root: Path, as_json: bool) -> None:
     """Make the CA, and the certificates of receiver and operator.
 
     \b
@@ -40,6 +41,8 @@ def init(root: Path) -> None:
     with told():
         issued = certifying.begin(folder, settings.load(folder))
     _say(issued)
+    if as_json:
+        print_json(_listed(issued))
     click.echo(
         f"CA in {folder.ca}: keep root.key safe, and a copy off this machine. Next: "
         "`bodydock center ca server HOST`",
@@ -49,7 +52,8 @@ def init(root: Path) -> None:
 
 @ca_group.command("renew")
 @folder_option
-def renew(root: Path) -> None:
+@json_option
+def renew(root: Path, as_json: bool) -> None:
     """Issue the certificates of receiver and operator anew, for the same keys.
 
     \b
@@ -59,13 +63,17 @@ def renew(root: Path) -> None:
 
     folder = folder_of(root)
     with told():
-        _say(certifying.renew(folder, settings.load(folder)))
+        issued = certifying.renew(folder, settings.load(folder))
+    _say(issued)
+    if as_json:
+        print_json(_listed(issued))
 
 
 @ca_group.command("server")
 @click.argument("hosts", nargs=-1, required=True)
 @folder_option
-def server(hosts: tuple[str, ...], root: Path) -> None:
+@json_option
+def server(hosts: tuple[str, ...], root: Path, as_json: bool) -> None:
     """Issue the broker's certificate for HOSTS: the names and addresses that clients connect to.
 
     \b
@@ -75,7 +83,10 @@ def server(hosts: tuple[str, ...], root: Path) -> None:
 
     folder = folder_of(root)
     with told():
-        _say([certifying.server(folder, hosts)])
+        issued = [certifying.server(folder, hosts)]
+    _say(issued)
+    if as_json:
+        print_json(_listed(issued))
     click.echo("next: `bodydock center broker DIR`, and have the broker read it", err=True)
 
 
@@ -86,7 +97,8 @@ def server(hosts: tuple[str, ...], root: Path) -> None:
     "--request", type=click.Path(path_type=Path, dir_okay=False), help="PKCS #10 (PEM or DER), made there."
 )
 @folder_option
-def watcher(name: str, sites: tuple[str, ...], request: Path | None, root: Path) -> None:
+@json_option
+def watcher(name: str, sites: tuple[str, ...], request: Path | None, root: Path, as_json: bool) -> None:
     """Let NAME watch docks (`bodydock watch`): print its certificate.
 
     Without --request a key is made here, to be carried to the machine that watches.  One certificate for
@@ -105,13 +117,18 @@ def watcher(name: str, sites: tuple[str, ...], request: Path | None, root: Path)
     if key_file is not None:
         click.echo(f"its key: {key_file}", err=True)
     click.echo("rights are written: `bodydock center broker DIR`, and have the broker read it", err=True)
-    click.echo(issued.pem.decode(), nl=False)
+    if as_json:
+        key = None if key_file is None else str(key_file)
+        print_json(issued_json(issued) | {"key_file": key, "sites": list(sites)})
+    else:
+        click.echo(issued.pem.decode(), nl=False)
 
 
 @ca_group.command("revoke")
 @click.argument("name")
 @folder_option
-def revoke(name: str, root: Path) -> None:
+@json_option
+def revoke(name: str, root: Path, as_json: bool) -> None:
     """Revoke the certificates of NAME (a dock's is SITE/DOCK).
 
     \b
@@ -122,6 +139,8 @@ def revoke(name: str, root: Path) -> None:
     folder = folder_of(root)
     with told():
         count = certifying.revoke(folder, settings.load(folder), name)
+    if as_json:
+        print_json({"name": name, "revoked": count})
     click.echo(
         f"{name}: {count} revoked. `bodydock center broker DIR`, then restart the broker: one that only "
         "reads its files again keeps connections that stand",
@@ -154,7 +173,8 @@ def list_(root: Path, as_json: bool) -> None:
 
 @ca_group.command("show")
 @folder_option
-def show(root: Path) -> None:
+@json_option
+def show(root: Path, as_json: bool) -> None:
     """Print the CA's certificate: docks, broker and watchers are given it.
 
     \b
@@ -163,13 +183,18 @@ def show(root: Path) -> None:
     from center import ca
 
     with told():
-        click.echo(ca.load(folder_of(root).ca).root_pem.decode(), nl=False)
+        pem = ca.load(folder_of(root).ca).root_pem.decode()
+    if as_json:
+        print_json({"pem": pem})
+    else:
+        click.echo(pem, nl=False)
 
 
 @click.command("broker")
 @click.argument("target", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @folder_option
-def broker(target: Path, root: Path) -> None:
+@json_option
+def broker(target: Path, root: Path, as_json: bool) -> None:
     """Copy to the folder TARGET what the broker reads: CA, its certificate and key, revocations, rights.
 
     \b
@@ -183,10 +208,26 @@ def broker(target: Path, root: Path) -> None:
         laid = certifying.lay_out(folder, settings.load(folder), target)
     for path in laid.written:
         click.echo(str(path), err=True)
+    if as_json:
+        print_json({"written": [str(path) for path in laid.written], "missing": laid.missing})
     if laid.missing:
         raise click.ClickException(
             f"missing: {', '.join(laid.missing)}: `bodydock center ca server HOST` first"
         )
+
+
+def issued_json(issued: Issued) -> dict[str, Any]:
+    """Return a certificate as JSON values; `serial` in hex (it has 160 bits)."""
+    return {
+        "name": issued.name,
+        "serial": f"{issued.serial:x}",
+        "expires_at": issued.expires_at.isoformat(),
+        "pem": issued.pem.decode(),
+    }
+
+
+def _listed(issued: list[Issued]) -> list[dict[str, Any]]:
+    return [issued_json(one) for one in issued]
 
 
 def _say(issued: list[Issued]) -> None:

@@ -54,13 +54,14 @@ def registry_publish(
     bodydock center registry publish officers.csv cases.csv
     """
     from center import registry as signing
-    from center import settings, tables
+    from center import settings
+    from uplink import registry_files
 
     folder = folder_of(root)
     with told():
         chosen = settings.load(folder)
         site = signing.scope(folder, scope)
-        read = [tables.read(path, kind, may_be_empty=withdraw_all) for path in files]
+        read = [registry_files.read(path, kind, may_be_empty=withdraw_all) for path in files]
         changes = signing.changes(folder, site, read)
         notes = signing.unknown_officers(folder, site, read)
         snapshots = [] if dry_run else signing.sign(folder, chosen, site, read)

@@ -52,11 +52,12 @@ def print_docks(found: list[dict[str, Any]]) -> None:
             dock["added_at"][:19],
             "-" if dock["head"] is None else f"{dock['head']['epoch'][:8]}:{dock['head']['n']}",
             _chain_word(dock),
+            [f"{one['person']} {one['at'][:19]}" for one in dock["settled"]] or "-",
             f"{dock['state_claimed'] or '-'} {(dock['state_at'] or '')[:19]}",
         )
         for dock in found
     ]
-    _table(("site", "dock", "key", "enrolled", "head", "chain", "says it is"), rows)
+    _table(("site", "dock", "key", "enrolled", "head", "chain", "settled by", "says it is"), rows)
 
 
 def _chain_word(dock: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from daemon.cli.common import settings_option, told
+from daemon.cli.common import json_option, print_json, settings_option, told
 
 if TYPE_CHECKING:
     from daemon.settings import Settings
@@ -24,7 +24,8 @@ def config() -> None:
 
 @config.command()
 @settings_option
-def check(settings_file: Path) -> None:
+@json_option
+def check(settings_file: Path, as_json: bool) -> None:
     """Check the settings, and every file that they name, without starting anything.
 
     What is wrong is printed with file, key, value and what is allowed.  Exit status: 0 the dock would
@@ -39,6 +40,9 @@ def check(settings_file: Path) -> None:
     with told():
         settings = load_settings(settings_file)
         _check_files(settings)
+    if as_json:
+        print_json({"file": str(settings_file), "settings": settings.model_dump(mode="json")})
+        return
     click.echo(
         f"{settings_file}: dock {settings.dock.id} at {settings.dock.site}, {len(settings.slots)} slots"
     )
@@ -46,6 +50,7 @@ def check(settings_file: Path) -> None:
 
 def _check_files(settings: Settings) -> None:
     from daemon.errors import BadSettings
+    from daemon.registry_files import read_files
     from daemon.tagrules import load_tag_rules
     from dock.profiles import load_profiles
     from transcoder.rules import load_rules
@@ -53,6 +58,7 @@ def _check_files(settings: Settings) -> None:
     load_profiles(settings.profiles)
     load_rules(settings.inspection.rules)
     load_tag_rules(settings.tagging.rules)
+    read_files(settings.registries.files)
     model = settings.inspection.speech_model
     if model is not None and not (model / "model.bin").is_file():
         raise BadSettings(

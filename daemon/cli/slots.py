@@ -83,7 +83,8 @@ def _watch(settings: Settings, as_json: bool) -> None:
 
 @slots.command()
 @click.option("--first", default=1, show_default=True, type=click.IntRange(1, 999), help="The first number.")
-def learn(first: int) -> None:
+@json_option
+def learn(first: int, as_json: bool) -> None:
     """Plug a USB stick into the port of each slot in turn; prints the [[slots]] tables.
 
     Works without the daemon.  The tables go to standard output, what to do to standard error:
@@ -98,7 +99,10 @@ def learn(first: int) -> None:
         learnt = learn_slots(first, watch.changes, _enter_pressed, lambda text: click.echo(text, err=True))
     if not learnt:
         raise click.ClickException("nothing was plugged in: no slot was learnt")
-    click.echo(slots_toml(learnt), nl=False)
+    if as_json:
+        print_json([{"number": slot.number, "ports": list(slot.ports)} for slot in learnt])
+    else:
+        click.echo(slots_toml(learnt), nl=False)
 
 
 def learn_slots(

@@ -10,10 +10,10 @@ import av
 import pytest
 from click.testing import CliRunner, Result
 
-from center import registry, settings, tables
+from center import registry, settings
 from daemon.cli.center import center_group
 from daemon.cli.center_common import folder_of
-from uplink import case_card
+from uplink import case_card, registry_files
 from uplink.keys import KeyRecord, KeyRing, Role
 
 pytest.importorskip("zxingcpp")
@@ -31,7 +31,9 @@ def center(tmp_path: Path) -> Path:
     assert call(root, "keys").exit_code == 0
     table = tmp_path / "cases.csv"
     table.write_text(CASES, encoding="utf-8")
-    registry.sign(folder_of(root), settings.load(folder_of(root)), "site-1", [tables.read(table, None)])
+    registry.sign(
+        folder_of(root), settings.load(folder_of(root)), "site-1", [registry_files.read(table, None)]
+    )
     return root
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner, Result
 
 from daemon.cli.center import center_group
@@ -178,8 +179,47 @@ def test_counters_show_refusals_and_quarantine(bench: Bench) -> None:
     assert [item["code"] for item in found["quarantine"]] == ["json"]
 
 
-@pytest.mark.parametrize("words", [("settle", "dock-9"), ("settle", "dock-1")])
-def test_settle_needs_a_known_dock(bench: Bench, words: tuple[str, ...]) -> None:
+def test_what_is_made_is_printed_as_json(tmp_path: Path) -> None:
+    root = tmp_path / "center"
+    made = printed(call(root, "init", "--id", "platform-1", "--json"))
+    assert (made["folder"], made["settings"]["id"]) == (str(root), "platform-1")
+    key = printed(call(root, "keys", "new", "王伟", str(tmp_path / "wang.pem"), "--json"))
+    assert (key["person"], key["made"], len(key["key"])) == ("王伟", True, 64)
+    dock = ScriptedDock()
+    file = tmp_path / "identity.json"
+    file.write_bytes(dock.identity())
+    added = printed(call(root, "docks", "add", str(file), "--fingerprint", dock.key.key_id, "--json"))
+    assert (added["dock"], added["key"], added["new"]) == (dock.name, dock.key.key_id, True)
+    assert added["certificate"] is None
+
+
+def test_settle_needs_a_known_dock_and_something_to_settle(bench: Bench) -> None:
     bench.enrol("dock-1")
-    result = call(bench, "docks", *words)
-    assert result.exit_code == (0 if words[1] == "dock-1" else 1)
+    assert call(bench, "docks", "settle", "dock-9").exit_code == 1
+    assert printed(call(bench, "docks", "settle", "dock-1", "--json"))["settled"] is None
+    (shown,) = printed(call(bench, "docks", "list", "--json"))
+    assert shown["settled"] == []
+
+
+def test_who_settled_a_fork_and_when_is_kept_and_shown(bench: Bench) -> None:
+    dock = bench.enrol("dock-1")
+    login = pwd.getpwuid(os.getuid()).pw_name
+    bench.event(dock, dock.enrolled())
+    for more in ((), ("--by", "王伟")):
+        beside = dock.clone()
+        bench.event(dock, dock.event("attached"))
+        bench.event(beside, beside.event("closed"))
+        (forked,) = printed(call(bench, "docks", "list", "--json"))
+        assert forked["events_beside"] == 1
+        assert call(bench, "docks", "settle", "dock-1", "--by", " \n").exit_code == 1, (
+            "nobody settles nothing"
+        )
+        done = printed(call(bench, "docks", "settle", "dock-1", "--json", *more))
+        assert done["settled"]["events_beside"] == 1
+    (shown,) = printed(call(bench, "docks", "list", "--json"))
+    assert [(one["person"], one["login"]) for one in shown["settled"]] == [
+        (f"unix:{login}", login),
+        ("王伟", login),
+    ]
+    assert datetime.fromisoformat(shown["settled"][0]["at"]) <= datetime.now(UTC)
+    assert "王伟" in call(bench, "docks", "list").stdout

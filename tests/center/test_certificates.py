@@ -6,6 +6,7 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -209,6 +210,29 @@ def test_a_watcher_cannot_be_called_as_the_receiver_is(root: Path) -> None:
     toml = root / "center.toml"
     toml.write_text(toml.read_text().replace('receiver = "receiver"', 'receiver = "watcher-x"'))
     assert call(root, "ca", "watcher", "x").exit_code == 1
+
+
+def test_certificates_are_printed_as_json(root: Path, tmp_path: Path) -> None:
+    def said(*words: str) -> Any:
+        return json.loads(done(root, *words, "--json").stdout)
+
+    begun = said("ca", "init")
+    assert [one["name"] for one in begun] == ["receiver", "operator"]
+    shown = said("ca", "show")
+    certificate(begun[0]["pem"]).verify_directly_issued_by(certificate(shown["pem"]))
+    missing = call(root, "broker", str(tmp_path), "--json")
+    assert missing.exit_code == 1
+    assert json.loads(missing.stdout)["missing"] == ["server.crt", "server.key"]
+    (served,) = said("ca", "server", "mqtt.office.example")
+    assert int(served["serial"], 16) == certificate(served["pem"]).serial_number
+    assert [one["name"] for one in said("ca", "renew")] == ["receiver", "operator"]
+    watching = said("ca", "watcher", "wall", "--site", "xlt")
+    assert (watching["name"], watching["sites"]) == ("watcher-wall", ["xlt"])
+    assert Path(watching["key_file"]).is_file()
+    laid = said("broker", str(tmp_path))
+    assert str(tmp_path / "acl") in laid["written"]
+    assert laid["missing"] == []
+    assert said("ca", "revoke", "watcher-wall") == {"name": "watcher-wall", "revoked": 1}
 
 
 def test_renewal_keeps_the_keys(root: Path) -> None:

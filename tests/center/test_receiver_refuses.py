@@ -335,7 +335,7 @@ def test_a_settled_dock_is_given_what_waited_without_asking(bench: Bench, dock: 
     digest = first_manifest(bench, dock)
     assert bench.receipts(bench.transfer(dock, FOOTAGE, digest)) == []
     bench.tick(1.0)
-    enrolment.settle(bench.folder, dock.name)
+    enrolment.settle(bench.folder, dock.name, "王伟", "root")
     said = [*bench.tick(1.0), *bench.tick(1.0)]
     assert [receipt.manifest for receipt in bench.receipts(said)] == [digest]
 
@@ -351,7 +351,7 @@ def test_a_clone_waits_for_a_person(bench: Bench, dock: ScriptedDock) -> None:
     digest = first_manifest(bench, dock)
     assert bench.receipts(bench.transfer(dock, FOOTAGE, digest)) == []
 
-    enrolment.settle(bench.folder, dock.name)
+    enrolment.settle(bench.folder, dock.name, "王伟", "root")
     assert len(bench.receipts(bench.manifest(dock, FOOTAGE, dock.manifest(FOOTAGE)))) == 1
 
 

@@ -10,20 +10,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from center import registry, tables
+from center import registry
 from center.catalogue import database, registries
-from center.errors import BadTable
 from daemon.cli.center import center_group
 from tests.center.bench import Bench
-from uplink import envelope
+from uplink import envelope, registry_files
+from uplink.errors import BadTable
 from uplink.keys import Role
 from uplink.messages.registry import CameraRow, CaseRegistry, CaseRow, OfficerRow
 
 
-def table(folder: Path, text: str | bytes, name: str = "rows.csv", kind: str | None = None) -> tables.Table:
+def table(
+    folder: Path, text: str | bytes, name: str = "rows.csv", kind: str | None = None
+) -> registry_files.Table:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return tables.read(path, kind)
+    return registry_files.read(path, kind)
 
 
 def test_csv_of_each_kind_is_told_by_its_columns(tmp_path: Path) -> None:

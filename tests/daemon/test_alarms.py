@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from center.troubles import TROUBLES
 from daemon import alarm_book, alarms
 from daemon.alarming import Alarming
-from daemon.alarms import KINDS, Facts, Raised, SlotTrouble, standing
+from daemon.alarms import EVERY_KIND, KINDS, Facts, Raised, SlotTrouble, standing
 from daemon.board import SlotBoard
 from daemon.clock import DockClock
 from daemon.counters import Counters
@@ -32,7 +34,8 @@ from uplink import tls
 from uplink.dockside import LinkReport
 from uplink.messages.telemetry import HealthMessage
 
-DOCS = Path(__file__).parents[2] / "docs" / "alarms.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "alarms.md"
 EACH: dict[str, dict[str, Any]] = {
     "disk.high_water": {"disk_used_share": 0.95, "high_water": 0.9, "nothing_clearable": True},
     "disk.full": {"pulls_wait": True, "nothing_clearable": True},
@@ -68,10 +71,26 @@ EACH: dict[str, dict[str, Any]] = {
 
 def test_every_alarm_stands_in_the_document_with_cause_and_cure() -> None:
     assert DOCS.read_text("utf-8") == alarms.document(), "python -m daemon.alarms > docs/alarms.md"
-    for name, kind in KINDS.items():
+    for name, kind in EVERY_KIND.items():
         assert f"## {name}\n" in DOCS.read_text("utf-8")
         assert all(len(text) > 3 for text in (kind.zh, kind.en, kind.cause, kind.cure))
         assert any("一" <= c <= "鿿" for c in kind.zh)
+
+
+def test_every_alarm_id_in_the_code_is_one_that_is_documented_and_the_other_way_round() -> None:
+    """Found in the source itself: what raises an alarm, or a trouble of the center, names it."""
+    told = (r"Raised\(\s*\"([a-z_.]+)\"", r"\btrouble\(\s*\"([a-z_]+)\"", r'"([a-z]+\.[a-z_]+)"')
+    sources = [*(ROOT / "daemon").rglob("*.py"), *(ROOT / "center").rglob("*.py")]
+    text = "\n".join(path.read_text("utf-8") for path in sources)
+    named = {name for pattern in told[:2] for name in re.findall(pattern, text)}
+    assert named - set(EVERY_KIND) == set()
+    families = {name.split(".")[0] for name in EVERY_KIND if "." in name}
+    raised = (ROOT / "daemon" / "alarms.py").read_text("utf-8") + (
+        ROOT / "daemon" / "watching.py"
+    ).read_text()
+    like_one = {name for name in re.findall(told[2], raised) if name.split(".")[0] in families}
+    assert like_one == {name for name, kind in EVERY_KIND.items() if kind.by != "center"}
+    assert {name for name in TROUBLES if f'"{name}"' not in text} == set()
 
 
 def test_nothing_stands_on_a_dock_that_is_well() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from daemon.cli.main import main_group
 
@@ -69,6 +71,26 @@ def test_every_option_is_explained(name: str) -> None:
             assert param.help, f"{name} {param.opts[0]} says nothing of itself"
 
 
+# What prints no data, or prints it in a form of its own.
+NO_JSON = {
+    "bodydock run": "a service: it logs",
+    "bodydock center run": "a service: it logs",
+    "bodydock identity": "what it prints is JSON: the signed identity",
+    "bodydock completion": "prints a script for a shell",
+}
+
+
+def _only_groups(name: str) -> bool:
+    command = COMMANDS[name]
+    return isinstance(command, click.Group) and not command.invoke_without_command
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if not _only_groups(name)])
+def test_data_is_printed_as_json_wherever_it_is_printed(name: str) -> None:
+    options = {opt for param in COMMANDS[name].params for opt in param.opts}
+    assert ("--json" in options) == (name not in NO_JSON)
+
+
 def test_exit_statuses_are_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main_group.main(["--help"], prog_name="bodydock")
@@ -104,3 +126,9 @@ def _bodydock(*words: str, more: dict[str, str] | None = None) -> subprocess.Com
         env={**os.environ, "PYTHONPATH": str(ROOT), **(more or {})},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
+
+
+def test_the_model_that_was_made_is_printed_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("transcoder.models.install_speech_model", lambda into: into)
+    result = CliRunner().invoke(main_group, ["models", "install", "--into", str(tmp_path), "--json"])
+    assert json.loads(result.stdout) == {"speech": str(tmp_path)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_good_settings_are_said_to_be_good_and_nothing_is_made(settings: Path, t
     assert result.exit_code == 0, result.output
     assert "dock-01" in result.output
     assert not (tmp_path / "state").exists()
+
+
+def test_what_was_read_is_printed_as_json(settings: Path) -> None:
+    result = CliRunner().invoke(main_group, ["config", "check", "--settings", str(settings), "--json"])
+    found = json.loads(result.stdout)
+    assert found["file"] == str(settings)
+    assert found["settings"]["dock"]["id"] == "dock-01"
+    assert [slot["number"] for slot in found["settings"]["slots"]] == [1]
 
 
 @pytest.mark.parametrize(

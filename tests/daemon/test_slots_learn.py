@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from daemon.cli.slots import learn_slots
+from daemon.cli.slots import learn_slots, slots
 from daemon.settings import Settings
 from dock.changes import Gone, NoMedium, Present, UsbGone, UsbPresent
 from dock.detect import Change
@@ -93,6 +95,15 @@ def test_the_kernel_names_the_other_speed_of_a_socket(tmp_path: Path) -> None:
     person = Person([usb("1.2", str(device))], None)
     (slot,) = person.learn(first=7)
     assert (slot.number, slot.ports) == (7, (PREFIX + "1.2", PREFIX + "4.2"))
+
+
+def test_what_was_learnt_is_printed_as_json_in_the_shape_of_the_tables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learnt = [Slot(5, (PREFIX + "1.1", PREFIX + "2.1"))]
+    monkeypatch.setattr("daemon.cli.slots.learn_slots", lambda *_: learnt)
+    result = CliRunner().invoke(slots, ["learn", "--json"])
+    assert json.loads(result.stdout) == tomllib.loads(slots_toml(learnt))["slots"]
 
 
 def test_nothing_plugged_in_is_nothing_learnt() -> None:

@@ -120,6 +120,22 @@ def test_a_dock_that_falls_silent_is_stale_and_said_so_a_dock_that_said_goodbye_
     assert [dock.freshness(NOW + timedelta(days=3)) for dock in watched.docks()] == ["gone", "gone"]
 
 
+def test_a_silence_that_is_over_is_shown_with_since_and_cleared() -> None:
+    watched, one, two = Watched(), Speaker("dock-1"), Speaker("dock-2")
+    hear(watched, one, one.state())
+    hear(watched, two, two.state("offline"))
+    (standing_one,) = snapshot(watched, NOW + STALE * 2, connected=True)["alarms"]
+    assert (standing_one["alarm"], standing_one["cleared"]) == ("dock.silent", None)
+    back = NOW + STALE * 3
+    for speaker in (one, two):
+        hear(watched, speaker, speaker.state(at=back), back)
+    shown = snapshot(watched, back, connected=True)
+    assert shown["alarms"] == []
+    assert [(a["dock"], a["alarm"], a["since"], a["cleared"]) for a in shown["cleared"]] == [
+        ("dock-1", "dock.silent", NOW.isoformat(), back.isoformat())
+    ]
+
+
 def test_a_retained_message_was_heard_when_it_was_made_and_is_gone_in_the_end_d10() -> None:
     watched, one = Watched(), Speaker("dock-1", since=NOW - timedelta(hours=2))
     hear(watched, one, one.state(at=NOW - timedelta(hours=1)), retained=True)

@@ -147,7 +147,7 @@ class TwoEnds:
 
     def settle(self) -> None:
         """A person decides."""
-        enrolment.settle(self.bench.folder, NAME)
+        enrolment.settle(self.bench.folder, NAME, "王伟", "root")
         self.bench.tick(TICK_S)
 
     def enrol_elsewhere(self) -> None:

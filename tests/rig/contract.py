@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,10 @@ class Contract:
         if all(reason is not None for reason in reasons):
             raise Broken(f"{topic}: {'; '.join(str(reason) for reason in reasons)}: {payload[:300]!r}")
         return found[0]
+
+    def seen(self, messages: Iterable[tuple[str, bytes]]) -> Counter[str]:
+        """Return how many came on each channel.  Raises Broken for one that the contract does not allow."""
+        return Counter(self.check(topic, payload).name for topic, payload in messages)
 
     def resolve(self, reference: str) -> Any:
         """Return what a `$ref` of the file names.  Raises KeyError."""

@@ -9,18 +9,20 @@ from pathlib import Path
 from daemon.ingest.contents import Contents, Note, VolumeContent
 from daemon.ingest.ledger import Arrived, FileTimes
 from daemon.parts import open_parts
+from daemon.revisions import ReportFacts, revise
 from daemon.settings import load_settings
 from dock.docking import Camera, Docking, new_docking_id
 from dock.listing import Entry, Scan, listing_of
 from dock.profiles import NameFacts
 from dock.slots import Slot
 from uplink.ids import draw_id, recording_id
+from uplink.messages.manifest import Tag
 
 AT = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 
 
-def shelve(settings_file: Path, name: str, content: bytes) -> str:
-    """Take one file in, in a docking of its own; return the recording."""
+def shelve(settings_file: Path, name: str, content: bytes, report: ReportFacts | None = None) -> str:
+    """Take one file in, in a docking of its own, as if inspected with `report`; return the recording."""
     parts = open_parts(load_settings(settings_file))
     path, sha256 = name.encode(), hashlib.sha256(content).hexdigest()
     scan = Scan((Entry(path, len(content), 1_764_000_000_000_000_000),), ())
@@ -52,5 +54,8 @@ def shelve(settings_file: Path, name: str, content: bytes) -> str:
         )
     )
     parts.ledger.close(docking.id, removed=False)
+    if report is not None:
+        with parts.store.write() as tx:
+            revise(tx, parts.custody, recording, Tag(), "", report)
     parts.store.close()
     return recording

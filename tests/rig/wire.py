@@ -29,6 +29,7 @@ class Seen:
     """
 
     segments: Counter[str] = field(default_factory=Counter)
+    segment_topics: dict[str, str] = field(default_factory=dict)  # file id to where its first bytes came
     ranges: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     twice_bytes: int = 0
     messages: list[tuple[str, bytes]] = field(default_factory=list)
@@ -72,6 +73,11 @@ class WireObserver:
         with self._lock:
             return [(topic, payload) for topic, payload in self._seen.messages if part in topic]
 
+    def everything(self) -> list[tuple[str, bytes]]:
+        """Return the messages in order, then of each file the topic of one segment, without its bytes."""
+        with self._lock:
+            return [*self._seen.messages, *((topic, b"") for topic in self._seen.segment_topics.values())]
+
     def segment_bytes(self, file_id: str) -> int:
         with self._lock:
             return self._seen.segments[file_id]
@@ -109,6 +115,7 @@ class WireObserver:
         parts = message.topic.split("/")
         with self._lock:
             if parts[-3:-2] == ["file"] and parts[-1].isdigit():
+                self._seen.segment_topics.setdefault(parts[-2], message.topic)
                 self._segment(parts[-2], int(parts[-1]), len(message.payload))
             elif len(self._seen.messages) < KEPT_MESSAGES:
                 self._seen.messages.append((message.topic, bytes(message.payload)))

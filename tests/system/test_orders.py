@@ -1,7 +1,11 @@
-"""Orders from end to end: the center's commands over a real broker to a real dock, and what comes back."""
+"""Orders from end to end: the center's commands over a real broker to a real dock, and what comes back.
+
+Everything that went over the wire meanwhile is held to the contract at the end.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -16,32 +20,49 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from daemon.cli.main import main_group
+from daemon.revisions import ReportFacts
+from tests.rig.contract import Contract
 from tests.rig.shelved import shelve
 from tests.rig.small_office import DOCK, PLATFORM, SITE, SmallOffice
 from tests.rig.until import until
+from tests.rig.wire import WireObserver
+from uplink.envelope import payload_type
 from uplink.ids import draw_id
+from uplink.messages.manifest import MAX_REPORT_INSIDE_BYTES
 
 pytestmark = pytest.mark.timeout(100)
+CONTRACT = Contract()
 BYTES = os.urandom(200_000)
 WANG, LI = "王伟", "李娜"
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallOffice]:
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SmallOffice, WireObserver]]:
     """An office whose dock took one file in before it was started; the platform has its bytes."""
     with SmallOffice(tmp_path_factory.mktemp("office"), ["none"], speech=False, people=(WANG, LI)) as made:
-        shelve(made.settings, "DCIM/a.bin", BYTES)
-        made.start_dock_at_broker()
-        made.wait("the recording is delivered", lambda: _settled(made), 30)
-        yield made
+        with WireObserver(made.broker.port) as wire:
+            shelve(made.settings, "DCIM/a.bin", BYTES)
+            made.start_dock_at_broker()
+            made.wait("the recording is delivered", lambda: _settled(made), 30)
+            yield made, wire
+
+
+@pytest.fixture(scope="module")
+def office(observed: tuple[SmallOffice, WireObserver]) -> SmallOffice:
+    return observed[0]
+
+
+@pytest.fixture(scope="module")
+def wire(observed: tuple[SmallOffice, WireObserver]) -> WireObserver:
+    return observed[1]
 
 
 @pytest.fixture
 def recording(office: SmallOffice) -> str:
-    """The one recording, once both sides know the same of it."""
+    """The first recording, once both sides know the same of all."""
     office.wait("both sides agree", lambda: _settled(office), 20)
-    found: str = office.recordings()[0]["recording"]
-    return found
+    (found,) = [one["recording"] for one in office.recordings() if one["size"] == len(BYTES)]
+    return str(found)
 
 
 def test_a_hold_ordered_at_the_platform_stands_at_the_dock_and_comes_back(
@@ -166,6 +187,35 @@ def test_an_order_that_nobody_answers_says_so(office: SmallOffice, recording: st
         office.start_dock_at_broker()
 
 
+def test_what_went_over_the_wire_is_what_the_contract_says_of_every_topic(
+    office: SmallOffice, wire: WireObserver, recording: str, tmp_path: Path
+) -> None:
+    """Beside what the orders above needed: a registry, a large report, a reconciliation and a refusal."""
+    cases = tmp_path / "cases.csv"
+    cases.write_text("case,title,officers,from,to\nC1,test,J7,,\n")
+    office.publish(cases)
+    ordered(office, "ping")
+    office.dock.stop()
+    body = json.dumps({"padding": "x" * MAX_REPORT_INSIDE_BYTES}).encode()
+    report = ReportFacts(body, hashlib.sha256(body).hexdigest(), "standard", "unchecked", None, None)
+    shelve(office.settings, "DCIM/b.bin", BYTES[:1000], report)
+    office.start_dock_at_broker()
+    office.wait("the second one is delivered", lambda: len(office.recordings()) == 2 and _settled(office), 30)
+    office.ask_center("reconcile", "--deep")
+    stale = wire.messages(f"/up/manifests/{recording}")[0]
+    with Operator(office.broker.port) as operator:
+        operator.say(*stale)
+        # No dock of ours ends an attempt by abort: the next attempt does.  The receiver reads it.
+        operator.say(f"bodydock/1/{SITE}/{DOCK}/up/file/{wire.file_ids()[0]}/abort", b"")
+        until(lambda: _channels_not_seen(wire) == {"reply"}, "every topic but the one nobody needs yet")
+    kinds = {json.loads(raw)["payloadType"] for _, raw in wire.messages("/down/receipts/")}
+    assert kinds == {payload_type("receipt"), payload_type("refusal")}
+
+
+def _channels_not_seen(wire: WireObserver) -> set[str]:
+    return {topic.name for topic in CONTRACT.topics} - set(CONTRACT.seen(wire.everything()))
+
+
 class Operator:
     """A client that may do everything: what it sends is judged by signature alone."""
 
@@ -194,6 +244,9 @@ class Operator:
         for client in (self._client, self._reader):
             client.disconnect()
             client.loop_stop()
+
+    def say(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1).wait_for_publish(10)
 
     def ask(self, verb: str, raw: bytes, response: str, listen: str = "") -> bytes:
         """Send a command until its answer comes; return that."""

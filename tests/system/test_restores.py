@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from tests.rig.contract import Contract
 from tests.rig.program import Program
 from tests.rig.shelved import shelve
 from tests.rig.small_office import SmallOffice
 from tests.rig.until import until
+from tests.rig.wire import WireObserver
 from uplink import envelope
 from uplink.messages import CustodyEvent
 
@@ -29,8 +31,13 @@ SETTLE_S = 45.0
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[SmallOffice]:
+    """An office, whose wire is held to the contract at the end."""
     with SmallOffice(tmp_path, ["none"], speech=False, bytes_per_second=4_000_000) as made:
-        yield made
+        with WireObserver(made.broker.port) as wire:
+            yield made
+            assert {"events", "manifest", "receipt", "file_segment"} <= set(
+                Contract().seen(wire.everything())
+            )
 
 
 def test_a_dock_restored_from_mid_transfer_that_worked_off_line_and_was_killed(office: SmallOffice) -> None:

@@ -1,5 +1,7 @@
 """Reading registry files, CSV or JSON, into rows (trust.md, registry).
 
+The platform reads them to sign them; a dock without a platform reads the same files from its settings.
+
 - Columns are the fields of the row models; lists in a cell are separated by `;`; an empty cell is
   absent.  An unknown column is a mistake and said so, never dropped.
 - Times need a zone (`2026-03-05T09:30:00+08:00`, or `Z`): a time without one means nothing elsewhere.
@@ -23,9 +25,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from center.errors import BadTable
 from uplink import strictjson
-from uplink.errors import Refused
+from uplink.errors import BadTable, Refused
 from uplink.messages.base import Wire
 from uplink.messages.registry import MAX_ROWS, CameraRow, CaseRow, OfficerRow
 from uplink.plain import is_plain, plain
@@ -59,7 +60,8 @@ def read(path: Path, kind: str | None, may_be_empty: bool = False) -> Table:
     cells = _json_cells(path, data) if is_json else _csv_cells(path, data)
     if not cells and not may_be_empty:
         raise BadTable(
-            f"{path}: 0 rows: publishing it would withdraw every row. If that is meant, give --withdraw-all"
+            f"{path}: 0 rows: it would withdraw every row. If that is meant: --withdraw-all where it is"
+            " published; at a dock, take the file out of [registries]"
         )
     if len(cells) > MAX_ROWS:
         raise BadTable(f"{path}: {len(cells)} rows; a snapshot has at most {MAX_ROWS}")
