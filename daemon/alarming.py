@@ -105,6 +105,7 @@ class Alarming:
             lost_together=self._lost.lately(_counted(store, "slot.lost_together")),
             clock_behind_s=parts.custody.clock.behind_s(),
             under_voltage=under_voltage(self.hwmon),
+            wrong_files=parts.wrong_files,
         )
 
     def _broker_away_s(self, connected: bool) -> float:

@@ -89,6 +89,7 @@ class Facts:
     lost_together: bool = False  # several cameras left in mid-copy at once, lately
     clock_behind_s: float = 0.0
     under_voltage: bool = False
+    wrong_files: Sequence[str] = ()  # registries from files
 
 
 def standing(facts: Facts) -> list[Raised]:
@@ -153,6 +154,8 @@ def _machine(facts: Facts) -> list[Raised]:
         found.append(Raised("slot.lost_together"))
     if facts.under_voltage:
         found.append(Raised("power.low"))
+    if facts.wrong_files:
+        found.append(Raised("registry.wrong_file", detail=facts.wrong_files[0]))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.clock import DockClock
@@ -27,7 +28,11 @@ _OTHERS = "SELECT DISTINCT platform FROM epochs WHERE platform NOT IN (?, ?) ORD
 
 @dataclass(frozen=True)
 class Parts:
-    """What is opened before anything runs.  `copy_of`: this is a copy of that dock, on another board."""
+    """What is opened before anything runs.
+
+    `copy_of`: this is a copy of that dock, on another board.  `wrong_files`: what is wrong with registries
+    from files.
+    """
 
     settings: Settings
     store: Store
@@ -38,12 +43,13 @@ class Parts:
     counters: Counters
     reserve: Reserve
     copy_of: str | None = None
+    wrong_files: Sequence[str] = ()
 
 
 def open_parts(settings: Settings) -> Parts:
     """Open the store, the key and the vault; enrol; mend what a kill left behind.
 
-    Raises StoreBusy, WrongKey, BadSettings, uplink.BadKey, uplink.BadTable, dock.ProfileError, OSError.
+    Raises StoreBusy, WrongKey, uplink.BadKey, dock.ProfileError, OSError.
     """
     profiles = load_profiles(settings.profiles)
     reserve = Reserve(settings.reserve_file, settings.vault.reserve_bytes)
@@ -76,11 +82,11 @@ def _opened(settings: Settings, store: Store, reserve: Reserve, profiles: Profil
                 ", ".join(before),
                 identity.platform,
             )
-    take_files(store, custody.clock, settings)
+    wrong_files = take_files(store, custody.clock, settings)
     vault, ledger = Vault(settings.vault_folder), Ledger(store, custody)
     vault.prepare()
     unknown = recover_orphans(store, ledger, vault, profiles) + tidy_partials(store, vault)
     counters = Counters(store)
     for _ in range(unknown):
         counters.count("vault.unknown_file")
-    return Parts(settings, store, custody, vault, ledger, profiles, counters, reserve, copy_of)
+    return Parts(settings, store, custody, vault, ledger, profiles, counters, reserve, copy_of, wrong_files)

@@ -20,6 +20,7 @@ from daemon.errors import BadSettings
 from daemon.settings import Settings
 from daemon.store import Row, Store
 from daemon.store.database import Transaction, to_text
+from uplink.errors import BadTable
 from uplink.messages.base import LOCAL, Wire
 from uplink.messages.registry import REGISTRIES
 from uplink.registry_files import Table, read
@@ -31,31 +32,50 @@ _UNSIGNED = b""  # in the place of the envelope
 
 def read_files(files: Sequence[Path]) -> list[Table]:
     """Read the files, one kind each.  Raises BadTable; BadSettings for two of one kind."""
-    tables: dict[str, tuple[Path, Table]] = {}
-    for path in files:
-        table = read(path, None)
-        if table.kind in tables:
-            raise BadSettings(
-                f"registries.files: {tables[table.kind][0]} and {path} are both {table.kind}: a registry is"
-                " one whole file"
-            )
-        tables[table.kind] = (path, table)
-    return [table for _, table in tables.values()]
+    tables, wrong = _read_each(files)
+    if wrong:
+        raise wrong[0]
+    return tables
 
 
-def take_files(store: Store, clock: DockClock, settings: Settings) -> None:
+def take_files(store: Store, clock: DockClock, settings: Settings) -> list[str]:
     """Have the store hold what the files of the settings say, and nothing else that came from files.
 
-    Raises BadTable, BadSettings; nothing is changed then.
+    Returns what is wrong with them.  A dock with a wrong file still takes in cameras: what it knew before
+    stays, what reads well is taken, and somebody is told.
     """
-    tables = read_files(settings.registries.files)
+    tables, wrong = _read_each(settings.registries.files)
     with store.write() as tx:
         held = {row["kind"]: row for row in tx.rows("SELECT kind, version, raw, payload FROM registries")}
         for kind, row in held.items():
-            if row["raw"] == _UNSIGNED and kind not in {table.kind for table in tables}:
+            if row["raw"] == _UNSIGNED and not wrong and kind not in {table.kind for table in tables}:
                 tx.execute("DELETE FROM registries WHERE kind = ?", (kind,))
         for table in tables:
-            _keep(tx, clock, settings.dock.site, table, held.get(table.kind))
+            try:
+                _keep(tx, clock, settings.dock.site, table, held.get(table.kind))
+            except BadSettings as large:
+                wrong.append(large)
+    for error in wrong:
+        _LOG.error("%s: what was read from files before stays", error)
+    return [str(error) for error in wrong]
+
+
+def _read_each(files: Sequence[Path]) -> tuple[list[Table], list[BadTable | BadSettings]]:
+    tables: dict[str, tuple[Path, Table]] = {}
+    wrong: list[BadTable | BadSettings] = []
+    for path in files:
+        try:
+            table = read(path, None)
+            if table.kind in tables:
+                raise BadSettings(
+                    f"registries.files: {tables[table.kind][0]} and {path} are both {table.kind}:"
+                    " a registry is one whole file"
+                )
+        except (BadTable, BadSettings) as error:
+            wrong.append(error)
+            continue
+        tables[table.kind] = (path, table)
+    return [table for _, table in tables.values()], wrong
 
 
 def _keep(tx: Transaction, clock: DockClock, site: str, table: Table, held: Row | None) -> None:

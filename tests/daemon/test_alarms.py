@@ -66,6 +66,7 @@ EACH: dict[str, dict[str, Any]] = {
     "inspection.failing": {"failing": ["r1"]},
     "clock.behind": {"clock_behind_s": 61.0},
     "power.low": {"under_voltage": True},
+    "registry.wrong_file": {"wrong_files": ["cases.csv:2"]},
 }
 
 
