@@ -119,7 +119,7 @@ def test_without_a_platform_nothing_about_one_stands() -> None:
     found = {
         raised.alarm.split(".")[0] for raised in standing(replace(Facts(**everything), has_platform=False))
     }
-    assert found == {"disk", "store", "vault", "card", "slot", "inspection", "clock", "power"}
+    assert found == {"disk", "store", "vault", "card", "slot", "inspection", "clock", "power", "registry"}
 
 
 def test_the_supply_voltage_is_read_from_the_boards_sensor_b13(tmp_path: Path) -> None:
