@@ -23,6 +23,7 @@ from center.errors import BadFolder
 from uplink.broker import BrokerAddress, is_loopback
 from uplink.messages.base import Name, Short
 from uplink.tls import TlsFiles
+from uplink.wanted import key_of, wanted
 
 DEFAULT_FOLDER = Path("/var/lib/bodydock-center")
 TLS_FILES = ("ca", "certificate", "key", "operator_certificate", "operator_key")
@@ -204,9 +205,8 @@ def load(folder: Folder) -> Settings:
         read = Settings.model_validate(values)
     except ValidationError as e:
         first = e.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
         value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
-        raise BadFolder(f"{path}: {key}{value}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise BadFolder(f"{path}: {key_of(first['loc'])}{value}: {wanted(first)}") from None
     return read.model_copy(update={"broker": read.broker.within(folder.root)})
 
 

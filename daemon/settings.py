@@ -32,6 +32,7 @@ from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages.base import LOCAL, Name, PublicKey
 from uplink.messages.command import Hours
 from uplink.tls import TlsFiles
+from uplink.wanted import key_of, wanted
 
 
 def _from_settings_file(path: Path, info: ValidationInfo) -> Path:
@@ -406,11 +407,11 @@ def load_settings(path: Path) -> Settings:
 def _explain(path: Path, error: ValidationError) -> str:
     lines = []
     for item in error.errors(include_url=False):
-        key = ".".join(str(part) for part in item["loc"]) or "(the whole)"
+        key = key_of(item["loc"])
         value = (
             "" if item["type"] == "missing" or isinstance(item["input"], dict) else f" = {item['input']!r}"
         )
-        said = item["msg"].removeprefix("Value error, ")
+        said = wanted(item)
         if item["type"] == "extra_forbidden":
             said = f"no such key; allowed here: {', '.join(_allowed(item['loc']))}"
         lines.append(f"{path}: {key}{value[:120]}: {said}")
