@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -88,6 +89,18 @@ def look(path: Path, limits: Limits | None = None) -> Found | None:
     return Found(*identity, digest_of(entries + unread))
 
 
+def unlistable(path: Path) -> str | None:
+    """Return why what is at `path` cannot be listed; None if it can be, or if nothing is there."""
+    try:
+        with os.scandir(path) as entries:
+            next(entries, None)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{error.strerror} ({errno.errorcode.get(error.errno or 0, '?')})"
+    return None
+
+
 class Settling:
     """Whether what is found has stopped changing.  Pure: times are seconds of a monotonic clock."""
 
@@ -107,7 +120,8 @@ class Settling:
 @contextlib.contextmanager
 def waking(path: Path, wake: threading.Event) -> Iterator[bool]:
     """Set `wake` when something changes below `path`, where that can be seen; yields whether it can."""
-    if file_system_of(path) not in _LOCAL:
+    # A link that leads nowhere can be watched as well, and says nothing.
+    if _identity(path) is None or file_system_of(path) not in _LOCAL:
         yield False
         return
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -135,7 +149,7 @@ def waking(path: Path, wake: threading.Event) -> Iterator[bool]:
 
 def file_system_of(path: Path) -> str:
     """Return the kernel's name of the file system that `path` lies on; empty where it cannot be told."""
-    wanted = os.fsencode(path.resolve())
+    wanted = os.fsencode(os.path.realpath(path))  # unlike `resolve`, a loop of links is no error to it
     best, found = b"", ""
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
         before, _, after = line.partition(b" - ")
