@@ -42,3 +42,11 @@ def test_the_commands_of_the_readme_exist() -> None:
         assert verbs <= set(VERBS), verbs - set(VERBS)
         for script in re.findall(r"script/[a-z]+", text):
             assert (ROOT / script).is_file(), script
+
+
+SECURITY = (ROOT / "docs" / "security.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_[\w*]+)`", SECURITY))))
+def test_each_test_that_the_security_model_names_is_there(name: str) -> None:
+    assert list((ROOT / "tests").rglob(f"{name}.py"))
