@@ -7,7 +7,8 @@
 - What a profile leaves out as a thumbnail, a proxy or rubbish, and is too large for one, is pulled all the
   same if its name or its first bytes (`suspects`, read by the caller) are those of footage: a name is all
   that it takes to make footage look like that.  Not so the proxy of a recording that is pulled: called like
-  it, and of half its size at most.
+  it, with a suffix that the profile leaves out, and of half its size at most.  Nor what lies in a folder
+  whose footage the profile leaves out.
 - The digest is SHA-256 over: the ASCII line `bodydock listing v1\n`; the number of entries as 8 bytes; then
   for each entry, in ascending order of raw path, the length of the path as 8 bytes, the path, the size in
   bytes as 8 bytes, the modification time in nanoseconds since 1970 as 8 bytes in two's complement.  All
@@ -137,7 +138,7 @@ def suspects(scan: Scan, profile: CameraProfile) -> tuple[CardFile, ...]:
     pulled = _largest_by_stem(scan, profile)
     for entry in scan.entries:
         name = best_reading(entry.path)
-        if profile.kind_of(name) is None and _is_too_large(entry, name, pulled):
+        if profile.kind_of(name) is None and _is_too_large(entry, name, profile, pulled):
             found.append(_card_file(-1, entry, "attachment", profile.facts(name), name))
     return tuple(found)
 
@@ -188,10 +189,10 @@ def _largest_by_stem(scan: Scan, profile: CameraProfile) -> dict[str, int]:
     return found
 
 
-def _is_too_large(entry: Entry, name: str, pulled: Mapping[str, int]) -> bool:
-    if entry.size_bytes <= _SMALL_BYTES:
+def _is_too_large(entry: Entry, name: str, profile: CameraProfile, pulled: Mapping[str, int]) -> bool:
+    if entry.size_bytes <= _SMALL_BYTES or profile.leaves_footage(name):
         return False
-    is_proxy = name.lower().endswith(_PROXIES)
+    is_proxy = name.lower().endswith(_PROXIES) or profile.leaves_suffix(name)
     return not is_proxy or entry.size_bytes > _PROXY_SHARE * pulled.get(_stem(name), 0)
 
 
@@ -202,7 +203,7 @@ def _footage_after_all(
     pulled: Mapping[str, int],
     seen: Mapping[bytes, MediaKind],
 ) -> MediaKind | None:
-    if not _is_too_large(entry, name, pulled):
+    if not _is_too_large(entry, name, profile, pulled):
         return None
     by_name = profile.media_kind_of(name) or ("video" if name.lower().endswith(_PROXIES) else None)
     return seen.get(entry.path) or by_name

@@ -1,14 +1,13 @@
 """Camera profiles: what a camera's names, folders and files mean.
 
-- A profile is data: `config/profiles/*.toml`, or a file of the office's own.  Its `[[examples]]` are its
-  tests.
+- A profile is data: `config/profiles/*.toml`, or a file of the office's own.  Its `[[examples]]` and
+  `[[trees]]` are its tests.
 - A camera is recognised by the strongest sign that any profile gives: USB ids, then volume label, then
   marker files or folders, then names (at least half of the video, audio and photo files, and one at least).
    Among equals an office's own profile comes before a shipped one, and an earlier file before a later one.
 - A folder that belongs to another family (`except_folders`) rules a profile out: order of fields differs by
   maker, and a name that fits by accident would swap officer and serial.
 - What nothing recognises is `generic`: times only, and never an officer guessed from digits (cameras.md).
-- Fields are characters of no fixed width, not numbers; times are naive and in the camera's local zone.
 - "Important" is a mark at the very end of the stem, a folder, or the read-only attribute; never "contains
   IMP".
 """
@@ -17,36 +16,68 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
-from importlib import resources
-from importlib.resources.abc import Traversable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from dock.devices import BlockDevice
 from dock.errors import ProfileError
-from dock.profile_files import Kinds, Marks, Match, NameExample, NamePattern, ProfileFile, read_profile
+from dock.naming import NameFacts, fits, read_name
+from dock.profile_files import GENERIC, Match, NameExample, NamePattern, ProfileFile
+from dock.profile_reading import read_profile, shipped_files
 
-__all__ = ["CameraProfile", "MediaKind", "NameExample", "NameFacts", "Profiles", "load_profiles"]
+__all__ = [
+    "CameraProfile", "Fit", "MediaKind", "NameExample", "NameFacts", "Profiles", "Signs", "load_profiles",
+    "profile_of",
+]  # fmt: skip
 
 MediaKind = Literal["video", "audio", "photo", "attachment"]
 
-GENERIC = "generic"
+Said = TypeVar("Said")
+
 _NAMES_SHARE = 0.5
+_NO_DISK: tuple[BlockDevice | None, ...] = (None,)
 
 
 @dataclass(frozen=True)
-class NameFacts:
-    """What a path says.  `named_at` is naive: the camera's local time; `marked`: important."""
+class Fit:
+    """How a profile fits a card.  `strength`: 4 USB ids, 3 label, 2 marker, 1 names, 0 not at all.
 
-    named_at: datetime | None = None
-    sequence: int | None = None
-    serial: str | None = None
-    officer: str | None = None
-    marked: bool = False
+    `why` is for people; of `media` files that are footage by their suffix, `named` have a name of its own
+    form.
+    """
+
+    profile: CameraProfile
+    strength: int
+    why: str
+    media: int
+    named: int
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The paths of a card (best reading, `/` between folders), taken apart once for all profiles."""
+
+    names: tuple[str, ...]
+    paths: frozenset[str] = field(init=False)
+    folders: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        parents = {name.rpartition("/")[0].lower() for name in self.names}
+        paths = {name.lower() for name in self.names}
+        folders: set[str] = set()
+        for parent in parents:
+            parts = parent.split("/") if parent else []
+            folders.update(parts)
+            paths.update("/".join(parts[: n + 1]) for n in range(len(parts)))
+        object.__setattr__(self, "paths", frozenset(paths))
+        object.__setattr__(self, "folders", frozenset(folders))
+
+    def has(self, path: str) -> bool:
+        """Whether a file or folder is there, in any spelling."""
+        return path.lower().rstrip("/") in self.paths
 
 
 @dataclass(frozen=True)
@@ -63,30 +94,37 @@ class CameraProfile:
         """Return what `path` (best reading, `/` between folders) says; what it does not say is None."""
         stem = _stem(path)
         marked = self._is_marked(path, stem)
+        bare = self._without_mark(stem)
         for pattern in self.file.names:
-            facts = _read_name(pattern, self._text(pattern, path), marked)
+            facts = read_name(pattern, _held_against(pattern, path, bare), self.file.identity, marked)
             if facts is not None:
                 return facts
         return NameFacts(marked=marked)
 
     def kind_of(self, path: str) -> MediaKind | None:
         """Return what to pull `path` as, or None to leave it out."""
-        *folders, name = path.split("/")
-        kinds: Kinds = self.file.kinds
-        if _suffix(name) in kinds.left_out or _fits(name, kinds.left_out_names):
-            return None
-        if any(_fits(folder, kinds.left_out_folders) for folder in folders):
+        folder, _, name = path.rpartition("/")
+        if _suffix(name) in self._suffixes["left_out"] or self._rubbish(name) or self._passed_over(folder):
             return None
         return self.media_kind_of(path) or "attachment"
 
     def media_kind_of(self, path: str) -> MediaKind | None:
         """Return what footage a file like `path` is, whether it is left out or not; None if it is none."""
-        kinds, suffix = self.file.kinds, _suffix(path)
-        if suffix in kinds.video:
-            return "video"
-        if suffix in kinds.audio:
-            return "audio"
-        return "photo" if suffix in kinds.photo else None
+        folder, _, name = path.rpartition("/")
+        suffix = _suffix(name)
+        if suffix in self._suffixes["video"]:
+            return self._place(folder) or "video"
+        if suffix in self._suffixes["audio"]:
+            return self._place(folder) or "audio"
+        return "photo" if suffix in self._suffixes["photo"] else None
+
+    def leaves_suffix(self, path: str) -> bool:
+        """Whether `path` is left out for its suffix."""
+        return _suffix(path) in self._suffixes["left_out"]
+
+    def leaves_footage(self, path: str) -> bool:
+        """Whether `path` lies where even footage is left out (pieces from before the button)."""
+        return self._left_footage(path.rpartition("/")[0])
 
     @property
     def chaptered(self) -> bool:
@@ -104,54 +142,88 @@ class CameraProfile:
         pattern = self.file.continuity.clock_file
         return pattern is not None and fnmatch.fnmatchcase(path.lower(), pattern.lower())
 
-    @cached_property
-    def _whole_names(self) -> tuple[NamePattern, ...]:
-        return tuple(pattern for pattern in self.file.names if pattern.whole and pattern.own)
-
-    def strength(self, device: BlockDevice | None, names: Sequence[str]) -> int:
-        """Return how strongly the signs speak for this profile: 4 USB ids … 1 names, 0 not at all."""
+    def fit(self, device: BlockDevice | None, signs: Signs) -> Fit:
+        """Return how strongly the signs speak for this profile, and why."""
         match: Match = self.file.match
-        folders = {folder.lower() for name in names for folder in name.split("/")[:-1]}
-        if any(folder.lower() in folders for folder in match.except_folders):
-            return 0
+        foreign = next((name for name in match.except_folders if name.lower() in signs.folders), None)
+        if foreign is not None:
+            return Fit(self, 0, f"folder {foreign} belongs to another family", 0, 0)
+        media, named = self._count(signs)
         if device is not None and (device.vendor_id, device.product_id) in match.usb_ids:
-            return 4
+            why = f"USB {device.vendor_id}:{device.product_id}"
+            return Fit(self, 4, why, media, named)
         if device is not None and device.fs_label and _fits(device.fs_label, match.labels):
-            return 3
-        if match.markers and any(_is_marker(name, match.markers) for name in names):
-            return 2
-        return 1 if self._share(names) >= _NAMES_SHARE else 0
+            return Fit(self, 3, f"volume label {device.fs_label}", media, named)
+        marker = next((marker for marker in match.markers if signs.has(marker)), None)
+        if marker is not None:
+            return Fit(self, 2, f"{marker} is there", media, named)
+        enough = media > 0 and named / media >= _NAMES_SHARE
+        why = f"{named} of {media} names are of its form" if self._own_names else "its names are no sign"
+        return Fit(self, 1 if enough else 0, why, media, named)
 
-    def _share(self, names: Sequence[str]) -> float:
-        media = [name for name in names if self.kind_of(name) in ("video", "audio", "photo")]
-        if not media or not self._whole_names:
-            return 0.0
-        fitting = sum(1 for name in media if self._is_own_name(name))
-        return fitting / len(media)
+    def _count(self, signs: Signs) -> tuple[int, int]:
+        """How many files are footage, and how many of those have a name of this family's own form."""
+        media = [name for name in signs.names if self.kind_of(name) in ("video", "audio", "photo")]
+        if not self._own_names:
+            return len(media), 0
+        return len(media), sum(1 for name in media if self._is_own_name(name))
 
     def _is_own_name(self, path: str) -> bool:
-        return any(
-            _read_name(pattern, self._text(pattern, path), False) is not None for pattern in self._whole_names
-        )
-
-    def _text(self, pattern: NamePattern, path: str) -> str:
-        """Return what `pattern` is held against."""
         bare = self._without_mark(_stem(path))
-        folders = path.rpartition("/")[0]
-        return f"{folders}/{bare}" if pattern.path and folders else bare
+        return any(fits(pattern, _held_against(pattern, path, bare)) for pattern in self._own_names)
+
+    @cached_property
+    def _own_names(self) -> tuple[NamePattern, ...]:
+        return tuple(pattern for pattern in self.file.names if pattern.whole and pattern.own)
+
+    @cached_property
+    def _suffixes(self) -> dict[str, frozenset[str]]:
+        kinds = self.file.kinds
+        return {name: frozenset(getattr(kinds, name)) for name in ("video", "audio", "photo", "left_out")}
+
+    @cached_property
+    def _rubbish(self) -> Callable[[str], bool]:
+        return _matcher(self.file.kinds.left_out_names)
+
+    @cached_property
+    def _passed_over(self) -> Callable[[str], bool]:
+        kinds = self.file.kinds
+        return _remembered(_any_folder([*kinds.left_out_folders, *kinds.left_out_footage]))
+
+    @cached_property
+    def _left_footage(self) -> Callable[[str], bool]:
+        return _remembered(_any_folder(self.file.kinds.left_out_footage))
+
+    @cached_property
+    def _place(self) -> Callable[[str], MediaKind | None]:
+        """What the folder says of a file that may be sound or video; the innermost folder counts."""
+        sound, video = _matcher(self.file.places.audio), _matcher(self.file.places.video)
+
+        def place(folder: str) -> MediaKind | None:
+            for part in reversed(folder.split("/")):
+                if sound(part):
+                    return "audio"
+                if video(part):
+                    return "video"
+            return None
+
+        return _remembered(place)
 
     def _is_marked(self, path: str, stem: str) -> bool:
-        marks: Marks = self.file.marks
-        folders = path.split("/")[:-1]
-        return stem.endswith(tuple(marks.stem_ends)) or any(
-            _fits(folder, marks.folders) for folder in folders
+        marks = self.file.marks
+        return stem.endswith(self._ends) or any(
+            _fits(folder, marks.folders) for folder in (path.split("/")[:-1] if marks.folders else ())
         )
 
     def _without_mark(self, stem: str) -> str:
-        for end in sorted(self.file.marks.stem_ends, key=len, reverse=True):
+        for end in self._ends:
             if stem.endswith(end):
                 return stem.removesuffix(end)
         return stem
+
+    @cached_property
+    def _ends(self) -> tuple[str, ...]:
+        return tuple(sorted(self.file.marks.stem_ends, key=len, reverse=True))
 
 
 @dataclass(frozen=True)
@@ -176,15 +248,22 @@ class Profiles:
         """Return the profile called `name`, or None: settings change, what was recorded stays."""
         return next((profile for profile in self.profiles if profile.name == name), None)
 
-    def recognise(self, devices: Sequence[BlockDevice], names: Sequence[str]) -> CameraProfile:
-        """Return the profile for a camera that lists `names` (paths in their best reading).
+    def fits(self, devices: Sequence[BlockDevice], names: Sequence[str]) -> list[Fit]:
+        """Return how each profile fits a camera that lists `names`, the best first.
 
         A camera may have several devices, or none: only files (a watched directory, `bodydock inspect`).
         """
-        signs: Sequence[BlockDevice | None] = devices or [None]
-        strengths = [max(profile.strength(d, names) for d in signs) for profile in self.profiles]
-        strongest = max(strengths)
-        return self.profiles[strengths.index(strongest)] if strongest else self.generic
+        signs = Signs(tuple(names))
+        found = []
+        for profile in self.profiles:
+            each = [profile.fit(device, signs) for device in devices or _NO_DISK]
+            found.append(max(each, key=lambda fit: fit.strength))
+        return sorted(found, key=lambda fit: -fit.strength)
+
+    def recognise(self, devices: Sequence[BlockDevice], names: Sequence[str]) -> CameraProfile:
+        """Return the profile for a camera that lists `names`: see `fits`."""
+        best = self.fits(devices, names)[0]
+        return best.profile if best.strength else self.generic
 
 
 def load_profiles(extra: Sequence[Path] = ()) -> Profiles:
@@ -192,31 +271,30 @@ def load_profiles(extra: Sequence[Path] = ()) -> Profiles:
 
     Raises ProfileError with file, key, value and what is allowed.
     """
-    shipped = sorted(
-        (file for file in resources.files("config").joinpath("profiles").iterdir() if _is_toml(file)),
-        key=lambda file: (file.name == f"{GENERIC}.toml", file.name),
-    )
     found: dict[str, CameraProfile] = {}
     own: set[str] = set()
     for path in extra:
-        profile = _profile(read_profile(path))
+        profile = profile_of(read_profile(path))
         if profile.name in own:
             raise ProfileError(str(path), "name", profile.name, "must be given once")
         own.add(profile.name)
         found[profile.name] = profile
-    for file in shipped:
-        profile = _profile(read_profile(file))
+    for file in shipped_files():
+        profile = profile_of(read_profile(file))
         found.setdefault(profile.name, profile)
     generic = found.pop(GENERIC)
     return Profiles((*found.values(), generic))
 
 
-def _profile(file: ProfileFile) -> CameraProfile:
+def profile_of(file: ProfileFile) -> CameraProfile:
+    """Return the profile that a file says."""
     return CameraProfile(file.name, file.title, file.time_zone, file.pre_record_s, file)
 
 
-def _is_toml(file: Traversable) -> bool:
-    return file.is_file() and file.name.endswith(".toml")
+def _held_against(pattern: NamePattern, path: str, bare: str) -> str:
+    """Return what `pattern` is held against; `bare`: the stem without its mark."""
+    folders = path.rpartition("/")[0] if pattern.path else ""
+    return f"{folders}/{bare}" if folders else bare
 
 
 def _suffix(path: str) -> str:
@@ -233,41 +311,19 @@ def _fits(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
 
 
-def _is_marker(path: str, markers: Sequence[str]) -> bool:
-    lower = path.lower()
-    return any(
-        lower == marker.lower() or lower.startswith(marker.lower().rstrip("/") + "/") for marker in markers
-    )
+def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return what tells whether a name fits any of the shell patterns, in any spelling."""
+    if not patterns:
+        return lambda _: False
+    either = re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns))
+    return lambda name: either.match(name.lower()) is not None
 
 
-def _read_name(pattern: NamePattern, stem: str, marked: bool) -> NameFacts | None:
-    compiled = pattern.compiled
-    found = compiled.fullmatch(stem) if pattern.whole else compiled.search(stem)
-    if found is None:
-        return None
-    fields = found.groupdict()
-    named_at = None
-    if "time" in fields:
-        named_at = _read_time(fields["time"] or "", pattern.time_format)
-        if named_at is None:  # digits that are no date: not a name of this form
-            return None
-    sequence, chapter = fields.get("sequence"), fields.get("chapter")
-    number = int(sequence) if sequence else None
-    if number is not None and "chapter" in fields:
-        number = number * 100 + int(chapter or 0)
-    return NameFacts(
-        named_at=named_at,
-        sequence=number,
-        serial=fields.get("serial") or None,
-        officer=fields.get("officer") or None,
-        marked=marked,
-    )
+def _any_folder(patterns: Sequence[str]) -> Callable[[str], bool]:
+    fitting = _matcher(patterns)
+    return lambda folder: bool(patterns) and any(fitting(part) for part in folder.split("/"))
 
 
-def _read_time(text: str, time_format: str) -> datetime | None:
-    # Only the digits count, so that one format reads 2016-01-29_20.55.47 and 20160129205547 alike.
-    digits = re.sub(r"[^0-9]", "", text)
-    try:
-        return datetime.strptime(digits, time_format)
-    except ValueError:
-        return None
+def _remembered(ask: Callable[[str], Said]) -> Callable[[str], Said]:
+    """A card has few folders and many files."""
+    return lru_cache(maxsize=1024)(ask)
