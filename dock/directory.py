@@ -69,7 +69,8 @@ def directory_source(
     def is_same() -> bool:
         return _identity(path) == identity and (there is None or there())
 
-    return TreeSource(path, str(path), Handles(), is_same, limits)
+    handles = Handles(trust_ctime=not file_system_of(path).startswith("fuse"))
+    return TreeSource(path, str(path), handles, is_same, limits)
 
 
 def look(path: Path, limits: Limits | None = None) -> Found | None:
