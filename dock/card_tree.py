@@ -1,11 +1,11 @@
 """A camera's tree as a technician has it at hand: a folder, or an image of a card.  Nothing is mounted.
 
-- A folder is walked as a watched one is (`dock.source`), an image is read through the entries of its FAT12, 16, 32
-  or exFAT file systems, in the partitions of an MBR or GPT or without any; neither needs root.
+- A folder is walked as a watched one is (`dock.source`).  An image is read through the entries of its FAT or
+  exFAT file systems, in the partitions of an MBR or GPT or without any.  Neither needs root.
 - Other file systems are said, not read: such a card is mounted and its folder looked at.
 - Times are naive: the camera's local time as the card has it; of a folder, in this machine's zone.
-- Beginnings are read from folders only: of small texts (which say who wears the camera, in which encoding), and
-  of files whose suffix says nothing (they may be footage).
+- Beginnings are read from folders only: of small texts (which say who wears the camera, in which
+  encoding), and of files whose suffix says nothing (they may be footage).
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class TreeFile:
 
 @dataclass(frozen=True)
 class Tree:
-    """`texts`: beginnings of small texts by path; `looks`: what footage files of an unknown suffix begin like.
+    """`texts`: beginnings of small texts by path; `looks`: by suffix, what footage its files
+    begin like.
 
     `notes`: what could not be read, for people.
     """

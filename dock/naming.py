@@ -18,7 +18,7 @@ from dock.profile_files import Identity, NamePattern
 _NO_DIGITS = re.compile(r"[^0-9]")
 _MONTH = re.compile(r"(?i)jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CHAPTERS = 100
+CHAPTERS = 100
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,4 @@ def _number(fields: dict[str, str | None]) -> int | None:
     sequence = fields.get("sequence")
     if not sequence:
         return None
-    return int(sequence) * _CHAPTERS + int(fields["chapter"] or 0) if "chapter" in fields else int(sequence)
+    return int(sequence) * CHAPTERS + int(fields["chapter"] or 0) if "chapter" in fields else int(sequence)

@@ -32,7 +32,7 @@ class _Part(BaseModel):
 
 
 class Match(_Part):
-    """Signs by which the camera is recognised; labels are shell patterns."""
+    """Signs by which the camera is recognised; labels and markers are shell patterns."""
 
     usb: list[UsbId] = []
     labels: list[Text] = []
@@ -156,6 +156,11 @@ class NamePattern(_Part):
     def compiled(self) -> re.Pattern[str]:
         """The pattern, with digits and the like meaning ASCII only."""
         return re.compile(self.pattern, re.ASCII)
+
+    @property
+    def chaptered(self) -> bool:
+        """Whether it says a chapter."""
+        return "chapter" in self.compiled.groupindex
 
     @cached_property
     def timed(self) -> bool:

@@ -17,14 +17,14 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from dock.devices import BlockDevice
 from dock.errors import ProfileError
-from dock.naming import NameFacts, fits, read_name
+from dock.naming import CHAPTERS, NameFacts, fits, read_name
 from dock.profile_files import GENERIC, Match, NameExample, NamePattern, ProfileFile
 from dock.profile_reading import read_profile, shipped_files
 
@@ -62,22 +62,29 @@ class Signs:
 
     names: tuple[str, ...]
     paths: frozenset[str] = field(init=False)
+    tops: frozenset[str] = field(init=False)  # paths of folders, and of files at the root
     folders: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         parents = {name.rpartition("/")[0].lower() for name in self.names}
         paths = {name.lower() for name in self.names}
+        tops = {path for path in paths if "/" not in path}
         folders: set[str] = set()
         for parent in parents:
             parts = parent.split("/") if parent else []
             folders.update(parts)
-            paths.update("/".join(parts[: n + 1]) for n in range(len(parts)))
-        object.__setattr__(self, "paths", frozenset(paths))
+            tops.update("/".join(parts[: n + 1]) for n in range(len(parts)))
+        object.__setattr__(self, "paths", frozenset(paths | tops))
+        object.__setattr__(self, "tops", frozenset(tops))
         object.__setattr__(self, "folders", frozenset(folders))
 
-    def has(self, path: str) -> bool:
-        """Whether a file or folder is there, in any spelling."""
-        return path.lower().rstrip("/") in self.paths
+    def has(self, marker: str) -> bool:
+        """Whether a file or folder is there, in any spelling; a shell pattern is held against `tops`."""
+        wanted = marker.lower().rstrip("/")
+        if any(c in wanted for c in "*?["):
+            fitting = _matcher([wanted])
+            return any(fitting(path) for path in self.tops if path.count("/") == wanted.count("/"))
+        return wanted in self.paths
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,12 @@ class CameraProfile:
         bare = self._without_mark(stem)
         for pattern in self.file.names:
             facts = read_name(pattern, _held_against(pattern, path, bare), self.file.identity, marked)
-            if facts is not None:
-                return facts
+            if facts is None:
+                continue
+            if self.chaptered and facts.sequence is not None and not pattern.chaptered:
+                # What has no chapters (photographs) is numbered as those that have.
+                return replace(facts, sequence=facts.sequence * CHAPTERS)
+            return facts
         return NameFacts(marked=marked)
 
     def kind_of(self, path: str) -> MediaKind | None:
@@ -126,10 +137,10 @@ class CameraProfile:
         """Whether `path` lies where even footage is left out (pieces from before the button)."""
         return self._left_footage(path.rpartition("/")[0])
 
-    @property
+    @cached_property
     def chaptered(self) -> bool:
         """Whether its numbers are number times 100 plus chapter."""
-        return any("chapter" in pattern.compiled.groupindex for pattern in self.file.names)
+        return any(pattern.chaptered for pattern in self.file.names)
 
     def is_housekeeping(self, path: str) -> bool:
         """Whether the camera itself removes files like `path`, or nobody would miss them."""

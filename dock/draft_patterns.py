@@ -1,0 +1,373 @@
+"""From names of one shape to a pattern with named fields.  Pure.
+
+- A time is a time (`draft_times`); digits that rise with it are a counter; a number that begins again with
+  each of its values is a chapter; short words of which each take has several are views.
+- Words that are always there, or that go with the suffix, are literals.  What else stays the same, or changes
+  now and then, is an `id`: nobody has said whose.
+- Anything else is matched without a name, and said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+
+from dock.draft_columns import Column, Form, Name
+from dock.draft_times import TimeColumns, find_time
+from dock.naming import read_time
+
+_RISING = 0.8
+_SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
+_CAMERA_FOLDER = re.compile(r"\d{3}\w{4,6}")
+_CHAPTERS = 100
+_USUAL = frozenset(
+    ("img", "vid", "mov", "dsc", "dscn", "pic", "pict", "photo", "video", "clip", "rec", "record", "file",
+     "audio", "memo", "mvi", "wav", "snd")
+)  # fmt: skip
+_IDS = 4
+_FAR = datetime.max
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one name of the sample says by its pattern."""
+
+    name: Name
+    start: datetime | None
+    number: int | None
+    view: str
+
+
+@dataclass(frozen=True)
+class DraftedPattern:
+    """A pattern of `[[names]]`; `doubts` are for people, `ids` the values seen of each id."""
+
+    form: Form
+    text: str
+    time_format: str | None
+    own: bool
+    rows: tuple[Row, ...]
+    of_footage: bool
+    doubts: tuple[str, ...] = ()
+    ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def timed(self) -> bool:
+        return self.time_format is not None
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """What names of one shape have in common at whatever depth they lie."""
+        return (*(column.before for column in self.form.columns), self.form.tail)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of columns and its part of the pattern; an id is named when all are known."""
+
+    columns: tuple[Column, ...]
+    pattern: str
+    is_id: bool = False
+
+    @property
+    def before(self) -> str:
+        return self.columns[0].before
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What it says in each name, with the separators inside."""
+        first, *others = self.columns
+        texts = list(first.values)
+        for column in others:
+            texts = [
+                f"{text}{column.before}{value}" for text, value in zip(texts, column.values, strict=True)
+            ]
+        return tuple(texts)
+
+
+def pattern_of(form: Form, *, own: bool) -> DraftedPattern:
+    """Return the pattern of a form's names.  `own`: they are footage, so they may tell the camera."""
+    footage = own
+    said = find_time(form)
+    doubts = _of_time(said)
+    starts = said.starts if said else tuple(None for _ in form.names)
+    order = _order(form, starts)
+    sequence, chapter = _counting(form, said, order, doubts)
+    numbers = _numbers(form, sequence)
+    view = _view(form, said, {sequence, chapter}, starts, numbers)
+    pieces = _joined(_pieces(form, said, sequence, chapter, view, doubts), form)
+    text, ids = _text(form, [_plain(piece, doubts) for piece in pieces])
+    if own and not _is_telling(text, said is not None):
+        own = False
+        doubts.append(
+            "own = false: names as plain as these tell no camera; say its marker or label in [match]"
+        )
+    views = form.columns[view].values if view is not None else ("",) * len(form.names)
+    rows = zip(form.names, starts, numbers, views, strict=True)
+    return DraftedPattern(
+        form, text, said.time_format if said else None, own, tuple(Row(*row) for row in rows),
+        footage, tuple(doubts), ids,
+    )  # fmt: skip
+
+
+def _of_time(said: TimeColumns | None) -> list[str]:
+    if said is None:
+        return ["no time in these names: the file's own time is all there is"]
+    return [f"the time could be read as {other}, too" for other in said.others]
+
+
+def _order(form: Form, starts: Sequence[datetime | None]) -> list[int]:
+    """The names in order of recording, as far as it is known."""
+
+    def when(at: int) -> tuple[datetime, str]:
+        return starts[at] or form.names[at].modified_at or _FAR, form.names[at].file.path
+
+    return sorted(range(len(form.names)), key=when)
+
+
+def _counting(
+    form: Form, said: TimeColumns | None, order: Sequence[int], doubts: list[str]
+) -> tuple[int | None, int | None]:
+    """Return the columns of the counter and of the chapter."""
+    timed = _timed(said)
+    digits = [
+        at for at, column in enumerate(form.columns)
+        if column.digits and max(map(len, column.values)) <= 9
+        and at not in timed and not _in_folder(form, at)
+    ]  # fmt: skip
+    if len(form.names) == 1:
+        last = [at for at in digits if at == len(form.columns) - 1 and len(form.columns[at].values[0]) <= 6]
+        if last:
+            doubts.append("sequence: one name only, so that its last digits count is a guess")
+        return (last[0] if last else None), None
+    rising = [at for at in digits if _rises(form, at, order)]
+    if not rising:
+        varied = [at for at in digits if len(form.columns[at].distinct) * 2 > len(form.names)]
+        if varied:
+            doubts.append("sequence: it does not rise with the files' times")
+        return (varied[-1] if varied else None), None
+    sequence = max(rising, key=lambda at: (len(form.columns[at].distinct), at))
+    for counter in sorted(rising, key=lambda at: at != sequence):
+        chapter = next((at for at in digits if at != counter and _begins_again(form, counter, at)), None)
+        if chapter is not None:
+            return counter, chapter
+    return sequence, None
+
+
+def _rises(form: Form, at: int, order: Sequence[int]) -> bool:
+    """Whether the numbers mostly go up in order of recording, each kind of file by itself."""
+    by_suffix: dict[str, list[int]] = defaultdict(list)
+    for row in order:
+        by_suffix[form.names[row].suffix].append(int(form.columns[at].values[row]))
+    pairs = [pair for numbers in by_suffix.values() for pair in pairwise(numbers)]
+    everything = [int(form.columns[at].values[row]) for row in order]
+    pairs = pairs or list(pairwise(everything))
+    up = sum(1 for before, after in pairs if after >= before)
+    return len(set(everything)) > 1 and up >= _RISING * len(pairs) and any(b > a for a, b in pairs)
+
+
+def _begins_again(form: Form, counter: int, at: int) -> bool:
+    """Whether the numbers in `at` count from the beginning with each number of the counter."""
+    seen: dict[str, set[int]] = defaultdict(set)
+    for number, chapter in zip(form.columns[counter].values, form.columns[at].values, strict=True):
+        seen[number].add(int(chapter))
+    runs = [sorted(chapters) for chapters in seen.values()]
+    from_first = all(run[0] in (0, 1) and run == list(range(run[0], run[0] + len(run))) for run in runs)
+    return from_first and any(len(run) > 1 for run in runs) and max(map(max, runs)) < _CHAPTERS
+
+
+def _numbers(form: Form, sequence: int | None) -> list[int | None]:
+    if sequence is None:
+        return [None] * len(form.names)
+    return [int(value) for value in form.columns[sequence].values]
+
+
+def _view(
+    form: Form,
+    said: TimeColumns | None,
+    taken: set[int | None],
+    starts: Sequence[datetime | None],
+    numbers: Sequence[int | None],
+) -> int | None:
+    """Return the column of which each take has several values."""
+    timed = _timed(said)
+    for at, column in enumerate(form.columns):
+        if at in timed or at in taken or _in_folder(form, at) or not 2 <= len(column.distinct) <= 6:
+            continue
+        if max(map(len, column.values)) > 5 or _goes_with_suffix(form, column):
+            continue
+        takes: dict[tuple[datetime | None, int | None], set[str]] = defaultdict(set)
+        for start, number, value in zip(starts, numbers, column.values, strict=True):
+            takes[start, number].add(value)
+        if sum(1 for values in takes.values() if len(values) > 1) * 2 >= len(takes) > 1:
+            return at
+    return None
+
+
+def _pieces(
+    form: Form,
+    said: TimeColumns | None,
+    sequence: int | None,
+    chapter: int | None,
+    view: int | None,
+    doubts: list[str],
+) -> list[_Piece]:
+    named = {sequence: r"(?P<sequence>\d{1,9})", chapter: r"(?P<chapter>\d{1,3})"}
+    pieces: list[_Piece] = []
+    at = _first(form, said)
+    while at < len(form.columns):
+        column = form.columns[at]
+        if said is not None and at == said.date[0]:
+            last = said.clock[1] if said.joined else said.date[1]
+            pieces.append(_of_span(form, at, last, "time" if said.joined else "date"))
+            at = last
+            continue
+        if said is not None and at == said.clock[0]:
+            pieces.append(_of_span(form, at, said.clock[1], "clock"))
+            at = said.clock[1]
+            continue
+        if at in named:
+            pieces.append(_Piece((column,), named[at]))
+        elif at == view:
+            pieces.append(_Piece((column,), f"(?P<view>{'|'.join(map(_escaped, column.distinct))})"))
+        else:
+            pieces.append(_unnamed(form, column, doubts))
+        at += 1
+    return pieces
+
+
+def _first(form: Form, said: TimeColumns | None) -> int:
+    """Where the pattern begins: folders that are words, or that every camera has, are left out."""
+    if not form.path or said is None:
+        return 0
+    begins = [at for at, column in enumerate(form.columns) if at == 0 or "/" in column.before]
+    for at, following in pairwise([*begins, len(form.columns)]):
+        if at >= _component(begins, said.date[0]):
+            break
+        piece = _Piece(form.columns[at:following], "")
+        if not all(_CAMERA_FOLDER.fullmatch(value) or not re.search(r"\d", value) for value in piece.values):
+            return at
+    return _component(begins, said.date[0])
+
+
+def _component(begins: Sequence[int], at: int) -> int:
+    return max(begin for begin in begins if begin <= at)
+
+
+def _of_span(form: Form, first: int, last: int, group: str) -> _Piece:
+    columns = form.columns[first:last]
+    inside = "".join(
+        (_escaped(column.before) if n else "")
+        + (rf"\d{{{column.width}}}" if column.digits else "[A-Za-z]{3}")
+        for n, column in enumerate(columns)
+    )
+    return _Piece(columns, f"(?P<{group}>{inside})")
+
+
+def _unnamed(form: Form, column: Column, doubts: list[str]) -> _Piece:
+    seen = ", ".join(column.distinct[:4])
+    choice = f"(?:{'|'.join(map(_escaped, column.distinct))})"
+    if column.letters:
+        if column.constant:
+            return _Piece((column,), _escaped(column.values[0]))
+        if _goes_with_suffix(form, column):
+            return _Piece((column,), choice)
+        if len(column.distinct) <= 4 and max(map(len, column.values)) <= 3:
+            doubts.append(f"{seen}: what kind of recording is that? Is one of them a mark?")
+            return _Piece((column,), choice)
+    elif column.digits and not column.constant and len(column.distinct) * 3 > len(column.values) > 2:
+        as_clock = all(read_time(f"20000101{value}", "%Y%m%d%H%M%S") for value in column.values)
+        doubts.append(f"{seen}: digits of unknown meaning" + (" (perhaps when it ended)" if as_clock else ""))
+        return _Piece((column,), r"\d+")
+    return _Piece((column,), "", is_id=True)
+
+
+def _joined(pieces: Sequence[_Piece], form: Form) -> list[_Piece]:
+    """Put parts of one id together: K, 7 and 00231 of K7-00231, where other separators part the fields."""
+    others = {column.before for column in form.columns} - {"", "-", "/"}
+    found: list[_Piece] = []
+    for piece in pieces:
+        near = piece.before == "" or (piece.before == "-" and bool(others))
+        last = found[-1] if found else None
+        if (
+            last is not None
+            and near
+            and _is_constant(last)
+            and _is_constant(piece)
+            and (last.is_id or piece.is_id)
+        ):
+            found[-1] = _Piece(last.columns + piece.columns, "", is_id=True)
+        else:
+            found.append(piece)
+    return found
+
+
+def _is_constant(piece: _Piece) -> bool:
+    """Whether it is an id, or a word, that never changes."""
+    plain = piece.is_id or piece.pattern == _escaped(piece.columns[0].values[0])
+    return plain and len(set(piece.values)) == 1
+
+
+def _plain(piece: _Piece, doubts: list[str]) -> _Piece:
+    """A single digit that never changes is nobody's number."""
+    only = piece.values[0]
+    if not piece.is_id or len(only) > 1 or not only.isdigit() or len(set(piece.values)) > 1:
+        return piece
+    doubts.append(f"{only}: always there, of unknown meaning")
+    return _Piece(piece.columns, r"\d+")
+
+
+def _text(form: Form, pieces: Sequence[_Piece]) -> tuple[str, dict[str, tuple[str, ...]]]:
+    ids: dict[str, tuple[str, ...]] = {}
+    text = "(?:.*/)?" if form.path else ""
+    for n, piece in enumerate(pieces):
+        if n or not form.path:
+            text += _escaped(piece.before)
+        if not piece.is_id:
+            text += piece.pattern
+            continue
+        following = pieces[n + 1].before if n + 1 < len(pieces) else form.tail
+        any_character = f"[^{_in_class(piece.before + following)}/]{{1,32}}"
+        if len(ids) < _IDS:
+            name = f"id{len(ids) + 1}"
+            ids[name] = tuple(dict.fromkeys(piece.values))
+            text += f"(?P<{name}>{any_character})"
+        else:
+            text += any_character
+    return text + _escaped(form.tail), ids
+
+
+def _is_telling(text: str, timed: bool) -> bool:
+    """Whether few other cameras write names like it: a time and something besides, or a word of its own."""
+    groups = set(re.findall(r"\(\?P<([a-z]+)", text)) - {"time", "date", "clock"}
+    words = re.findall(r"[A-Za-z]{3,}", re.sub(r"\(\?P<\w+>|\\.|\{[^}]*\}|\[[^]]*\]", " ", text))
+    own_word = any(word.lower() not in _USUAL for word in words)
+    return own_word or (timed and bool(groups))
+
+
+def _timed(said: TimeColumns | None) -> set[int]:
+    return set() if said is None else {*range(*said.date), *range(*said.clock)}
+
+
+def _in_folder(form: Form, at: int) -> bool:
+    return form.path and any("/" in column.before for column in form.columns[at + 1 :])
+
+
+def _goes_with_suffix(form: Form, column: Column) -> bool:
+    """Whether the suffix tells the value: IMG_ of photographs, VID_ of video."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    for name, value in zip(form.names, column.values, strict=True):
+        seen[name.suffix].add(value)
+    return len(seen) > 1 and all(len(values) == 1 for values in seen.values())
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(lambda found: "\\" + found[0], text)
+
+
+def _in_class(characters: Iterable[str]) -> str:
+    return "".join(f"\\{c}" if c in "^]\\-" else c for c in sorted(set(characters) - {"/"}))
