@@ -105,16 +105,20 @@ def _kinds(found: Draft) -> dict[str, str]:
 
 
 def _identity(found: Draft) -> Iterable[str]:
-    values = {"officer": '""', "serial": '""', "encoding": _text(found.encoding)}
+    said = {"officer": _text(found.officer), "serial": _text(found.serial)}
+    values = {**said, "encoding": _text(found.encoding)}
     if found.texts:
         values["files"] = _list(found.texts)
     doubts = list(found.doubts.get("identity", []))
     for pattern in found.patterns:
         for name, seen in pattern.ids.items():
+            if name in (found.officer, found.serial):
+                continue
             usual = "the camera's number, or the officer's" if len(seen) == 1 else "perhaps the officer's"
             shown = ", ".join(seen[:4]) + (" …" if len(seen) > 4 else "")
             doubts.append(f"{name} is {shown} ({len(seen)} in {len(pattern.rows)} names): {usual}?")
-    doubts.append('Whose they are is never guessed: officer = "id…", serial = "id…" once you know')
+    if not (found.officer and found.serial):
+        doubts.append('Whose an id is, is never guessed: officer = "id…", serial = "id…" once you know')
     yield from _table("identity", values, {"identity": doubts})
 
 
@@ -172,8 +176,9 @@ def _example(path: str, kind: str, facts: NameFacts) -> Iterable[str]:
         yield f"named_at = {facts.named_at.isoformat()}"
     if facts.sequence is not None:
         yield f"sequence = {facts.sequence}"
-    if facts.view is not None:
-        yield f"view = {_text(facts.view)}"
+    for key in ("serial", "officer", "view"):
+        if (value := getattr(facts, key)) is not None:
+            yield f"{key} = {_text(value)}"
     if facts.marked:
         yield "marked = true"
     yield ""

@@ -43,7 +43,10 @@ CounterUse = Literal["shared", "separate", "unknown"]
 
 @dataclass(frozen=True)
 class Draft:
-    """What goes into the profile; `doubts` are by table ("" for the top), for people."""
+    """What goes into the profile; `doubts` are by table, for people.
+
+    `officer` and `serial` are ids that a person has called so, and empty until then.
+    """
 
     patterns: tuple[DraftedPattern, ...]
     kinds: Kinds
@@ -56,6 +59,8 @@ class Draft:
     split_s: float | None
     counter: CounterUse
     doubts: dict[str, list[str]] = field(default_factory=dict)
+    officer: str = ""
+    serial: str = ""
 
 
 def draft(tree: Tree, generic: CameraProfile) -> Draft:

@@ -224,7 +224,8 @@ class NameExample(_Part):
 class TreeExample(_Part):
     """A small card, and what is made of it: by which profile it is read, and in which order its footage is.
 
-    `serial` and `serial_by`: which camera it is taken for.  `order`: names without folders.
+    `serial`: which camera it is taken for (`unknown-card`: nothing on it says).  `order`: names without
+    folders.
     """
 
     names: Annotated[list[Text], Field(min_length=1, max_length=100)]
