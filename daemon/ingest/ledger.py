@@ -20,6 +20,7 @@ from daemon.dockings import NAMES_LIMIT, UNREAD_SQL
 from daemon.ingest.contents import Contents, VolumeContent
 from daemon.ingest.leavings import Leaving, insert_leavings
 from daemon.ingest.sums import explain_left, sum_of, total
+from daemon.shared_serials import note_beside
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
 from dock.camera_clock import ClockReading
@@ -133,6 +134,7 @@ class Ledger:
         """
         camera, first = docking.camera, contents.volumes[0]
         with self._store.write() as tx:
+            note_beside(tx, camera.serial, docking.slot.number, to_text(docking.attached_at))
             tx.insert(
                 "dockings",
                 {

@@ -443,5 +443,11 @@ def rules_kept(db: Database) -> None:
     db.execute("ALTER TABLE recordings ADD COLUMN inspect_again INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def shared_serials(db: Database) -> None:
+    """Serials that were seen in two slots at once."""
+    db.execute("CREATE TABLE shared_serials (serial TEXT PRIMARY KEY, seen_at TEXT NOT NULL) STRICT")
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]
