@@ -14,7 +14,8 @@ import os
 import secrets
 from pathlib import Path
 
-from daemon.ingest.ledger import Arrived, FileTimes, Ledger
+from daemon.ingest.arriving import Arrived, FileTimes
+from daemon.ingest.ledger import Ledger
 from daemon.ingest.memory import Memory, is_kept
 from daemon.vault import Vault
 from dock.docking import Docking

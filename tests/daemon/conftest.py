@@ -12,8 +12,9 @@ import pytest
 from daemon.clock import DockClock
 from daemon.custody import Custody, enrol
 from daemon.identity import DockIdentity
+from daemon.ingest.arriving import FileTimes
 from daemon.ingest.contents import Contents, Note, VolumeContent
-from daemon.ingest.ledger import FileTimes, Ledger
+from daemon.ingest.ledger import Ledger
 from daemon.store import Store
 from daemon.vault import Vault
 from dock.docking import Camera, Docking, new_docking_id
