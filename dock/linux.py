@@ -1,4 +1,7 @@
-"""System calls that Python's `os` lacks, typed: mount, renameat2, syncfs, sync_file_range, BLKROSET; with OSError."""
+"""System calls that Python's `os` lacks, typed, with OSError.
+
+mount, renameat2, syncfs, sync_file_range, BLKROSET.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def rename_no_replace(source: Path | str, target: Path | str) -> None:
         if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.ENOSYS):
             raise
         os.link(source, target, follow_symlinks=False)
-        os.unlink(source)
+        Path(source).unlink()
 
 
 def sync_file_system(fd: int) -> None:

@@ -19,12 +19,12 @@ class ZeroBlocks:
         self._run_at = 0
         self._run_bytes = 0
 
-    def feed(self, buffer: bytearray, length: int) -> None:
+    def feed(self, buffer: bytearray | memoryview, length: int) -> None:
         """Take in the first `length` bytes of `buffer`, which go on where the last ones ended."""
         for start in range(0, length, ZERO_BLOCK_BYTES):
             size = min(ZERO_BLOCK_BYTES, length - start)
             # Most blocks show it with their first byte; startswith() compares in place, without a copy.
-            if buffer[start] == 0 and buffer.startswith(_ZEROS[:size], start, start + size):
+            if buffer[start] == 0 and _is_zero(buffer, start, size):
                 self._zero(self._at + start, size)
             else:
                 self._run_bytes = 0
@@ -40,3 +40,9 @@ class ZeroBlocks:
         self._run_bytes += size
         if self._run_bytes > self.run_bytes:
             self.run_at, self.run_bytes = self._run_at, self._run_bytes
+
+
+def _is_zero(buffer: bytearray | memoryview, start: int, size: int) -> bool:
+    if isinstance(buffer, memoryview):
+        return buffer[start : start + size] == _ZEROS[:size]
+    return buffer.startswith(_ZEROS[:size], start, start + size)

@@ -54,7 +54,7 @@ class Arrived:
 
 
 class Came(Enum):
-    """How bytes came: new, here already by their whole SHA-256, or to a vault that had lost or cleared them."""
+    """New, here already by their whole SHA-256, or given back to a vault that had lost or cleared them."""
 
     NEW = "new"
     AGAIN = "again"
@@ -88,7 +88,7 @@ def commit_arrivals(tx: Transaction, custody: Custody, arrivals: Sequence[Arriva
 
 
 def _really_new(tx: Transaction, arrivals: Sequence[Arrival]) -> set[int]:
-    """Return the `id` of those that no row tells of: the same card and its clone may be in two slots (B04)."""
+    """Return the `id` of those that no row tells of: a card and its clone may be in two slots (B04)."""
     new = [one for one in arrivals if one.came is Came.NEW]
     rows = tx.rows(
         "SELECT recording FROM recordings WHERE recording IN (SELECT value FROM json_each(?))",

@@ -24,12 +24,14 @@ from daemon.ingest.order import Agenda, Item, Stage
 from daemon.ingest.progress import Progress
 from daemon.ingest.stay import Stay, docking_of
 from daemon.ingest.sums import in_words
+from daemon.ingest.together import GroupFiler
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import Volume, awaited_partitions, is_superseded
 from daemon.logfields import about
 from daemon.store import Row
 from dock.devices import best_reading
 from dock.errors import CameraGone, PullCancelled
+from dock.small import GROUP_BYTES, GROUP_FILES, SMALL_BYTES
 from uplink.messages.telemetry import Phase
 
 _LOG = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ class StayJob:
         self._taken: set[str] = set()
         self._given_up: set[str] = set()  # partitions that were waited for in vain
         self.unfinished = False  # something is open for which the camera has to stay
+        self._groups = GroupFiler(tools)
         self._filer = Filer(
             tools, self._progress.moved, self._say, self._gone, stop, lambda: bool(self._new_volumes())
         )
@@ -87,9 +90,11 @@ class StayJob:
                 self._close_finished(opened, agenda)
                 self._show_stage(agenda)
                 self.unfinished = agenda.keeps_camera
-                item = agenda.take()
-                if item is not None:
-                    self._deal(opened[item.docking], item, agenda)
+                items = agenda.take_group(SMALL_BYTES, GROUP_FILES, GROUP_BYTES)
+                if len(items) > 1:
+                    self._deal_together(opened[items[0].docking], items, agenda)
+                elif items:
+                    self._deal(opened[items[0].docking], items[0], agenda)
                 elif not self._new_volumes():
                     break
         self._show_end()
@@ -208,6 +213,25 @@ class StayJob:
         self._progress.unplanned(item)
         stage = Stage.AGAIN if outcome is Outcome.CHANGED else Stage.NEW
         self._add(Item(stage, item.docking, item.volume, item.file), agenda)
+
+    def _deal_together(self, one: OpenDocking, items: Sequence[Item], agenda: Agenda) -> None:
+        volume = one.volumes[items[0].volume]
+        with about(docking=one.docking.id):
+            try:
+                with self._filer.turn(one, items[0]):
+                    done = self._groups.settle(one, items, lambda: self._stop() or self._gone(volume))
+            except (CameraGone, PullCancelled) as error:
+                self._put_back(items[1:], agenda)
+                self._interrupted(one, items[0], agenda, error)
+                return
+        self._progress.settled(*done.settled)
+        self._put_back(done.left, agenda)
+        for item in done.singly:
+            self._deal(one, item, agenda)
+
+    def _put_back(self, items: Sequence[Item], agenda: Agenda) -> None:
+        for item in items:
+            agenda.add(item)
 
     def _judged(self, one: OpenDocking, item: Item) -> Item:
         source, volume = one.source(item.volume), one.volumes[item.volume]

@@ -54,11 +54,28 @@ class Agenda:
 
     def take(self) -> Item | None:
         """Return what comes next, and count it as done; None when nothing is left."""
-        if not self._heap:
-            return None
-        item = heapq.heappop(self._heap)[1]
-        self._left[item.docking] -= 1
-        return item
+        return next(iter(self.take_group(-1, 1, 0)), None)
+
+    def take_group(self, small_bytes: int, files: int, total_bytes: int) -> list[Item]:
+        """Return what comes next, and count it as done; nothing when nothing is left.
+
+        Where that is a new file of at most `small_bytes`, those like it that follow from the same volume come
+        with it, up to so many `files` and `total_bytes`.
+        """
+        taken: list[Item] = []
+        sum_bytes = 0
+        while self._heap and len(taken) < files:
+            head = self._heap[0][1]
+            sum_bytes += head.file.size_bytes
+            small = head.stage is Stage.NEW and head.file.size_bytes <= small_bytes
+            if taken and not (small and sum_bytes <= total_bytes and _together(head, taken[0])):
+                break
+            heapq.heappop(self._heap)
+            self._left[head.docking] -= 1
+            taken.append(head)
+            if not small:
+                break
+        return taken
 
     def drop(self, docking: int, volume: int) -> None:
         """Forget the files of a volume."""
@@ -77,3 +94,7 @@ class Agenda:
     def keeps_camera(self) -> bool:
         """Whether anything is left for which the camera has to stay."""
         return bool(self._heap) and self._heap[0][0][0] < Stage.KNOWN
+
+
+def _together(one: Item, other: Item) -> bool:
+    return (one.docking, one.volume) == (other.docking, other.volume)
