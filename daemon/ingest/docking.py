@@ -24,14 +24,14 @@ from daemon.ingest.order import Agenda, Item, Stage
 from daemon.ingest.progress import Progress
 from daemon.ingest.stay import Stay, docking_of
 from daemon.ingest.sums import in_words
-from daemon.ingest.together import GroupFiler
+from daemon.ingest.together import GroupFiler, is_small
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import Volume, awaited_partitions, is_superseded
 from daemon.logfields import about
 from daemon.store import Row
 from dock.devices import best_reading
 from dock.errors import CameraGone, PullCancelled
-from dock.small import GROUP_BYTES, GROUP_FILES, SMALL_BYTES
+from dock.small import GROUP_BYTES, GROUP_FILES
 from uplink.messages.telemetry import Phase
 
 _LOG = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class StayJob:
                 self._close_finished(opened, agenda)
                 self._show_stage(agenda)
                 self.unfinished = agenda.keeps_camera
-                items = agenda.take_group(SMALL_BYTES, GROUP_FILES, GROUP_BYTES)
+                items = agenda.take_group(is_small, GROUP_FILES, GROUP_BYTES)
                 if len(items) > 1:
                     self._deal_together(opened[items[0].docking], items, agenda)
                 elif items:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -54,26 +55,26 @@ class Agenda:
 
     def take(self) -> Item | None:
         """Return what comes next, and count it as done; None when nothing is left."""
-        return next(iter(self.take_group(-1, 1, 0)), None)
+        return next(iter(self.take_group(lambda item: False, 1, 0)), None)
 
-    def take_group(self, small_bytes: int, files: int, total_bytes: int) -> list[Item]:
+    def take_group(self, small: Callable[[Item], bool], files: int, total_bytes: int) -> list[Item]:
         """Return what comes next, and count it as done; nothing when nothing is left.
 
-        Where that is a new file of at most `small_bytes`, those like it that follow from the same volume come
-        with it, up to so many `files` and `total_bytes`.
+        Where that is `small`, the small ones that follow from the same volume come with it, up to so many
+        `files` and `total_bytes`.
         """
         taken: list[Item] = []
         sum_bytes = 0
         while self._heap and len(taken) < files:
             head = self._heap[0][1]
             sum_bytes += head.file.size_bytes
-            small = head.stage is Stage.NEW and head.file.size_bytes <= small_bytes
-            if taken and not (small and sum_bytes <= total_bytes and _together(head, taken[0])):
+            is_small = small(head)
+            if taken and not (is_small and sum_bytes <= total_bytes and _together(head, taken[0])):
                 break
             heapq.heappop(self._heap)
             self._left[head.docking] -= 1
             taken.append(head)
-            if not small:
+            if not is_small:
                 break
         return taken
 

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 from daemon.errors import StoreFull
 from daemon.ingest.opening import OpenDocking
-from daemon.ingest.order import Item
+from daemon.ingest.order import Item, Stage
 from daemon.ingest.shelving import keep_all
 from daemon.ingest.tools import Tools
 from dock.errors import DiskFull
 from dock.listing import CardFile
-from dock.small import pull_small
+from dock.small import SMALL_BYTES, pull_small
 from dock.vault_copy import open_disk
 
 _LOG = logging.getLogger(__name__)
+SHORT_PATH_BYTES = 1000  # longer ones have limits of their own (`ingest.filing`)
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,22 @@ class Grouped:
     left: Sequence[Item]
 
 
+def is_small(item: Item) -> bool:
+    """Whether an item may be settled with others."""
+    file = item.file
+    return item.stage is Stage.NEW and file.size_bytes <= SMALL_BYTES and len(file.path) <= SHORT_PATH_BYTES
+
+
 class GroupFiler:
-    """Settles groups of one stay.  `cancelled`: whether the camera left, or the dock stops."""
+    """Settles groups of one stay."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
     def settle(self, opened: OpenDocking, items: Sequence[Item], cancelled: Callable[[], bool]) -> Grouped:
-        """Settle what goes smoothly of `items`: of one docking and volume, and small.
+        """Settle what goes smoothly of `items`: small ones of one docking and volume.
 
-        Raises VaultFailed, LookupError.
+        `cancelled`: whether the camera left, or the dock stops.  Raises VaultFailed, LookupError.
         """
         tools, docking = self._tools, opened.docking
         size = sum(item.file.size_bytes for item in items)
