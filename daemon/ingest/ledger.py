@@ -45,6 +45,10 @@ class Ledger:
         self._store = store
         self._custody = custody
 
+    def release(self) -> None:
+        """Let go of what this thread holds of the store, before it ends."""
+        self._store.release()
+
     def open_dockings(self) -> list[Row]:
         """Return every docking that is not closed yet, oldest first."""
         return self._store.rows(
@@ -182,9 +186,9 @@ class Ledger:
         self, tx: Transaction, docking: str, contents: Contents, times: dict[int, FileTimes]
     ) -> None:
         files = contents.files
-        for place, file in files:
-            tx.insert(
-                "files",
+        tx.insert_all(
+            "files",
+            (
                 {
                     "docking": docking,
                     "idx": file.index,
@@ -196,16 +200,18 @@ class Ledger:
                     "kind": file.kind,
                     "marked": int(file.marked),
                     "state": "listed",
-                },
-            )
+                }
+                for place, file in files
+            ),
+        )
         explained = [
             (place, entry)
             for place, volume in enumerate(contents.volumes)
             for entry in (volume.listing.explained if volume.listing else ())
         ]
-        for index, (place, entry) in enumerate(explained, len(files)):
-            tx.insert(
-                "files",
+        tx.insert_all(
+            "files",
+            (
                 {
                     "docking": docking,
                     "idx": index,
@@ -216,8 +222,10 @@ class Ledger:
                     "state": "explained",
                     "reason": entry.reason.value,
                     "detail": entry.detail,
-                },
-            )
+                }
+                for index, (place, entry) in enumerate(explained, len(files))
+            ),
+        )
 
     def states(self, docking: str) -> dict[int, tuple[str, bool]]:
         """Return each file's state, and whether its samples say that it is known."""

@@ -53,9 +53,10 @@ class Agenda:
         heapq.heappush(self._heap, (item.order, item))
         self._left[item.docking] += 1
 
-    def take(self) -> Item | None:
-        """Return what comes next, and count it as done; None when nothing is left."""
-        return next(iter(self.take_group(lambda item: False, 1, 0)), None)
+    @property
+    def next(self) -> Item | None:
+        """What comes next; None when nothing is left."""
+        return self._heap[0][1] if self._heap else None
 
     def take_group(self, small: Callable[[Item], bool], files: int, total_bytes: int) -> list[Item]:
         """Return what comes next, and count it as done; nothing when nothing is left.
