@@ -63,8 +63,9 @@ class CameraProfile:
         """Return what `path` (best reading, `/` between folders) says; what it does not say is None."""
         stem = _stem(path)
         marked = self._is_marked(path, stem)
+        bare, whole = self._texts(path)
         for pattern in self.file.names:
-            facts = _read_name(pattern, self._text(pattern, path), marked)
+            facts = _read_name(pattern, whole if pattern.path else bare, marked)
             if facts is not None:
                 return facts
         return NameFacts(marked=marked)
@@ -124,22 +125,24 @@ class CameraProfile:
     def _share(self, names: Sequence[str]) -> float:
         if not self._whole_names:
             return 0.0
-        media = [name for name in names if self.kind_of(name) in ("video", "audio", "photo")]
-        if not media:
-            return 0.0
-        fitting = sum(1 for name in media if self._is_own_name(name))
-        return fitting / len(media)
+        own = sum(1 for name in names if self._is_own_name(name) and self._is_media(name))
+        return own / sum(map(self._is_media, names)) if own else 0.0
+
+    def _is_media(self, path: str) -> bool:
+        return self.kind_of(path) in ("video", "audio", "photo")
 
     def _is_own_name(self, path: str) -> bool:
+        bare, whole = self._texts(path)
         return any(
-            _read_name(pattern, self._text(pattern, path), False) is not None for pattern in self._whole_names
+            _read_name(pattern, whole if pattern.path else bare, False) is not None
+            for pattern in self._whole_names
         )
 
-    def _text(self, pattern: NamePattern, path: str) -> str:
-        """Return what `pattern` is held against."""
+    def _texts(self, path: str) -> tuple[str, str]:
+        """Return what patterns for a stem, and those for a path, are held against."""
         bare = self._without_mark(_stem(path))
         folders = path.rpartition("/")[0]
-        return f"{folders}/{bare}" if pattern.path and folders else bare
+        return bare, f"{folders}/{bare}" if folders else bare
 
     def _is_marked(self, path: str, stem: str) -> bool:
         folders = path.split("/")[:-1]

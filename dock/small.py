@@ -125,7 +125,7 @@ class _Group:
 
 def _filled(reader: Readable, view: memoryview) -> memoryview:
     filled = 0
-    while filled < len(view):
+    while filled < len(view) - 1:  # its last byte is only there to see that the file is no longer
         got = reader.read_into(view[filled:], filled)
         if got == 0:
             break

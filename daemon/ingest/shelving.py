@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -50,8 +49,7 @@ def keep(
     Raises DiskFull, VaultFailed, LookupError (the docking does not wait for it any more).
     """
     partial = vault.partial(docking.id, file.index)
-    arrived = _arrived(docking, file, times, pulled, vault)
-    arrived = dataclasses.replace(arrived, samples=_sample(partial, file))
+    arrived = _arrived(docking, file, times, pulled, vault, _sample(partial, file))
     with vault.settling:
         known = ledger.known(arrived.recording)
         if known is None:
@@ -80,10 +78,7 @@ def keep_all(
     """
     disk.sync()
     arrived = [
-        dataclasses.replace(
-            _arrived(docking, one.file, times[one.file.index], one.pulled, vault), samples=one.samples
-        )
-        for one in pulls
+        _arrived(docking, one.file, times[one.file.index], one.pulled, vault, one.samples) for one in pulls
     ]
     with vault.settling:
         known = ledger.known_of([one.recording for one in arrived])
@@ -155,7 +150,14 @@ def _finish(partial: Path, final: Path) -> None:
         finish(partial, final)
 
 
-def _arrived(docking: Docking, file: CardFile, times: FileTimes, pulled: Pulled, vault: Vault) -> Arrived:
+def _arrived(
+    docking: Docking,
+    file: CardFile,
+    times: FileTimes,
+    pulled: Pulled,
+    vault: Vault,
+    samples: Samples | None = None,
+) -> Arrived:
     serial = docking.camera.serial
     recording = recording_id(serial, file.path, pulled.size_bytes, pulled.sha256)
     return Arrived(
@@ -173,4 +175,5 @@ def _arrived(docking: Docking, file: CardFile, times: FileTimes, pulled: Pulled,
         zero_bytes=pulled.zero_block_bytes,
         recording=recording,
         vault=vault.relative(recording, file.path),
+        samples=samples,
     )
