@@ -76,9 +76,7 @@ def dock_json(store: Store) -> dict[str, Any]:
 
 def recordings_json(store: Store, limit: int = LIST_LIMIT) -> list[dict[str, Any]]:
     """Return the newest recordings, newest first."""
-    rows = store.rows(
-        f"SELECT {_LISTED} FROM recordings ORDER BY stored_at DESC, idx DESC LIMIT ?", (limit,)
-    )
+    rows = store.rows(f"SELECT {_LISTED} FROM recordings ORDER BY stored_at DESC, idx DESC LIMIT ?", (limit,))
     return [recording_json(row) for row in rows]
 
 
