@@ -16,7 +16,7 @@ from tests.bench.docks import bench_dock, camera, fresh_folder
 from tests.bench.trial import Bench, Goal, Row, Side, in_turn, run_all, times_faster, wall_s
 from tests.daemon.making import Card, tools_of
 
-_FILES = 10_000  # a tenth of what the goal names: 100,000 would take longer than a shared machine is lent
+_FILES = 5_000  # a twentieth of what the goal names: 100,000 would take longer than a shared machine is lent
 _A_FOLDER = 1000
 _FILE_BYTES = 8192
 
