@@ -38,7 +38,7 @@ def copied_from(store: Store, identity: DockIdentity) -> str | None:
     for row in rows:
         event = CustodyEvent.parse(envelope.peek(row["raw"], "event"))
         enrolled = Enrolled.model_validate(event.data)
-        if enrolled.dock_key == identity.key.key_id:
+        if enrolled.dock_key in {identity.key.key_id, *identity.keys_before}:
             return event.dock if another_board(enrolled.host, identity.host) else None
     return None
 
