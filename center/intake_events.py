@@ -77,9 +77,8 @@ class EventIntake:
         return decision
 
     def _say_again(self, dock: Dock, refused: Refused) -> None:
-        """A restored dock sends what it signed with a key that went: its branch ends, all the same."""
+        """A restored dock sends what it signed with a key that went: it is to get beyond that."""
         if refused.code in ("key", "retired"):
-            self._branch_grows(dock)
             self.announce(dock.dock, self._published.get(dock.dock, 0.0) + HEAD_AGAIN_S)
 
     def heads(self) -> list[Outgoing]:
