@@ -133,7 +133,7 @@ def test_one_under_the_old_key_after_the_roll_is_refused_and_kept(ends: TwoEnds)
 
     newest = ends.newest_here(one)
     forged = newest.model_copy(
-        update={"revision": newest.revision + 1, "prev_manifest": Manifest_digest(newest), "holds": []}
+        update={"revision": newest.revision + 1, "prev_manifest": digest_of(newest), "holds": []}
     )
     ends.bench.hear(f"{UP}/manifests/{one}", envelope.seal("manifest", forged.to_bytes(), old).raw)
     assert counted(ends, "refused.manifests.retired") == 1
@@ -142,7 +142,7 @@ def test_one_under_the_old_key_after_the_roll_is_refused_and_kept(ends: TwoEnds)
     agree(ends)
 
 
-def Manifest_digest(manifest: Manifest) -> str:
+def digest_of(manifest: Manifest) -> str:
     return envelope.digest("manifest", manifest.to_bytes())
 
 

@@ -1,4 +1,4 @@
-"""Killed before each single line of a roll, at the dock and at the platform: one key is in force, no third thing."""
+"""Killed before each single line of a roll, at the dock and at the platform: one key or the other is in force."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory, where there is one: what a kill leaves behind is the same, and fsync costs nothing."""
+    """A folder in memory, where there is one: a kill leaves the same behind, and fsync costs nothing."""
     shared = Path("/dev/shm")
     if not os.access(shared, os.W_OK):
         yield tmp_path
