@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from center.catalogue import docks, events
 from center.catalogue.docks import Dock
@@ -28,24 +29,37 @@ def open_event(dock: Dock, raw: bytes) -> tuple[Envelope, CustodyEvent]:
     return sealed, CustodyEvent.parse(sealed.payload)
 
 
-def check_new(
-    connection: sqlite3.Connection, dock: Dock, sealed: Envelope, event: CustodyEvent
+def key_after(
+    sealed: Envelope, event: CustodyEvent, in_force: KeyRecord, owner_of: Callable[[str], str | None]
 ) -> KeyRecord | None:
     """Check who signed an event that is not held; return the key that comes into force with it.
 
-    Raises Refused: `retired`, `key`, and those of `read_roll`.
+    `owner_of`: the dock that has, or ever had, a key.  Raises Refused: `retired`, `key`, and those of
+    `read_roll`.
     """
-    if dock.key.key_id not in sealed.signers:
-        raise _retired(dock, sealed)
+    if in_force.key_id not in sealed.signers:
+        raise _retired(in_force, sealed)
     if event.kind != KIND:
         return None
-    roll = read_roll(sealed.raw, dock.dock)
-    if roll.before.key_id != dock.key.key_id:
-        raise _retired(dock, sealed)
-    owner = docks.by_key(connection, roll.key.key_id)
+    roll = read_roll(sealed.raw, in_force.owner)
+    if roll.before.key_id != in_force.key_id:
+        raise _retired(in_force, sealed)
+    owner = owner_of(roll.key.key_id)
     if owner is not None:
-        raise Refused("key", f"the key that comes was dock {owner.dock}'s before: a key never comes back")
+        raise Refused("key", f"the key that comes was dock {owner}'s before: a key never comes back")
     return roll.key
+
+
+def check_new(
+    connection: sqlite3.Connection, dock: Dock, sealed: Envelope, event: CustodyEvent
+) -> KeyRecord | None:
+    """As `key_after`, by what the catalogue knows.  Raises Refused."""
+
+    def owner_of(key: str) -> str | None:
+        found = docks.by_key(connection, key)
+        return None if found is None else found.dock
+
+    return key_after(sealed, event, dock.key, owner_of)
 
 
 def open_manifest(connection: sqlite3.Connection, dock: Dock, raw: bytes) -> tuple[Envelope, Manifest]:
@@ -54,13 +68,13 @@ def open_manifest(connection: sqlite3.Connection, dock: Dock, raw: bytes) -> tup
     manifest = Manifest.parse(sealed.payload, MAX_MANIFEST_BYTES)
     fresh = dock.key.key_id in sealed.signers
     if not fresh and not events.commits(connection, dock.dock, manifest.recording, sealed.digest):
-        raise _retired(dock, sealed)
+        raise _retired(dock.key, sealed)
     return sealed, manifest
 
 
-def _retired(dock: Dock, sealed: Envelope) -> Refused:
+def _retired(in_force: KeyRecord, sealed: Envelope) -> Refused:
     return Refused(
         "retired",
-        f"signed by key {sealed.signers[0][:16]}, which dock {dock.dock} was rolled from;"
-        f" {dock.key.key_id[:16]} is in force",
+        f"signed by key {sealed.signers[0][:16]}, which dock {in_force.owner} was rolled from;"
+        f" {in_force.key_id[:16]} is in force",
     )

@@ -1,4 +1,4 @@
-"""Killed before each single line of a roll, at the dock and at the platform: one key or the other is in force."""
+"""Killed before each line of a roll, at the dock and at the platform: one key or the other is in force."""
 
 from __future__ import annotations
 

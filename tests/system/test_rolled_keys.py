@@ -1,4 +1,4 @@
-"""A dock's key rolled while it is connected, over TLS and the shipped mosquitto: nothing stops, both sides agree."""
+"""A dock's key rolled while it is connected, over TLS and the shipped mosquitto: both sides agree."""
 
 from __future__ import annotations
 
