@@ -305,6 +305,30 @@ def test_a_dock_restored_from_before_the_roll_is_silent_until_it_has_the_newer_k
     assert rows == []
 
 
+def test_a_copy_that_forgot_two_rolls_is_given_both_keys(ends: TwoEnds) -> None:
+    one = ends.take_in("a.mp4")
+    agree(ends)
+    kept = ends.back_up("dock")
+    ends.roll()
+    ends.put_in_case(one, "c1")
+    agree(ends)
+    second = ends.key_file()
+    ends.roll()
+    agree(ends)
+    third = ends.key_file()
+    ends.restore("dock", kept)
+    ends.put_in_case(one, "c2")
+    assert ends.sync()
+    ends.roll(forgotten=second)
+    assert ends.sync()
+    assert ends.desk.key_gone, "that one is not in force either"
+    ends.roll(forgotten=third)
+    line_of(ends.dock).first.step()
+    assert ends.sync()
+    assert ends.facts(ends.newest_there(one)) == {("case", "c1"), ("case", "c2")}
+    assert ends.flaws() == []
+
+
 def test_restored_from_after_the_roll_nothing_is_special(ends: TwoEnds) -> None:
     one = ends.take_in("a.mp4")
     ends.roll()
