@@ -2,8 +2,8 @@
 
 - By the platform's own order: a dock has one key in force, that of the newest `key_rolled` that was taken,
   on whatever line; what comes later under a key before it is refused (`retired`) and kept as evidence.
-- Two things under such a key still count, for they say nothing new: an event that is held already, and a
-  manifest that a held event names by its digest (it was on its way when the key was rolled).
+- Two things under such a key still count, for they say nothing new: what is held already, and a manifest that
+  a held event names by its digest (it was on its way when the key was rolled).
 - `key_rolled` goes on from the key in force to one that was never any dock's.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from center.catalogue import docks, events
+from center.catalogue import docks, events, recordings
 from center.catalogue.docks import Dock
 from uplink import envelope
 from uplink.envelope import Envelope
@@ -67,7 +67,10 @@ def open_manifest(connection: sqlite3.Connection, dock: Dock, raw: bytes) -> tup
     sealed = envelope.unseal(raw, "manifest", dock.kept_ring, Role.DOCK, MAX_MANIFEST_BYTES)
     manifest = Manifest.parse(sealed.payload, MAX_MANIFEST_BYTES)
     fresh = dock.key.key_id in sealed.signers
-    if not fresh and not events.commits(connection, dock.dock, manifest.recording, sealed.digest):
+    place = (dock.dock, manifest.recording, sealed.digest)
+    if not fresh and not (
+        recordings.holds_manifest(connection, *place) or events.commits(connection, *place)
+    ):
         raise _retired(dock.key, sealed)
     return sealed, manifest
 

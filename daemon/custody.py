@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -43,11 +44,13 @@ class ChainEnd:
 class Custody:
     """Appends to the chain.  Shared by all threads; holds no state but who signs.
 
+    `rolling` is held by whoever rolls the key: one at a time, or one would lose the other's new key.
     `identity` changes with a roll, inside its transaction: ask for it anew in each transaction.
     """
 
     def __init__(self, identity: DockIdentity, clock: DockClock) -> None:
         self.identity = identity
+        self.rolling = threading.Lock()
         self.clock = clock
 
     def append(

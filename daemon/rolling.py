@@ -2,7 +2,7 @@
 
 Three steps, each durable before the next; a kill between them leaves one key in force, and the chain whole:
 
-1. the new key is kept beside the old one: nothing is changed yet, and the next roll takes that very key;
+1. the new key is kept beside the old one: nothing is changed yet, and the next roll draws another;
 2. `key_rolled`, signed by both, is committed: from here on the new key is in force;
 3. the new key's file takes the old one's place; where a kill prevents it, the next start does (`identity`).
 
@@ -61,22 +61,21 @@ def roll(
 
     Raises CannotRoll, WrongKey, uplink.BadKey, StoreFull, OSError.
     """
-    old = custody.identity
-    _check(store, custody, settings)
-    key = _waiting_key(settings, custody, forgotten)
-    try:
-        with store.write() as tx:
-            at = custody.roll(tx, key, reason[:MAX_REASON], actor)
-            again = _sign_anew(tx, old.platform) if forgotten is not None else 0
-    except BaseException:
-        # A commit may fail and have happened all the same: the chain says which key is in force.
-        if keyline.in_force(store, old.dock) != key.key_id:
-            custody.identity = old
-        raise
-    finish_roll(settings, key.key_id)
-    _LOG.warning(
-        "the key of dock %s was rolled: %s is in force, %s is gone", old.dock, key.key_id, old.key.key_id
-    )
+    with custody.rolling:
+        old = custody.identity
+        _check(store, custody, settings)
+        key = _waiting_key(store, settings, custody, forgotten)
+        try:
+            with store.write() as tx:
+                at = custody.roll(tx, key, reason[:MAX_REASON], actor)
+                again = _sign_anew(tx, old.platform) if forgotten is not None else 0
+        except BaseException:
+            # A commit may fail and have happened all the same: the chain says which key is in force.
+            if keyline.in_force(store, old.dock) != key.key_id:
+                custody.identity = old
+            raise
+        finish_roll(settings, key.key_id)
+    _LOG.warning("dock %s: key %s is in force, %s is gone", old.dock, key.key_id, old.key.key_id)
     elsewhere = store.rows(
         "SELECT DISTINCT platform FROM epochs WHERE dock = ? AND platform <> ? AND platform <> 'local'"
         " ORDER BY platform",
@@ -109,23 +108,16 @@ def _check(store: Store, custody: Custody, settings: Settings) -> None:
     check_identity(store, identity)
 
 
-def _waiting_key(settings: Settings, custody: Custody, forgotten: Path | None) -> SigningKey:
+def _waiting_key(store: Store, settings: Settings, custody: Custody, forgotten: Path | None) -> SigningKey:
     """Return the new key, kept durably beside the old one."""
-    waiting = settings.next_key_file
-    waiting.parent.mkdir(exist_ok=True, mode=0o700)
-    if forgotten is None:
-        key, _ = SigningKey.load_or_make(waiting)
-    else:
-        key = SigningKey.load(forgotten)
-        if waiting.exists() and SigningKey.load(waiting).key_id != key.key_id:
-            waiting.unlink()  # begun once and never in force
-        key.keep(waiting)
-    identity = custody.identity
+    identity, waiting = custody.identity, settings.next_key_file
+    finish_roll(settings, keyline.in_force(store, identity.dock))  # what could not be finished before
+    key = SigningKey.draw() if forgotten is None else SigningKey.load(forgotten)
     if key.key_id in {identity.key.key_id, *identity.keys_before}:
-        waiting.unlink(missing_ok=True)
-        raise CannotRoll(
-            f"{forgotten or waiting} holds a key that this dock had before: a key never comes back"
-        )
+        raise CannotRoll(f"{forgotten} holds a key that this dock had before: a key never comes back")
+    waiting.parent.mkdir(exist_ok=True, mode=0o700)
+    waiting.unlink(missing_ok=True)  # begun once, and never in force
+    key.keep(waiting)
     return key
 
 

@@ -20,6 +20,7 @@ from daemon.rolling import roll, what_to_do
 from daemon.settings import Settings
 from daemon.store import Store
 from daemon.store.database import from_text
+from uplink.errors import BadKey
 
 
 def roll_handler(parts: Parts, wake: Callable[[], None]) -> Handler:
@@ -31,10 +32,14 @@ def roll_handler(parts: Parts, wake: Callable[[], None]) -> Handler:
                 "只有本机管理员能更换密钥。 Only root, or the user that the daemon runs as, may roll"
                 " the dock's key"
             )
-        forgotten = args.get("forgotten")
-        done = _done(
-            parts.store, parts.custody, parts.settings, asker.uid, str(args.get("reason", "")), forgotten
-        )
+        reason, forgotten = str(args.get("reason", "")), args.get("forgotten")
+        try:
+            done = _done(parts.store, parts.custody, parts.settings, asker.uid, reason, forgotten)
+        except (BadKey, OSError) as error:
+            raise CannotRoll(
+                f"{error}: the dock itself has to read and write key files; as root, with the dock stopped,"
+                " this command does it in its place"
+            ) from None
         wake()
         return done
 

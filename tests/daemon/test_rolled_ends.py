@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tests.daemon.two_ends import NAME, SITE, TwoEnds
 from uplink import envelope
 from uplink.desk import Taken
 from uplink.keys import SigningKey
-from uplink.messages import CustodyEvent, Manifest
+from uplink.messages import MACHINE, CustodyEvent, Manifest
 
 UP = f"bodydock/1/{SITE}/{NAME}/up"
 
@@ -40,8 +41,6 @@ def key_there(ends: TwoEnds) -> str:
 
 def signers(ends: TwoEnds) -> list[tuple[str, list[str]]]:
     """Return kind and signing key ids of each event of the dock, in order."""
-    import json
-
     rows = ends.dock.store.rows("SELECT kind, raw FROM events ORDER BY place, n")
     return [(r["kind"], [s["keyid"] for s in json.loads(r["raw"])["signatures"]]) for r in rows]
 
@@ -220,7 +219,6 @@ def identity_of(ends: TwoEnds) -> bytes:
 
 def test_a_platform_begun_anew_is_shown_the_way_from_the_first_key(ends: TwoEnds) -> None:
     empty = ends.back_up("platform")
-    connection = ends.bench.office.connection
     before = identity_of(ends)
     ends.take_in("a.mp4")
     ends.roll()
@@ -245,8 +243,6 @@ def test_a_platform_begun_anew_is_shown_the_way_from_the_first_key(ends: TwoEnds
 
 
 def test_an_identity_whose_rolls_do_not_lead_to_its_key_is_refused(ends: TwoEnds) -> None:
-    import json
-
     ends.roll()
     me = ends.dock.custody.identity
     [row] = keyline.rolls(ends.dock.store, PLATFORM, NAME)
@@ -397,7 +393,7 @@ def test_to_a_platform_that_knew_the_key_of_before_there_is_no_way_back(ends: Tw
     ends._stop("dock")
     moved = ends._open(ends.folder / "dock", platform="elsewhere")
     done = rolling.roll(
-        moved.store, moved.custody, ends.settings_of(moved.folder), ends_actor(), reason="lost sight of"
+        moved.store, moved.custody, ends.settings_of(moved.folder), MACHINE, reason="lost sight of"
     )
     assert done.elsewhere == (PLATFORM,)
     moved.store.close()
@@ -405,9 +401,3 @@ def test_to_a_platform_that_knew_the_key_of_before_there_is_no_way_back(ends: Tw
         ends._start("dock")
     ends.dock = ends._open(ends.folder / "dock", platform="elsewhere")
     ToldStage(ends.dock.store, ends.dock.custody).step()
-
-
-def ends_actor():  # type: ignore[no-untyped-def]
-    from uplink.messages import MACHINE
-
-    return MACHINE

@@ -70,7 +70,43 @@ def test_threads_that_sign_meanwhile_leave_no_event_under_a_wrong_key(parts: Par
     assert flaws(parts) == []
 
 
-def test_a_commit_that_fails_leaves_the_old_key_and_the_next_try_takes_the_same_new_one(
+def test_two_who_roll_at_once_roll_one_after_the_other(parts: Parts) -> None:
+    def again() -> None:
+        for _ in range(4):
+            roll(parts)
+        parts.store.release()
+
+    threads = [threading.Thread(target=again) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    in_force = parts.custody.identity.key.key_id
+    assert SigningKey.load(parts.settings.key_file).key_id == in_force, "its private half is there"
+    assert parts.store.value("SELECT count(*) FROM rolls") == 12
+    assert flaws(parts) == []
+
+
+def test_a_new_key_whose_file_could_not_take_its_place_is_never_lost(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, by: Path) -> None:
+        raise OSError(30, f"read-only: {path} {by}")
+
+    monkeypatch.setattr("daemon.identity.keyfiles.replace", refuse)
+    for _ in range(2):
+        with pytest.raises(OSError, match="read-only"):
+            roll(parts)
+    assert parts.store.value("SELECT count(*) FROM rolls") == 1, "the second changed nothing"
+    in_force = parts.custody.identity.key.key_id
+    assert SigningKey.load(parts.settings.next_key_file).key_id == in_force
+    assert flaws(parts) == []
+    monkeypatch.undo()
+    assert load_identity(parts.settings).key.key_id == in_force
+    assert SigningKey.load(parts.settings.key_file).key_id == in_force
+
+
+def test_a_commit_that_fails_leaves_the_old_key_and_the_next_try_another_new_one(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = parts.custody.identity.key.key_id
@@ -86,12 +122,11 @@ def test_a_commit_that_fails_leaves_the_old_key_and_the_next_try_takes_the_same_
         roll(parts)
     monkeypatch.undo()
     assert parts.custody.identity.key.key_id == before
-    waiting = SigningKey.load(parts.settings.next_key_file).key_id
     with parts.store.write() as tx:
         parts.custody.append(tx, "cleared", NOTHING)
     assert flaws(parts) == []
     done = roll(parts)
-    assert (done.before, done.key) == (before, waiting)
+    assert (done.before, done.key) == (before, parts.custody.identity.key.key_id)
     assert not parts.settings.next_key_file.exists()
     assert flaws(parts) == []
 
@@ -129,6 +164,8 @@ def test_who_is_neither_root_nor_the_dock_may_not(parts: Parts) -> None:
     asked = roll_handler(parts, lambda: None)
     with pytest.raises(CannotRoll, match="Only root"):
         asked(Asker(1, os.geteuid() + 12345), {})
+    with pytest.raises(CannotRoll, match="cannot be read"):
+        asked(Asker(1, 0), {"forgotten": "/nowhere.pem"})
     told = asked(Asker(1, os.geteuid()), {"reason": "x"})
     assert told["key"] == parts.custody.identity.key.key_id
     assert json.dumps(told)
