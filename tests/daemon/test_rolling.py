@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -106,27 +107,31 @@ def test_a_new_key_whose_file_could_not_take_its_place_is_never_lost(
     assert SigningKey.load(parts.settings.key_file).key_id == in_force
 
 
-def test_a_commit_that_fails_leaves_the_old_key_and_the_next_try_another_new_one(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("happened", [False, True], ids=["rolled back", "committed all the same"])
+def test_after_a_commit_that_fails_that_key_signs_which_the_chain_says(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, happened: bool
 ) -> None:
     before = parts.custody.identity.key.key_id
-    insert = Transaction.insert
+    write = Store.write
 
-    def full(self: Transaction, table: str, values: dict[str, object]) -> None:
-        insert(self, table, values)  # type: ignore[arg-type]
-        if table == "rolls":
-            raise OSError(28, "no space left")
+    @contextmanager
+    def failing(self: Store) -> Iterator[Transaction]:
+        with write(self) as tx:
+            yield tx
+            if not happened:
+                raise OSError(28, "no space left")
+        raise OSError(5, "no space to tell it")
 
-    monkeypatch.setattr(Transaction, "insert", full)
+    monkeypatch.setattr(Store, "write", failing)
     with pytest.raises(OSError, match="no space"):
         roll(parts)
     monkeypatch.undo()
-    assert parts.custody.identity.key.key_id == before
+    assert (parts.custody.identity.key.key_id != before) == happened
     with parts.store.write() as tx:
         parts.custody.append(tx, "cleared", NOTHING)
     assert flaws(parts) == []
-    done = roll(parts)
-    assert (done.before, done.key) == (before, parts.custody.identity.key.key_id)
+    assert load_identity(parts.settings).key.key_id == parts.custody.identity.key.key_id
+    roll(parts)
     assert not parts.settings.next_key_file.exists()
     assert flaws(parts) == []
 
