@@ -96,7 +96,7 @@ class FileIntake:
     # What the dock sends
 
     def _init(self, dock: Dock, file_id: str, init: FileInit) -> list[Outgoing]:
-        check_id(init, file_id, self._office.platform, dock.key.key_id)
+        check_id(init, file_id, self._office.platform, dock.first_key.key_id)
         if init.role != "footage":
             raise Refused("role", f"a {init.role} is not taken by this platform")
         connection = self._office.connection

@@ -144,7 +144,14 @@ class Office:
         return Outgoing(dock.topics.down(f"receipts/{subject.recording}"), self.sealed("refusal", refusal))
 
     def head(self, dock: Dock) -> Outgoing:
-        head = Head(platform=self.platform, dock=dock.dock, at=dock.head, lease=self.lease, time=self.now())
+        head = Head(
+            platform=self.platform,
+            dock=dock.dock,
+            at=dock.head,
+            lease=self.lease,
+            time=self.now(),
+            dock_key=dock.key.key_id,
+        )
         return Outgoing(dock.topics.down("head"), self.sealed("head", head), retain=True)
 
     def sealed(self, kind: str, message: Wire) -> bytes:

@@ -226,9 +226,9 @@ class Receiver:
 
 
 def _signed(dock: Dock, kind: str, raw: bytes) -> bool:
-    """Whether the dock's own key signed it, whatever it was refused for."""
+    """Whether a key of the dock's own signed it, whatever it was refused for."""
     try:
-        envelope.unseal(raw, SIGNED_AS[kind], dock.ring, Role.DOCK)
+        envelope.unseal(raw, SIGNED_AS[kind], dock.kept_ring, Role.DOCK)
     except Refused:
         return False
     return True

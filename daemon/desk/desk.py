@@ -58,7 +58,12 @@ class StoreDesk(Outgoing):
 
     @property
     def silent(self) -> bool:
-        return self._chain.copied
+        return self._chain.copied or self._chain.key_gone
+
+    @property
+    def key_gone(self) -> bool:
+        """Whether the platform knows this dock by a key that it does not have."""
+        return self._chain.key_gone
 
     def file_failed(self, recording: str, reason: str, new_attempt: bool) -> None:
         super().file_failed(recording, reason, new_attempt)
@@ -99,7 +104,7 @@ class StoreDesk(Outgoing):
         if head.lease > self._lease:
             self._lease = head.lease
             self._send_all_again()
-        what = self._chain.take(head.at)
+        what = self._chain.take(head.at, head.dock_key)
         if what not in (Meaning.OURS, Meaning.UNSETTLED):
             self._counters.count(f"head.{what.value}")
             self._changed()

@@ -90,7 +90,7 @@ class Outgoing:
             recording=row["recording"],
             file_id=file_id(
                 self._platform,
-                self._custody.identity.key.key_id,
+                self._custody.identity.file_key,
                 row["recording"],
                 row["sha256"],
                 row["attempt"],
