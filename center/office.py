@@ -71,12 +71,12 @@ class Office:
     def platform(self) -> str:
         return self.settings.id
 
-    def count(self, name: str, dock: str = "") -> None:
-        """Count one more.  `name`: ours, never made of what came in; `dock`: one that is enrolled."""
+    def count(self, name: str, dock: str = "", times: int = 1) -> None:
+        """Count one more, or `times`.  `name`: ours, never made of what came in; `dock`: one that is enrolled."""
         key = (name, dock)
         if key not in self._counted and len(self._counted) >= MAX_COUNTED:
             key = ("other", "")
-        self._counted[key] += 1
+        self._counted[key] += times
 
     def trouble(self, name: str, detail: str, dock: str = "") -> None:
         """Note what wants a person (`center.troubles`); it is written down with the counters."""

@@ -68,6 +68,11 @@ class Receiver:
         """Take one message; returns the answers."""
         return self._guarded(None, inbound, lambda: self._take(inbound))
 
+    def hear_again(self, names: frozenset[str]) -> None:
+        """Docks that were not heard for a while are told where they stand, so that they need not wait."""
+        for name in names & self._known:
+            self._events.announce(name)
+
     def _greet(self) -> list[Outgoing]:
         for dock in docks.every(self._office.connection):
             self._receipting.release(dock.dock)

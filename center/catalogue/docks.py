@@ -63,6 +63,11 @@ def every(connection: sqlite3.Connection) -> list[Dock]:
     return [_dock(row) for row in connection.execute("SELECT * FROM docks ORDER BY site, dock")]
 
 
+def sites(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the site of each dock."""
+    return {row["dock"]: row["site"] for row in connection.execute("SELECT dock, site FROM docks")}
+
+
 def any_enrolled(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM docks LIMIT 1").fetchone() is not None
 

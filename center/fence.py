@@ -1,0 +1,106 @@
+"""Who is not heard for a while, for sending more than its share: pure, time is given.
+
+- A dock is shut out when 500 of its messages or 32 MiB were dropped within 10 s.  One that keeps the protocol
+  never has any dropped (`uplink/lanes.py`).
+- Shut out means not subscribed: the broker then takes the flood and passes it to nobody, and tells the dock so
+  (reason 0x10, *not sent*).  Its evidence stays with it, and it sends it again.
+- For 10 s the first time, each time twice as long, at most 5 min; ten quiet minutes make it 10 s again.
+- MQTT cannot take one dock out of `+/+/up/#`: while anybody is shut out, and a minute longer, every enrolled
+  dock is subscribed by itself.  Who is not enrolled is not heard then.
+- All who are not enrolled are one, `STRANGERS`.
+- Where the broker refuses to have docks subscribed one by one, nobody is shut out: shares are all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from uplink.topics import ROOT, DockTopics
+
+EVERY_DOCK = f"{ROOT}/+/+/up/#"
+STRANGERS = ""
+AFTER_MESSAGES = 500
+AFTER_BYTES = 32 * 1024 * 1024
+WITHIN_S = 10.0
+FIRST_S = 10.0
+LONGEST_S = 300.0
+QUIET_S = 600.0
+APART_S = 60.0
+
+
+@dataclass
+class _Record:
+    since_s: float
+    messages: int = 0
+    size_bytes: int = 0
+    until_s: float | None = None  # shut out until then
+    length_s: float = FIRST_S  # the next time
+    freed_s: float | None = None
+
+
+class Fence:
+    """Who floods, and what is subscribed for it."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, _Record] = {}
+        self._apart_until_s: float | None = None
+        self._refused = False
+
+    def dropped(self, name: str, messages: int, size_bytes: int, now_s: float) -> float | None:
+        """Note what was dropped of `name`; returns for how long it is shut out, where that begins now."""
+        record = self._records.setdefault(name, _Record(now_s))
+        if record.until_s is not None or self._refused:
+            return None
+        if now_s - record.since_s > WITHIN_S:
+            record.since_s, record.messages, record.size_bytes = now_s, 0, 0
+        record.messages += messages
+        record.size_bytes += size_bytes
+        if record.messages < AFTER_MESSAGES and record.size_bytes < AFTER_BYTES:
+            return None
+        length_s = record.length_s
+        record.until_s = now_s + length_s
+        record.length_s = min(2 * length_s, LONGEST_S)
+        return length_s
+
+    def free(self, now_s: float) -> frozenset[str]:
+        """Return who is heard again from now on."""
+        freed = set()
+        for name, record in list(self._records.items()):
+            if record.until_s is not None and now_s >= record.until_s:
+                record.until_s, record.freed_s = None, now_s
+                record.since_s, record.messages, record.size_bytes = now_s, 0, 0
+                freed.add(name)
+            elif record.until_s is None and now_s - max(record.since_s, record.freed_s or 0.0) > QUIET_S:
+                del self._records[name]
+        if self.shut_out:
+            self._apart_until_s = now_s + APART_S
+        elif self._apart_until_s is not None and now_s >= self._apart_until_s:
+            self._apart_until_s = None
+        return frozenset(freed)
+
+    def refused(self, topic: str) -> bool:
+        """The broker does not take a subscription: if it is one dock's, give up shutting out."""
+        if topic == EVERY_DOCK or self._refused:
+            return False
+        self._refused = True
+        self._apart_until_s = None
+        for record in self._records.values():
+            record.until_s = None
+        return True
+
+    @property
+    def shut_out(self) -> frozenset[str]:
+        return frozenset(name for name, record in self._records.items() if record.until_s is not None)
+
+    def topics(self, docks: Mapping[str, str]) -> tuple[str, ...]:
+        """Return what is to be subscribed.  `docks`: the site of each dock that is enrolled."""
+        shut_out = self.shut_out
+        if not shut_out and self._apart_until_s is None:
+            return (EVERY_DOCK,)
+        return tuple(one_dock(dock, site) for dock, site in sorted(docks.items()) if dock not in shut_out)
+
+
+def one_dock(dock: str, site: str) -> str:
+    """Return the subscription to all that one dock says."""
+    return DockTopics(site, dock).up("#")
