@@ -1,7 +1,10 @@
-"""Who is not heard for a while, for sending more than its share: pure, time is given.
+"""Who is not heard for a while, for sending in vain and too much: pure, time is given.
 
-- A dock is shut out when 500 of its messages or 32 MiB were dropped within 10 s.  One that keeps the protocol
-  never has any dropped (`uplink/lanes.py`).
+- In vain is what was dropped for being beyond a share (`uplink/lanes.py`), what was refused or ignored, what was
+  held already, and telemetry.  A dock is shut out at 1000 such messages or 96 MiB of them within 10 s.  One that
+  keeps the protocol repeats 200 events, 100 manifests and a window of 32 MiB at most, and that not twice in 10 s.
+- What is useful is not counted, however much it is: the lanes see to it that others have their turns.
+- For 5 s from connecting nothing counts: what the broker kept for an absent receiver comes at once.
 - Shut out means not subscribed: the broker then takes the flood and passes it to nobody, and tells the dock so
   (reason 0x10, *not sent*).  Its evidence stays with it, and it sends it again.
 - For 10 s the first time, each time twice as long, at most 5 min; ten quiet minutes make it 10 s again.
@@ -20,8 +23,9 @@ from uplink.topics import ROOT, DockTopics
 
 EVERY_DOCK = f"{ROOT}/+/+/up/#"
 STRANGERS = ""
-AFTER_MESSAGES = 500
-AFTER_BYTES = 32 * 1024 * 1024
+AFTER_MESSAGES = 1000
+AFTER_BYTES = 96 * 1024 * 1024
+GRACE_S = 5.0
 WITHIN_S = 10.0
 FIRST_S = 10.0
 LONGEST_S = 300.0
@@ -46,11 +50,17 @@ class Fence:
         self._records: dict[str, _Record] = {}
         self._apart_until_s: float | None = None
         self._refused = False
+        self._counts_from_s = 0.0
 
-    def dropped(self, name: str, messages: int, size_bytes: int, now_s: float) -> float | None:
-        """Note what was dropped of `name`; returns for how long it is shut out, where that begins now."""
+    def connected(self, now_s: float) -> None:
+        self._counts_from_s = now_s + GRACE_S
+
+    def in_vain(self, name: str, messages: int, size_bytes: int, now_s: float) -> float | None:
+        """Note what `name` sent in vain; returns for how long it is shut out, where that begins now."""
+        if now_s < self._counts_from_s or self._refused:
+            return None
         record = self._records.setdefault(name, _Record(now_s))
-        if record.until_s is not None or self._refused:
+        if record.until_s is not None:
             return None
         if now_s - record.since_s > WITHIN_S:
             record.since_s, record.messages, record.size_bytes = now_s, 0, 0
@@ -61,6 +71,7 @@ class Fence:
         length_s = record.length_s
         record.until_s = now_s + length_s
         record.length_s = min(2 * length_s, LONGEST_S)
+        self._apart_until_s = max(self._apart_until_s or 0.0, record.until_s + APART_S)
         return length_s
 
     def free(self, now_s: float) -> frozenset[str]:
@@ -73,9 +84,7 @@ class Fence:
                 freed.add(name)
             elif record.until_s is None and now_s - max(record.since_s, record.freed_s or 0.0) > QUIET_S:
                 del self._records[name]
-        if self.shut_out:
-            self._apart_until_s = now_s + APART_S
-        elif self._apart_until_s is not None and now_s >= self._apart_until_s:
+        if self._apart_until_s is not None and now_s >= self._apart_until_s:
             self._apart_until_s = None
         return frozenset(freed)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from center.catalogue import database, evidence, troubles
+from center.catalogue import database, evidence, registries, troubles
 from center.catalogue.docks import Dock
 from center.platform import PlatformKeys
 from center.quiet import Quiet
@@ -23,6 +23,7 @@ from uplink.messages.base import Wire
 from uplink.messages.receipt import Head, Receipt, Refusal, RefusalCode, StoredProof
 
 log = logging.getLogger(__name__)
+IN_VAIN = ("refused.", "ignored.", "again.", "early.")
 MAX_COUNTED = 10_000  # names and docks are bounded: this holds should one ever not be
 
 
@@ -62,6 +63,8 @@ class Office:
     monotonic: Callable[[], float] = time.monotonic
     quiet: Quiet = field(init=False)
     _counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _vain_now: bool = False
+    _in_vain: dict[str, tuple[int, int]] = field(default_factory=dict)
     _troubles: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,6 +80,25 @@ class Office:
         if key not in self._counted and len(self._counted) >= MAX_COUNTED:
             key = ("other", "")
         self._counted[key] += times
+        self._vain_now = self._vain_now or name.startswith(IN_VAIN)
+
+    def note_vain(self) -> None:
+        """Note that the message that is being taken tells nothing new; some counters say so as well."""
+        self._vain_now = True
+
+    def begin_message(self) -> None:
+        self._vain_now = False
+
+    def end_message(self, dock: str, size_bytes: int) -> None:
+        """Note that one message of `dock` was taken: in vain, or not."""
+        if self._vain_now:
+            messages, before_bytes = self._in_vain.get(dock, (0, 0))
+            self._in_vain[dock] = (messages + 1, before_bytes + size_bytes)
+
+    def take_in_vain(self) -> dict[str, tuple[int, int]]:
+        """Return what each dock sent in vain since the last time: messages, bytes."""
+        taken, self._in_vain = self._in_vain, {}
+        return taken
 
     def trouble(self, name: str, detail: str, dock: str = "") -> None:
         """Note what wants a person (`center.troubles`); it is written down with the counters."""
@@ -116,6 +138,14 @@ class Office:
         if not kept.there or kept.dropped:
             self.count("quarantine.full", item.dock)
             self.trouble("evidence_dropped", f"on {item.topic}", item.dock)
+
+    def draw_lease(self) -> None:
+        """Go on under a new lease, as after a restart: what is durable is said anew.
+
+        Raises StoreFull, sqlite3.Error.
+        """
+        with database.writing(self.connection) as connection:
+            self.lease = registries.next_lease(connection, int(self.now().timestamp() * 1000))
 
     # Signing
 

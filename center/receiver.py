@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 CHANNELS = frozenset(("events", "manifests", "reports", "file", "state", "health", "slots", "reply"))
 SIGNED_AS = {"events": "event", "manifests": "manifest"}
+TELEMETRY = ("state", "health", "slots", "reports")
 FADE_EVERY_S = 30.0
 LIVE_ONLY = ("events", "manifests", "reports", "file")
 FLUSH_EVERY_S = 1.0
@@ -59,6 +60,7 @@ class Receiver:
         self._trouble_s = 0.0
         self._known = self._dock_names()
         self._held_back: frozenset[str] = frozenset()
+        self._speaker = ""  # who sent the message that is being taken; none that is enrolled
 
     def connected(self) -> list[Outgoing]:
         """Return what is said at each connect: heads, registries, open ranges."""
@@ -66,12 +68,24 @@ class Receiver:
 
     def handle(self, inbound: Inbound) -> list[Outgoing]:
         """Take one message; returns the answers."""
-        return self._guarded(None, inbound, lambda: self._take(inbound))
+        self._speaker = ""
+        self._office.begin_message()
+        out = self._guarded(None, inbound, lambda: self._take(inbound))
+        self._office.end_message(self._speaker, len(inbound.payload))
+        return out
 
     def hear_again(self, names: frozenset[str]) -> None:
         """Docks that were not heard for a while are told where they stand, so that they need not wait."""
         for name in names & self._known:
             self._events.announce(name)
+
+    def say_again(self) -> list[Outgoing]:
+        """Return what makes every dock send again what did not arrive: heads and ranges under a new lease."""
+        return self._guarded(None, None, self._say_again)
+
+    def _say_again(self) -> list[Outgoing]:
+        self._office.draw_lease()
+        return [*self._events.heads(), *self._files.announce()]
 
     def _greet(self) -> list[Outgoing]:
         for dock in docks.every(self._office.connection):
@@ -92,6 +106,7 @@ class Receiver:
         if dock is None or dock.site != topic.site:
             self._office.count("refused.not_enrolled")
             return self._refuse_unknown(topic)
+        self._speaker = dock.dock
         if inbound.response_topic is not None:
             self._check_response_topic(dock, inbound.response_topic)
         if inbound.retained and topic.parts[0] in LIVE_ONLY:
@@ -140,6 +155,8 @@ class Receiver:
 
     def _route(self, dock: Dock, parts: tuple[str, ...], inbound: Inbound) -> list[Outgoing]:
         raw = inbound.payload
+        if parts[0] in TELEMETRY:
+            self._office.note_vain()  # a dock of ours says little of it
         match parts:
             case ("events",):
                 self._events.take(dock, raw)

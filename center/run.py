@@ -118,7 +118,10 @@ def _turn(
     connection: Connection, receiver: Receiver, office: Office, brokerage: Brokerage, flooding: Flooding
 ) -> None:
     notice = connection.next(receiver.wait_s)
-    receiver.hear_again(flooding.turn(connection))
+    told = flooding.turn(connection)
+    receiver.hear_again(told.freed)
+    if told.all_again and connection.connected:
+        _publish(connection, receiver.say_again(), office, brokerage)
     try:
         _note(notice, connection, brokerage, office)
     except (StoreFull, sqlite3.Error) as e:
@@ -126,7 +129,8 @@ def _turn(
     match notice:
         case Inbound() as inbound:
             _publish(connection, receiver.handle(inbound), office, brokerage)
-        case Connected():
+        case Connected(session_present):
+            flooding.connected(session_present)
             _publish(connection, receiver.connected(), office, brokerage)
         case SubscriptionRefused(topic, _):
             flooding.refused(topic)

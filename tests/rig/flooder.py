@@ -41,6 +41,10 @@ class Flooder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the flood; a second time does nothing."""
         self._stop.set()
         self._begin.set()
         with contextlib.suppress(OSError):
