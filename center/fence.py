@@ -1,11 +1,11 @@
 """Who is not heard for a while, for sending in vain and too much: pure, time is given.
 
-- In vain is what was dropped for being beyond a share (`uplink/lanes.py`), what was refused or ignored, what was
-  held already, and telemetry.  A dock is shut out at 1000 such messages or 96 MiB of them within 10 s.  One that
-  keeps the protocol repeats 200 events, 100 manifests and a window of 32 MiB at most, and that not twice in 10 s.
+- In vain is what was dropped for being beyond a share (`uplink/lanes.py`), what was refused, ignored or held
+  already, and telemetry.  A dock is shut out at 1000 such messages, or 96 MiB of them, within 10 s.  One that
+  keeps the protocol repeats 200 events, 100 manifests and a window of 32 MiB at most, not twice in 10 s.
 - What is useful is not counted, however much it is: the lanes see to it that others have their turns.
-- For 5 s from connecting nothing counts: what the broker kept for an absent receiver comes at once.
-- Shut out means not subscribed: the broker then takes the flood and passes it to nobody, and tells the dock so
+- For 5 s from joining an old session nothing counts: what the broker kept while we were away comes at once.
+- Shut out means not subscribed: the broker then takes the flood, passes it to nobody and tells the dock so
   (reason 0x10, *not sent*).  Its evidence stays with it, and it sends it again.
 - For 10 s the first time, each time twice as long, at most 5 min; ten quiet minutes make it 10 s again.
 - MQTT cannot take one dock out of `+/+/up/#`: while anybody is shut out, and a minute longer, every enrolled

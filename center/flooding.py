@@ -1,9 +1,10 @@
 """A dock that floods costs the others next to nothing: lanes at the connection, and the fence (`fence.py`).
 
-- What is dropped is counted as `refused.flooding`; who is shut out is said, and a trouble that fades after a day.
-- Until a flood is shut out, the broker may have dropped what others sent (its queue for us is full then, and it
-  says nothing).  So when it is worked off, all docks are told where they stand under a new lease, as after a
-  restart: they send at once what they would else send again after 10 s of silence.
+- What is dropped counts as `refused.flooding`; who is shut out is said, and is a trouble that fades after a
+  day.
+- Until a flood is shut out the broker may have dropped what others sent: its queue for us is full then, and
+  it says nothing.  So when the flood is worked off, all docks are told where they stand under a new lease, as
+  after a restart: they send at once what they would else send again after 10 s of silence.
 """
 
 from __future__ import annotations

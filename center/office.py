@@ -75,7 +75,10 @@ class Office:
         return self.settings.id
 
     def count(self, name: str, dock: str = "", times: int = 1) -> None:
-        """Count one more, or `times`.  `name`: ours, never made of what came in; `dock`: one that is enrolled."""
+        """Count one more, or `times`.
+
+        `name`: ours, never made of what came in; `dock`: one that is enrolled.
+        """
         key = (name, dock)
         if key not in self._counted and len(self._counted) >= MAX_COUNTED:
             key = ("other", "")

@@ -57,9 +57,7 @@ class Inbox(Generic[T]):
             self._items.append((notice, 0, None))
             self._ready.notify()
 
-    def offer(
-        self, message: T, _topic: str, size_bytes: int, acknowledge: Callable[[], None] | None
-    ) -> bool:
+    def offer(self, message: T, _topic: str, size_bytes: int, acknowledge: Callable[[], None] | None) -> bool:
         """Add a message, or drop it and return False.  `acknowledge` is called when its turn comes."""
         with self._ready:
             bytes_fit = self._bytes + size_bytes <= 2 * self._max_bytes

@@ -107,7 +107,10 @@ class Lanes(Generic[T]):
         return False
 
     def take(self, timeout_s: float) -> T | None:
-        """Return a notice, or the next message of the lane whose turn it is; None after `timeout_s`, or woken."""
+        """Return a notice, or the next message of the lane whose turn it is.
+
+        None after `timeout_s`, or sooner: woken.
+        """
         with self._ready:
             if not self._notices and not self._turns:
                 self._ready.wait_for(lambda: self._notices or self._turns or self._woken, timeout_s)

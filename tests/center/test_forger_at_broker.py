@@ -19,14 +19,14 @@ from center.reading import status
 from tests.center.scripted import Footage, ScriptedDock
 from tests.center.test_center_run import Center
 from tests.rig.broker import Broker
-from tests.rig.memory_desk import DOCK, PLATFORM, SITE, MemoryDesk
+from tests.rig.memory_desk import PLATFORM
 from tests.rig.real_desk import SERIAL, RealDesk
 from tests.rig.until import until
 from tests.uplink.test_link import Dock
 from uplink.broker import BrokerAddress
 from uplink.connection import Connected, Connection, Inbound
-from uplink.desk import OutgoingFile, OutgoingManifest
-from uplink.keys import KeyRing, SigningKey
+from uplink.desk import OutgoingFile
+from uplink.keys import SigningKey
 from uplink.messages import FileAnswer, FileInit
 from uplink.messages.transfer import MAX_RANGES
 

@@ -77,7 +77,10 @@ def test_one_of_many_is_not_heard_any_more_and_its_broker_tells_it_so(broker: Br
 
 def test_what_an_earlier_process_left_subscribed_is_taken_back(broker: Broker) -> None:
     session = {"clean_start": False, "session_expiry_s": 60}
-    with connected(broker, "hearer", ["up/a/#", "up/b/#"], **session), connected(broker, "speaker") as speaker:
+    with (
+        connected(broker, "hearer", ["up/a/#", "up/b/#"], **session),
+        connected(broker, "speaker") as speaker,
+    ):
         assert said(speaker, "up/b/1") == 0
     with (
         connected(broker, "hearer", ["up/a/#"], left=["up/b/#"], **session) as hearer,
