@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from center.catalogue import docks
 from center.errors import StoreFull
-from center.fence import EVERY_DOCK, STRANGERS, Fence, one_dock
+from center.fence import EVERY_DOCK, STRANGERS, Fence, Vain, one_dock
 from center.office import Office
 from uplink import topics
 from uplink.connection import Connection
@@ -85,9 +85,9 @@ class Flooding:
             self._office.count("refused.flooding", name, dropped.messages)
             if self._calm_s is not None and name in self._closed:
                 self._calm_s = now_s + CALM_S
-            self._note(name, dropped.messages, dropped.size_bytes, now_s)
-        for name, (messages, size_bytes) in self._office.take_in_vain().items():
-            self._note(name, messages, size_bytes, now_s)
+            self._note(name, dropped.messages * Vain.WHOLLY, dropped.size_bytes, now_s)
+        for name, (points, size_bytes) in self._office.take_in_vain().items():
+            self._note(name, points, size_bytes, now_s)
         freed = self._fence.free(now_s)
         shut_out = self._fence.shut_out
         if shut_out != self._closed:
@@ -113,8 +113,8 @@ class Flooding:
         self._subscribed = wanted
         connection.listen(wanted, fresh | back)
 
-    def _note(self, name: str, messages: int, size_bytes: int, now_s: float) -> None:
-        shut_out_s = self._fence.in_vain(name, messages, size_bytes, now_s)
+    def _note(self, name: str, points: int, size_bytes: int, now_s: float) -> None:
+        shut_out_s = self._fence.in_vain(name, points, size_bytes, now_s)
         if shut_out_s is None:
             return
         self._calm_s = now_s + CALM_S

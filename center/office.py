@@ -14,6 +14,7 @@ from typing import Any
 
 from center.catalogue import database, evidence, registries, troubles
 from center.catalogue.docks import Dock
+from center.fence import Vain
 from center.platform import PlatformKeys
 from center.quiet import Quiet
 from center.settings import Settings
@@ -23,7 +24,10 @@ from uplink.messages.base import Wire
 from uplink.messages.receipt import Head, Receipt, Refusal, RefusalCode, StoredProof
 
 log = logging.getLogger(__name__)
-IN_VAIN = ("refused.", "ignored.", "again.", "early.")
+# What a counter says of the message that is being taken.  A dock after a restore, and one whose platform was
+# restored, repeat thousands of manifests and events, each answered: that is held already, and hardly counts.
+_AGAIN = ("again.", "early.", "refused.manifest.")
+_IN_VAIN = ("refused.", "ignored.")
 MAX_COUNTED = 10_000  # names and docks are bounded: this holds should one ever not be
 
 
@@ -63,7 +67,7 @@ class Office:
     monotonic: Callable[[], float] = time.monotonic
     quiet: Quiet = field(init=False)
     _counted: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _vain_now: bool = False
+    _vain: Vain = Vain.NOT
     _in_vain: dict[str, tuple[int, int]] = field(default_factory=dict)
     _troubles: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
@@ -83,23 +87,27 @@ class Office:
         if key not in self._counted and len(self._counted) >= MAX_COUNTED:
             key = ("other", "")
         self._counted[key] += times
-        self._vain_now = self._vain_now or name.startswith(IN_VAIN)
+        if name.startswith(_AGAIN):
+            self.note_vain(Vain.AGAIN)
+        elif name.startswith(_IN_VAIN):
+            self.note_vain()
 
-    def note_vain(self) -> None:
+    def note_vain(self, how: Vain = Vain.WHOLLY) -> None:
         """Note that the message that is being taken tells nothing new; some counters say so as well."""
-        self._vain_now = True
+        self._vain = max(self._vain, how)
 
     def begin_message(self) -> None:
-        self._vain_now = False
+        self._vain = Vain.NOT
 
     def end_message(self, dock: str, size_bytes: int) -> None:
         """Note that one message of `dock` was taken: in vain, or not."""
-        if self._vain_now:
-            messages, before_bytes = self._in_vain.get(dock, (0, 0))
-            self._in_vain[dock] = (messages + 1, before_bytes + size_bytes)
+        if self._vain is not Vain.NOT:
+            points, before_bytes = self._in_vain.get(dock, (0, 0))
+            more_bytes = size_bytes if self._vain is Vain.WHOLLY else 0
+            self._in_vain[dock] = (points + self._vain, before_bytes + more_bytes)
 
     def take_in_vain(self) -> dict[str, tuple[int, int]]:
-        """Return what each dock sent in vain since the last time: messages, bytes."""
+        """Return what each dock sent in vain since the last time: points, bytes."""
         taken, self._in_vain = self._in_vain, {}
         return taken
 

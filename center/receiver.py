@@ -19,6 +19,7 @@ from center.catalogue import database, docks, registries
 from center.catalogue.docks import Dock
 from center.catalogue.evidence import Evidence
 from center.errors import StoreFull
+from center.fence import Vain
 from center.intake_events import EventIntake
 from center.intake_files import FileIntake
 from center.intake_manifests import ManifestIntake
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 CHANNELS = frozenset(("events", "manifests", "reports", "file", "state", "health", "slots", "reply"))
 SIGNED_AS = {"events": "event", "manifests": "manifest"}
-TELEMETRY = ("state", "health", "slots", "reports")
+TELEMETRY = ("state", "health", "slots")
 FADE_EVERY_S = 30.0
 LIVE_ONLY = ("events", "manifests", "reports", "file")
 FLUSH_EVERY_S = 1.0
@@ -157,6 +158,8 @@ class Receiver:
         raw = inbound.payload
         if parts[0] in TELEMETRY:
             self._office.note_vain()  # a dock of ours says little of it
+        elif parts[0] == "reports":
+            self._office.note_vain(Vain.AGAIN)
         match parts:
             case ("events",):
                 self._events.take(dock, raw)
