@@ -2,8 +2,8 @@
 
 - In vain is what was dropped for being beyond a share (`uplink/lanes.py`), what was refused or ignored, and
   telemetry.  A dock is shut out at 1000 such messages, or 96 MiB of them, within 10 s; what is held already
-  counts for a fifth.  A dock of ours repeats a window of 32 MiB and little else, and after a restore of what is
-  held already a few hundred manifests a second.
+  counts for a fifth.  A dock of ours repeats a window of 32 MiB and little else, and after a restore, of what
+  is held already, a few hundred manifests a second.
 - What is useful is not counted, however much it is: the lanes see to it that others have their turns.
 - For 5 s from joining an old session nothing counts: what the broker kept while we were away comes at once.
 - Shut out means not subscribed: the broker then takes the flood, passes it to nobody and tells the dock so
