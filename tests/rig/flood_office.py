@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from center import enrolment, keybook, settings
-from center.catalogue import database, evidence
+from center import acl, enrolment, keybook, settings
+from center.catalogue import database, docks, evidence
 from center.reading import status
 from tests.center.scripted import Footage, ScriptedDock
 from tests.center.test_center_200_docks import telemetry
@@ -27,6 +27,9 @@ from uplink.keys import SigningKey
 
 Messages = Sequence[tuple[str, bytes, Sequence[tuple[str, str]]]]
 KINDS = ("health", "slots", "events", "garbage", "manifests", "segments")
+ANYBODY = (
+    "topic readwrite #\n\n"  # who gives no name: the docks; the receiver has the rights that are shipped
+)
 MIB = 1024 * 1024
 
 
@@ -41,7 +44,7 @@ class FloodOffice:
 
     def __enter__(self) -> Self:
         bounds = tuple(line for line in SHIPPED.read_text().splitlines() if line.startswith("max_"))
-        self.broker = self._stack.enter_context(Broker(settings=bounds))
+        self.broker = self._stack.enter_context(Broker(settings=bounds, acl=ANYBODY))
         self.center = Center(settings.Folder(self.folder / "center"))
         address = settings.Broker(host=self.broker.host, port=self.broker.port)
         made = settings.Settings(id=PLATFORM, broker=address, limits=settings.Limits(reserve_bytes=0))
@@ -52,6 +55,8 @@ class FloodOffice:
         self.flooding = ScriptedDock("flooding", SITE, PLATFORM)
         for dock in (self.desk.dock, self.flooding):
             enrolment.take_in(self.center.folder, made, enrolment.read(dock.identity(), "test"))
+        with database.reading(self.center.folder) as connection:
+            self.broker.give_rights(ANYBODY + acl.text(made, docks.every(connection)))
         if self._run_center:
             self.center.start()
             self._stack.callback(self.center.kill)
