@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 CHANNELS = frozenset(("events", "manifests", "reports", "file", "state", "health", "slots", "reply"))
 SIGNED_AS = {"events": "event", "manifests": "manifest"}
+HEARD_AGAIN_S = 1.0
 TELEMETRY = ("state", "health", "slots")
 FADE_EVERY_S = 30.0
 LIVE_ONLY = ("events", "manifests", "reports", "file")
@@ -78,7 +79,8 @@ class Receiver:
     def hear_again(self, names: frozenset[str]) -> None:
         """Docks that were not heard for a while are told where they stand, so that they need not wait."""
         for name in names & self._known:
-            self._events.announce(name)
+            # A moment later, for the subscription has to stand before they answer.
+            self._events.announce(name, self._office.monotonic() + HEARD_AGAIN_S)
 
     def say_again(self) -> list[Outgoing]:
         """Return what makes every dock send again what did not arrive: heads and ranges under a new lease."""
