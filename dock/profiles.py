@@ -155,31 +155,48 @@ class CameraProfile:
 
     def fit(self, device: BlockDevice | None, signs: Signs) -> Fit:
         """Return how strongly the signs speak for this profile, and why."""
+        media, named = self._count(signs)
+        strength, why = self._sign(device, signs)
+        if strength is None:
+            strength = 1 if media and named / media >= _NAMES_SHARE else 0
+            why = f"{named} of {media} names are of its form" if self._own_names else "its names are no sign"
+        return Fit(self, strength, why, media, named)
+
+    def strength(self, device: BlockDevice | None, signs: Signs) -> int:
+        """Return how strongly the signs speak for this profile, as `fit` does, and no more than that."""
+        strength, _ = self._sign(device, signs)
+        if strength is not None:
+            return strength
+        # Hardly any profile has names of its form on a card: what is footage is asked only then.
+        named = sum(1 for name in signs.names if self._is_own_name(name) and self._is_footage(name))
+        if not named:
+            return 0
+        return 1 if named / sum(map(self._is_footage, signs.names)) >= _NAMES_SHARE else 0
+
+    def _sign(self, device: BlockDevice | None, signs: Signs) -> tuple[int | None, str]:
+        """What the signs besides names say; None: nothing."""
         match: Match = self.file.match
         foreign = next((name for name in match.except_folders if name.lower() in signs.folders), None)
         if foreign is not None:
-            return Fit(self, 0, f"folder {foreign} belongs to another family", 0, 0)
-        media, named = self._count(signs)
+            return 0, f"folder {foreign} belongs to another family"
         if device is not None and (device.vendor_id, device.product_id) in match.usb_ids:
-            why = f"USB {device.vendor_id}:{device.product_id}"
-            return Fit(self, 4, why, media, named)
+            return 4, f"USB {device.vendor_id}:{device.product_id}"
         if device is not None and device.fs_label and _fits(device.fs_label, match.labels):
-            return Fit(self, 3, f"volume label {device.fs_label}", media, named)
+            return 3, f"volume label {device.fs_label}"
         marker = next((marker for marker in match.markers if signs.has(marker)), None)
-        if marker is not None:
-            return Fit(self, 2, f"{marker} is there", media, named)
-        enough = media > 0 and named / media >= _NAMES_SHARE
-        why = f"{named} of {media} names are of its form" if self._own_names else "its names are no sign"
-        return Fit(self, 1 if enough else 0, why, media, named)
+        return (None, "") if marker is None else (2, f"{marker} is there")
 
     def _count(self, signs: Signs) -> tuple[int, int]:
         """How many files are footage, and how many of those have a name of this family's own form."""
-        media = [name for name in signs.names if self.kind_of(name) in ("video", "audio", "photo")]
-        if not self._own_names:
-            return len(media), 0
-        return len(media), sum(1 for name in media if self._is_own_name(name))
+        footage = [name for name in signs.names if self._is_footage(name)]
+        return len(footage), sum(1 for name in footage if self._is_own_name(name))
+
+    def _is_footage(self, path: str) -> bool:
+        return self.kind_of(path) in ("video", "audio", "photo")
 
     def _is_own_name(self, path: str) -> bool:
+        if not self._own_names:
+            return False
         bare = self._without_mark(_stem(path))
         return any(fits(pattern, _held_against(pattern, path, bare)) for pattern in self._own_names)
 
@@ -273,8 +290,10 @@ class Profiles:
 
     def recognise(self, devices: Sequence[BlockDevice], names: Sequence[str]) -> CameraProfile:
         """Return the profile for a camera that lists `names`: see `fits`."""
-        best = self.fits(devices, names)[0]
-        return best.profile if best.strength else self.generic
+        signs = Signs(tuple(names))
+        strengths = [max(one.strength(d, signs) for d in devices or _NO_DISK) for one in self.profiles]
+        strongest = max(strengths)
+        return self.profiles[strengths.index(strongest)] if strongest else self.generic
 
 
 def load_profiles(extra: Sequence[Path] = ()) -> Profiles:

@@ -449,5 +449,22 @@ def shared_serials(db: Database) -> None:
     db.execute("CREATE TABLE shared_serials (serial TEXT PRIMARY KEY, seen_at TEXT NOT NULL) STRICT")
 
 
+@migrations()
+def rolled_keys(db: Database) -> None:
+    """Which event put another key in the place of this dock's (`daemon.keyline`)."""
+    db.execute(
+        """CREATE TABLE rolls (
+        event TEXT PRIMARY KEY,
+        place INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        platform TEXT NOT NULL,
+        dock TEXT NOT NULL,
+        before_key TEXT NOT NULL,
+        before_public TEXT NOT NULL,
+        dock_key TEXT NOT NULL UNIQUE
+    ) STRICT"""
+    )
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]
