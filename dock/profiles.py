@@ -291,9 +291,13 @@ class Profiles:
     def recognise(self, devices: Sequence[BlockDevice], names: Sequence[str]) -> CameraProfile:
         """Return the profile for a camera that lists `names`: see `fits`."""
         signs = Signs(tuple(names))
-        strengths = [max(one.strength(d, signs) for d in devices or _NO_DISK) for one in self.profiles]
-        strongest = max(strengths)
-        return self.profiles[strengths.index(strongest)] if strongest else self.generic
+        best, strongest = self.generic, 0
+        for profile in self.profiles:
+            if profile is not best:  # it is what stays where nothing else fits
+                strength = max(profile.strength(device, signs) for device in devices or _NO_DISK)
+                if strength > strongest:
+                    best, strongest = profile, strength
+        return best
 
 
 def load_profiles(extra: Sequence[Path] = ()) -> Profiles:
