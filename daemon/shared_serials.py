@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 
 from daemon.board import SlotView
 from daemon.clock import DockClock
@@ -27,14 +28,14 @@ def in_two_slots(views: Iterable[SlotView]) -> dict[str, list[int]]:
     return {serial: found for serial, found in sorted(slots.items()) if len(found) > 1}
 
 
-def note_beside(tx: Transaction, serial: str, slot: int, at: str) -> None:
+def note_beside(tx: Transaction, serial: str, slot: int, at: datetime) -> None:
     """Note a serial with which a camera is being read in another slot at this moment."""
     beside = tx.row(
         "SELECT 1 FROM dockings WHERE state IN ('attached', 'pulling') AND serial = ? AND slot <> ?",
         (serial, slot),
     )
     if beside is not None:
-        tx.execute(_NOTED, (serial, at))
+        tx.execute(_NOTED, (serial, to_text(at)))
 
 
 def note(store: Store, serials: Iterable[str], clock: DockClock) -> None:

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dock.card_tree import TreeFile
+from dock.naming import read_time
 
 _RUN = re.compile(r"[0-9]+|[^\W\d_]+")
 _SEPARATORS = re.compile(r"[\W_]+")
-_MARK = re.compile(r"[-_ #]?[A-Z]{2,8}$|[#*+!]+$")
+_MARK = re.compile(r"[-_ #]?[A-Z]{2,8}$|[#*+!@~=^&%$]+$")
+_TIME_DIGITS = 14
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def name_of(file: TreeFile) -> Name:
 
 def take_off_marks(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     """Return the names without the ends that only some bear whose rest is like the others, and those ends."""
-    shapes = defaultdict(int)
+    shapes: dict[tuple[tuple[str, ...], int], int] = defaultdict(int)
     for name in names:
         shapes[_shape(name.bare)] += 1
     ends: dict[str, int] = defaultdict(int)
@@ -150,5 +152,19 @@ def _taken_apart(column: Column) -> list[Column]:
     kinds = {tuple(run[0].isdigit() for run in value) for value in runs}
     if len(kinds) != 1 or not runs[0] or ["".join(value) for value in runs] != list(column.values):
         return [column]
-    columns = list(zip(*runs, strict=True))
+    columns: list[tuple[str, ...]] = []
+    for values in zip(*runs, strict=True):
+        columns += _with_time_apart(values)
     return [Column(column.before if n == 0 else "", tuple(values)) for n, values in enumerate(columns)]
+
+
+def _with_time_apart(values: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """A time with other digits right before or behind it (202611040830000012)."""
+    widths = {len(value) for value in values}
+    if len(widths) != 1 or max(widths) <= _TIME_DIGITS or not values[0].isdigit():
+        return [values]
+    for cut, first in ((_TIME_DIGITS, True), (max(widths) - _TIME_DIGITS, False)):
+        parts = [tuple(value[:cut] for value in values), tuple(value[cut:] for value in values)]
+        if all(read_time(value, "%Y%m%d%H%M%S") for value in parts[0 if first else 1]):
+            return parts
+    return [values]

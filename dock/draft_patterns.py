@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from dock.draft_columns import Column, Form, Name
@@ -28,6 +28,10 @@ _USUAL = frozenset(
     ("img", "vid", "mov", "dsc", "dscn", "pic", "pict", "photo", "video", "clip", "rec", "record", "file",
      "audio", "memo", "mvi", "wav", "snd")
 )  # fmt: skip
+_MARK_WORD = re.compile(
+    r"(?i)emr|emer|emergency|event|evt|sos|lock|locked|imp|urgent|protect|protected|alarm"
+)
+_USUAL_FORMAT = "%Y%m%d%H%M%S"
 _IDS = 4
 _FAR = datetime.max
 
@@ -99,6 +103,8 @@ def pattern_of(form: Form, *, own: bool) -> DraftedPattern:
     sequence, chapter = _counting(form, said, order, doubts)
     numbers = _numbers(form, sequence)
     view = _view(form, said, {sequence, chapter}, starts, numbers)
+    if said is not None and _is_utc(form, said):
+        doubts.append('Z behind the time: perhaps UTC; then time_zone = "UTC" at the top')
     pieces = _joined(_pieces(form, said, sequence, chapter, view, doubts), form)
     text, ids = _text(form, [_plain(piece, doubts) for piece in pieces])
     if own and not _is_telling(text, said is not None):
@@ -112,6 +118,11 @@ def pattern_of(form: Form, *, own: bool) -> DraftedPattern:
         form, text, said.time_format if said else None, own, tuple(Row(*row) for row in rows),
         footage, tuple(doubts), ids,
     )  # fmt: skip
+
+
+def _is_utc(form: Form, said: TimeColumns) -> bool:
+    behind = form.columns[said.clock[1] : said.clock[1] + 1]
+    return any(column.before == "" and column.distinct == ("Z",) for column in behind)
 
 
 def _of_time(said: TimeColumns | None) -> list[str]:
@@ -137,7 +148,7 @@ def _counting(
     digits = [
         at for at, column in enumerate(form.columns)
         if column.digits and max(map(len, column.values)) <= 9
-        and at not in timed and not _in_folder(form, at)
+        and at not in timed and not _in_folder(form, at) and not _is_end(column, said)
     ]  # fmt: skip
     if len(form.names) == 1:
         last = [at for at in digits if at == len(form.columns) - 1 and len(form.columns[at].values[0]) <= 6]
@@ -145,6 +156,12 @@ def _counting(
             doubts.append("sequence: one name only, so that its last digits count is a guess")
         return (last[0] if last else None), None
     rising = [at for at in digits if _rises(form, at, order)]
+    if not rising and said is not None:
+        days = tuple("" if start is None else f"{start:%Y%m%d}" for start in said.starts)
+        daily = [at for at in digits if _begins_again(form, days, at)]
+        if daily:
+            doubts.append("sequence: it seems to begin anew each day")
+            return daily[-1], None
     if not rising:
         varied = [at for at in digits if len(form.columns[at].distinct) * 2 > len(form.names)]
         if varied:
@@ -152,10 +169,24 @@ def _counting(
         return (varied[-1] if varied else None), None
     sequence = max(rising, key=lambda at: (len(form.columns[at].distinct), at))
     for counter in sorted(rising, key=lambda at: at != sequence):
-        chapter = next((at for at in digits if at != counter and _begins_again(form, counter, at)), None)
+        numbers = form.columns[counter].values
+        chapter = next((at for at in digits if at != counter and _begins_again(form, numbers, at)), None)
         if chapter is not None:
             return counter, chapter
     return sequence, None
+
+
+def _is_end(column: Column, said: TimeColumns | None) -> bool:
+    """Whether it is another clock, some time after the one that the recording began at."""
+    if said is None or column.width != 6 or column.constant:
+        return False
+    ends = [read_time(f"20000101{value}", _USUAL_FORMAT) for value in column.values]
+    within = [
+        (end - start.replace(2000, 1, 1)) % timedelta(days=1) <= timedelta(hours=6)
+        for end, start in zip(ends, said.starts, strict=True)
+        if end is not None and start is not None
+    ]
+    return len(within) == len(ends) and all(within)
 
 
 def _rises(form: Form, at: int, order: Sequence[int]) -> bool:
@@ -170,10 +201,10 @@ def _rises(form: Form, at: int, order: Sequence[int]) -> bool:
     return len(set(everything)) > 1 and up >= _RISING * len(pairs) and any(b > a for a, b in pairs)
 
 
-def _begins_again(form: Form, counter: int, at: int) -> bool:
-    """Whether the numbers in `at` count from the beginning with each number of the counter."""
+def _begins_again(form: Form, outer: Sequence[str], at: int) -> bool:
+    """Whether the numbers in `at` count from the beginning with each value of `outer`."""
     seen: dict[str, set[int]] = defaultdict(set)
-    for number, chapter in zip(form.columns[counter].values, form.columns[at].values, strict=True):
+    for number, chapter in zip(outer, form.columns[at].values, strict=True):
         seen[number].add(int(chapter))
     runs = [sorted(chapters) for chapters in seen.values()]
     from_first = all(run[0] in (0, 1) and run == list(range(run[0], run[0] + len(run))) for run in runs)
@@ -271,6 +302,11 @@ def _of_span(form: Form, first: int, last: int, group: str) -> _Piece:
 def _unnamed(form: Form, column: Column, doubts: list[str]) -> _Piece:
     seen = ", ".join(column.distinct[:4])
     choice = f"(?:{'|'.join(map(_escaped, column.distinct))})"
+    marks = [value for value in column.distinct if _MARK_WORD.fullmatch(value)]
+    if column.letters and marks and not _goes_with_suffix(form, column) and len(column.distinct) <= 6:
+        doubts.append(f"{', '.join(marks)}: taken for the mark of what is important")
+        others = [_escaped(value) for value in column.distinct if value not in marks]
+        return _Piece((column,), f"(?:{'|'.join([f'(?P<mark>{_either(marks)})', *others])})")
     if column.letters:
         if column.constant:
             return _Piece((column,), _escaped(column.values[0]))
@@ -280,7 +316,7 @@ def _unnamed(form: Form, column: Column, doubts: list[str]) -> _Piece:
             doubts.append(f"{seen}: what kind of recording is that? Is one of them a mark?")
             return _Piece((column,), choice)
     elif column.digits and not column.constant and len(column.distinct) * 3 > len(column.values) > 2:
-        as_clock = all(read_time(f"20000101{value}", "%Y%m%d%H%M%S") for value in column.values)
+        as_clock = all(read_time(f"20000101{value}", _USUAL_FORMAT) for value in column.values)
         doubts.append(f"{seen}: digits of unknown meaning" + (" (perhaps when it ended)" if as_clock else ""))
         return _Piece((column,), r"\d+")
     return _Piece((column,), "", is_id=True)
@@ -355,6 +391,10 @@ def _timed(said: TimeColumns | None) -> set[int]:
 
 def _in_folder(form: Form, at: int) -> bool:
     return form.path and any("/" in column.before for column in form.columns[at + 1 :])
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(map(_escaped, words))
 
 
 def _goes_with_suffix(form: Form, column: Column) -> bool:

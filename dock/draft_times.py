@@ -103,8 +103,11 @@ def _reading(form: Form, date: Span, clock: Span, time_format: str) -> TimeColum
 def _spans(columns: Sequence[Column], shape: Shape) -> Iterator[Span]:
     for first in range(len(columns) - len(shape) + 1):
         part = columns[first : first + len(shape)]
+        between = {column.before for column in part[1:]}
         if all(_is(column, wanted) for column, wanted in zip(part, shape, strict=True)) and all(
-            len(column.before) <= 1 and column.before != "/" for column in part[1:]
+            # 2026/11/04 is a day, 20261104/08 no more than a folder and a file.
+            len(text) <= 1 and (text != "/" or between == {"/"})
+            for text in between
         ):
             yield first, first + len(shape)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
@@ -26,6 +26,9 @@ from dock.profiles import CameraProfile
 
 _MARK_FOLDER = re.compile(
     r"(?i)event|emr|emerg|lock|protect|^import|^imp$|sos|urgent|mark|^ro$|重要|加锁|锁定|紧急|标记"
+)
+_NO_MARK = re.compile(
+    r"(?i)[-_ #]?(pre|prerec|tmp|temp|low|high|lq|hq|sub|main|copy|small|front|rear|end|start)"
 )
 _LOG_FOLDER = re.compile(r"(?i)^logs?$|日志")
 _NOTE_FOLDER = re.compile(r"(?i)^(text|notes?|txt)$|文本")
@@ -74,12 +77,15 @@ def draft(tree: Tree, generic: CameraProfile) -> Draft:
     media = {s for part in (kinds.video, kinds.audio, kinds.photo) for s in part}
     names = [name for name in map(name_of, kept) if name.suffix not in proxies]
     named, marks = take_off_marks([name for name in names if name.suffix in media])
+    others = [end for end in marks if _NO_MARK.fullmatch(end)]
+    marks = [end for end in marks if end not in others]
     for end in marks:
         bearing = sum(1 for name in named if name.end == end)
         doubts["marks"].append(f"{end} ends {bearing} of {len(named)} names: taken for *important*")
     # Tracks and the like beside the footage bear times, too; no camera is recognised by their names.
     beside = [name for name in names if name.suffix not in media]
     patterns = _patterns(named, own=True) + [p for p in _patterns(beside, own=False) if p.timed]
+    patterns = [_with_ends(pattern, others) for pattern in patterns]
     mark_folders = _mark_folders(named, doubts["marks"])
     return Draft(
         patterns=tuple(_once(patterns)),
@@ -110,6 +116,18 @@ def _patterns(names: Sequence[Name], *, own: bool) -> list[DraftedPattern]:
             elif own:
                 found += [pattern_of(flat, own=own) for flat in forms_of(deeper.names)]
     return _merged(found)
+
+
+def _with_ends(pattern: DraftedPattern, ends: Sequence[str]) -> DraftedPattern:
+    """Ends that some names bear, and that mark nothing."""
+    here = sorted({name.end for name in pattern.form.names} & set(ends))
+    if not here:
+        return pattern
+    text = f"{pattern.text}(?:{'|'.join(map(re.escape, here))})?"
+    doubt = (
+        f"{', '.join(here)} at the end: by its name no mark, perhaps a piece from before the button or a copy"
+    )
+    return replace(pattern, text=text, doubts=(*pattern.doubts, doubt))
 
 
 def _merged(found: Sequence[DraftedPattern]) -> list[DraftedPattern]:

@@ -293,10 +293,11 @@ class Profiles:
         signs = Signs(tuple(names))
         best, strongest = self.generic, 0
         for profile in self.profiles:
-            if profile is not best:  # it is what stays where nothing else fits
-                strength = max(profile.strength(device, signs) for device in devices or _NO_DISK)
-                if strength > strongest:
-                    best, strongest = profile, strength
+            if profile.name == GENERIC:  # what stays where nothing else fits
+                continue
+            strength = max(profile.strength(device, signs) for device in devices or _NO_DISK)
+            if strength > strongest:
+                best, strongest = profile, strength
         return best
 
 

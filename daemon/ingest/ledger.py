@@ -104,7 +104,7 @@ class Ledger:
         """
         camera, first = docking.camera, contents.volumes[0]
         with self._store.write() as tx:
-            note_beside(tx, camera.serial, docking.slot.number, to_text(docking.attached_at))
+            note_beside(tx, camera.serial, docking.slot.number, docking.attached_at)
             tx.insert(
                 "dockings",
                 {

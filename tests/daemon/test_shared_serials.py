@@ -24,7 +24,7 @@ UNNAMED = TagFacts(serial="0001", name_officer=None, started_at=AT)
 
 def view(slot: int, serial: str) -> SlotView:
     camera = Camera(serial, "usb", "", "", "generic")
-    return SlotView(slot, phase="done", docking=Docking("d", Slot(slot, "", ()), camera, AT))
+    return SlotView(slot, phase="done", docking=Docking("d", Slot(slot, ()), camera, AT))
 
 
 def test_a_shared_serial_binds_nobody_and_what_the_registry_says_is_offered_k06() -> None:
@@ -66,7 +66,7 @@ def test_cameras_read_at_the_same_time_with_one_serial_are_noted_for_ever_b04(
         begin(*args, **more)  # type: ignore[arg-type]
         both.wait()  # neither is closed before the other has begun
 
-    tools.ledger.begin = begin_both  # type: ignore[method-assign, assignment]
+    tools.ledger.begin = begin_both  # type: ignore[method-assign]
 
     def work(slot: int, card: Card) -> None:
         try:

@@ -85,7 +85,7 @@ def number(profile: CameraProfile) -> Any:
 
 def of_file(profile: CameraProfile, path: str) -> dict[str, Any]:
     facts = profile.facts(path)
-    numbers = (facts.sequence, None)
+    numbers: tuple[int | None, int | None] = (facts.sequence, None)
     if profile.chaptered and facts.sequence is not None:
         numbers = (facts.sequence // 100, facts.sequence % 100)
     return {
@@ -187,3 +187,39 @@ def test_other_shapes_give_their_times_and_numbers(family: str, kept_times: bool
             assert facts.named_at == at, path
         if "number" in wanted:
             assert facts.sequence == n + 37, path
+
+
+def drafted(form: str, end: str = "", every: int = 5, head: str = "", other: str = "") -> CameraProfile:
+    """The draft of 15 names, every fifth of which has another head or end."""
+    files = []
+    for n in range(15):
+        at = datetime(2026, 11, 3, 22, 30) + timedelta(minutes=10 * n)
+        name = form.format(at=at, n=n + 1, head=other if n % every else head, end="" if n % every else end)
+        files.append(TreeFile(name, name.encode(), 1000, at + timedelta(minutes=10)))
+    return profile_of(profile_of_text(new_profile(Tree("x", tuple(files)), "x", SHIPPED), "x"))
+
+
+def test_what_only_the_important_ones_bear_is_a_mark_and_what_a_copy_bears_is_none() -> None:
+    ended = drafted("{at:%Y%m%d_%H%M%S}_{n:03}{end}.mp4", end="_RO")
+    assert (ended.facts("20261104_083000_007_RO.mp4").marked, ended.file.marks.stem_ends) == (True, ["_RO"])
+    headed = drafted("{head}{at:%Y%m%d}-{at:%H%M%S}.mp4", head="EMR", other="NOR")
+    assert [headed.facts(f"{kind}20261104-083000.mp4").marked for kind in ("EMR", "NOR")] == [True, False]
+    before = drafted("{at:%Y%m%d_%H%M%S}_{n:03}{end}.mp4", end="_PRE")
+    assert not before.facts("20261104_083000_007_PRE.mp4").marked
+    assert before.facts("20261104_083000_007_PRE.mp4").sequence == 7
+
+
+def test_an_end_is_no_counter_and_a_day_of_folders_is_a_day() -> None:
+    ends = drafted("CH1-{at:%Y%m%d-%H%M%S}-{at:%H%M}30-M.mp4").facts("CH1-20261104-083000-084000-M.mp4")
+    assert (ends.named_at, ends.sequence) == (datetime(2026, 11, 4, 8, 30), None)
+    nested = drafted("{at:%Y/%m/%d}/CAM3-{at:%H%M%S}.mp4").facts("2026/11/04/CAM3-083000.mp4")
+    assert nested.named_at == datetime(2026, 11, 4, 8, 30)
+    joined = drafted("DSJ{at:%Y%m%d%H%M%S}{n:04}.mp4").facts("DSJ202611040830000012.mp4")
+    assert (joined.named_at, joined.sequence) == (datetime(2026, 11, 4, 8, 30), 12)
+
+
+def test_digits_that_could_be_two_days_are_said() -> None:
+    at = datetime(2026, 5, 4, 8, 30)
+    names = [f"REC_{at:%d-%m-%Y_%H-%M}-{n:02}_{n}.mp4" for n in range(4)]
+    files = tuple(TreeFile(name, name.encode(), 1, None) for name in names)
+    assert "could be read as %m%d%Y%H%M%S" in new_profile(Tree("x", files), "x", SHIPPED)
