@@ -10,20 +10,18 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 
 from dock.draft_columns import Column, Form, Name
+from dock.draft_counting import counting_of, goes_with_suffix, numbers_of, order_of, view_of
 from dock.draft_times import TimeColumns, find_time
 from dock.naming import read_time
 
-_RISING = 0.8
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 _CAMERA_FOLDER = re.compile(r"\d{3}\w{4,6}")
-_CHAPTERS = 100
 _USUAL = frozenset(
     ("img", "vid", "mov", "dsc", "dscn", "pic", "pict", "photo", "video", "clip", "rec", "record", "file",
      "audio", "memo", "mvi", "wav", "snd")
@@ -33,7 +31,6 @@ _MARK_WORD = re.compile(
 )
 _USUAL_FORMAT = "%Y%m%d%H%M%S"
 _IDS = 4
-_FAR = datetime.max
 
 
 @dataclass(frozen=True)
@@ -99,10 +96,10 @@ def pattern_of(form: Form, *, own: bool) -> DraftedPattern:
     said = find_time(form)
     doubts = _of_time(said)
     starts = said.starts if said else tuple(None for _ in form.names)
-    order = _order(form, starts)
-    sequence, chapter = _counting(form, said, order, doubts)
-    numbers = _numbers(form, sequence)
-    view = _view(form, said, {sequence, chapter}, starts, numbers)
+    order = order_of(form, starts)
+    sequence, chapter = counting_of(form, said, order, doubts)
+    numbers = numbers_of(form, sequence)
+    view = view_of(form, said, {sequence, chapter}, starts, numbers)
     if said is not None and _is_utc(form, said):
         doubts.append('Z behind the time: perhaps UTC; then time_zone = "UTC" at the top')
     pieces = _joined(_pieces(form, said, sequence, chapter, view, doubts), form)
@@ -129,114 +126,6 @@ def _of_time(said: TimeColumns | None) -> list[str]:
     if said is None:
         return ["no time in these names: the file's own time is all there is"]
     return [f"the time could be read as {other}, too" for other in said.others]
-
-
-def _order(form: Form, starts: Sequence[datetime | None]) -> list[int]:
-    """The names in order of recording, as far as it is known."""
-
-    def when(at: int) -> tuple[datetime, str]:
-        return starts[at] or form.names[at].modified_at or _FAR, form.names[at].file.path
-
-    return sorted(range(len(form.names)), key=when)
-
-
-def _counting(
-    form: Form, said: TimeColumns | None, order: Sequence[int], doubts: list[str]
-) -> tuple[int | None, int | None]:
-    """Return the columns of the counter and of the chapter."""
-    timed = _timed(said)
-    digits = [
-        at for at, column in enumerate(form.columns)
-        if column.digits and max(map(len, column.values)) <= 9
-        and at not in timed and not _in_folder(form, at) and not _is_end(column, said)
-    ]  # fmt: skip
-    if len(form.names) == 1:
-        last = [at for at in digits if at == len(form.columns) - 1 and len(form.columns[at].values[0]) <= 6]
-        if last:
-            doubts.append("sequence: one name only, so that its last digits count is a guess")
-        return (last[0] if last else None), None
-    rising = [at for at in digits if _rises(form, at, order)]
-    if not rising and said is not None:
-        days = tuple("" if start is None else f"{start:%Y%m%d}" for start in said.starts)
-        daily = [at for at in digits if _begins_again(form, days, at)]
-        if daily:
-            doubts.append("sequence: it seems to begin anew each day")
-            return daily[-1], None
-    if not rising:
-        varied = [at for at in digits if len(form.columns[at].distinct) * 2 > len(form.names)]
-        if varied:
-            doubts.append("sequence: it does not rise with the files' times")
-        return (varied[-1] if varied else None), None
-    sequence = max(rising, key=lambda at: (len(form.columns[at].distinct), at))
-    for counter in sorted(rising, key=lambda at: at != sequence):
-        numbers = form.columns[counter].values
-        chapter = next((at for at in digits if at != counter and _begins_again(form, numbers, at)), None)
-        if chapter is not None:
-            return counter, chapter
-    return sequence, None
-
-
-def _is_end(column: Column, said: TimeColumns | None) -> bool:
-    """Whether it is another clock, some time after the one that the recording began at."""
-    if said is None or column.width != 6 or column.constant:
-        return False
-    ends = [read_time(f"20000101{value}", _USUAL_FORMAT) for value in column.values]
-    within = [
-        (end - start.replace(2000, 1, 1)) % timedelta(days=1) <= timedelta(hours=6)
-        for end, start in zip(ends, said.starts, strict=True)
-        if end is not None and start is not None
-    ]
-    return len(within) == len(ends) and all(within)
-
-
-def _rises(form: Form, at: int, order: Sequence[int]) -> bool:
-    """Whether the numbers mostly go up in order of recording, each kind of file by itself."""
-    by_suffix: dict[str, list[int]] = defaultdict(list)
-    for row in order:
-        by_suffix[form.names[row].suffix].append(int(form.columns[at].values[row]))
-    pairs = [pair for numbers in by_suffix.values() for pair in pairwise(numbers)]
-    everything = [int(form.columns[at].values[row]) for row in order]
-    pairs = pairs or list(pairwise(everything))
-    up = sum(1 for before, after in pairs if after >= before)
-    return len(set(everything)) > 1 and up >= _RISING * len(pairs) and any(b > a for a, b in pairs)
-
-
-def _begins_again(form: Form, outer: Sequence[str], at: int) -> bool:
-    """Whether the numbers in `at` count from the beginning with each value of `outer`."""
-    seen: dict[str, set[int]] = defaultdict(set)
-    for number, chapter in zip(outer, form.columns[at].values, strict=True):
-        seen[number].add(int(chapter))
-    runs = [sorted(chapters) for chapters in seen.values()]
-    from_first = all(run[0] in (0, 1) and run == list(range(run[0], run[0] + len(run))) for run in runs)
-    return from_first and any(len(run) > 1 for run in runs) and max(map(max, runs)) < _CHAPTERS
-
-
-def _numbers(form: Form, sequence: int | None) -> list[int | None]:
-    if sequence is None:
-        return [None] * len(form.names)
-    return [int(value) for value in form.columns[sequence].values]
-
-
-def _view(
-    form: Form,
-    said: TimeColumns | None,
-    taken: set[int | None],
-    starts: Sequence[datetime | None],
-    numbers: Sequence[int | None],
-) -> int | None:
-    """Return the column of which each take has several values."""
-    timed = _timed(said)
-    for at, column in enumerate(form.columns):
-        if at in timed or at in taken or _in_folder(form, at) or not 2 <= len(column.distinct) <= 6:
-            continue
-        if max(map(len, column.values)) > 5 or _goes_with_suffix(form, column):
-            continue
-        takes: dict[tuple[datetime | None, int | None], set[str]] = defaultdict(set)
-        for start, number, value in zip(starts, numbers, column.values, strict=True):
-            takes[start, number].add(value)
-        if sum(1 for values in takes.values() if len(values) > 1) * 2 >= len(takes) > 1:
-            return at
-    return None
 
 
 def _pieces(
@@ -303,14 +192,14 @@ def _unnamed(form: Form, column: Column, doubts: list[str]) -> _Piece:
     seen = ", ".join(column.distinct[:4])
     choice = f"(?:{'|'.join(map(_escaped, column.distinct))})"
     marks = [value for value in column.distinct if _MARK_WORD.fullmatch(value)]
-    if column.letters and marks and not _goes_with_suffix(form, column) and len(column.distinct) <= 6:
+    if column.letters and marks and not goes_with_suffix(form, column) and len(column.distinct) <= 6:
         doubts.append(f"{', '.join(marks)}: taken for the mark of what is important")
         others = [_escaped(value) for value in column.distinct if value not in marks]
         return _Piece((column,), f"(?:{'|'.join([f'(?P<mark>{_either(marks)})', *others])})")
     if column.letters:
         if column.constant:
             return _Piece((column,), _escaped(column.values[0]))
-        if _goes_with_suffix(form, column):
+        if goes_with_suffix(form, column):
             return _Piece((column,), choice)
         if len(column.distinct) <= 4 and max(map(len, column.values)) <= 3:
             doubts.append(f"{seen}: what kind of recording is that? Is one of them a mark?")
@@ -385,24 +274,8 @@ def _is_telling(text: str, timed: bool) -> bool:
     return own_word or (timed and bool(groups))
 
 
-def _timed(said: TimeColumns | None) -> set[int]:
-    return set() if said is None else {*range(*said.date), *range(*said.clock)}
-
-
-def _in_folder(form: Form, at: int) -> bool:
-    return form.path and any("/" in column.before for column in form.columns[at + 1 :])
-
-
 def _either(words: Iterable[str]) -> str:
     return "|".join(map(_escaped, words))
-
-
-def _goes_with_suffix(form: Form, column: Column) -> bool:
-    """Whether the suffix tells the value: IMG_ of photographs, VID_ of video."""
-    seen: dict[str, set[str]] = defaultdict(set)
-    for name, value in zip(form.names, column.values, strict=True):
-        seen[name.suffix].add(value)
-    return len(seen) > 1 and all(len(values) == 1 for values in seen.values())
 
 
 def _escaped(text: str) -> str:
