@@ -195,6 +195,7 @@ def _item(
         named_at=to_utc(facts.named_at, zone),
         named_sequence=facts.sequence,
         modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        view=facts.view,
     )
 
 
