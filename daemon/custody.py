@@ -19,7 +19,7 @@ from daemon.clock import DockClock
 from daemon.errors import WrongKey, WrongSite
 from daemon.identity import DockIdentity
 from daemon.store import Store, Transaction
-from daemon.store.database import to_text
+from daemon.store.database import Value, to_text
 from uplink import envelope
 from uplink.ids import draw_id
 from uplink.keys import KeyRecord, Role, SigningKey
@@ -39,6 +39,15 @@ class ChainEnd:
 
     def point(self) -> ChainPoint | None:
         return None if self.head is None else ChainPoint(epoch=self.epoch, n=self.n, head=self.head)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one event tells, and of which recording and docking."""
+
+    data: Wire
+    recording: str | None = None
+    docking: str | None = None
 
 
 class Custody:
@@ -66,45 +75,67 @@ class Custody:
     ) -> ChainPoint:
         """Sign and insert the next event; return where it stands.  `beside`: signs too.
 
-        Raises sqlite3.Error.
+        Raises WrongKey (try again), sqlite3.Error.
         """
-        if type(data) is not DATA[kind]:
-            raise TypeError(f"event {kind} carries {DATA[kind].__name__}, not {type(data).__name__}")
-        if (key := keyline.in_force(tx, self.identity.dock)) != self.identity.key.key_id:
+        return self.append_all(tx, kind, [Told(data, recording, docking)], actor=actor, beside=beside)
+
+    def append_all(
+        self,
+        tx: Transaction,
+        kind: EventKind,
+        told: Sequence[Told],
+        *,
+        actor: Actor = MACHINE,
+        beside: SigningKey | None = None,
+    ) -> ChainPoint:
+        """Sign and insert an event for each of `told` (one at least), all of one instant.
+
+        Returns where the last one stands.  Raises WrongKey (try again), sqlite3.Error.
+        """
+        identity = self.identity
+        if (key := keyline.in_force(tx, identity.dock)) != identity.key.key_id:
             # The moment between a roll and its thread's word of it: whoever asked tries again.
-            raise WrongKey(f"key {str(key)[:16]} is in force, not {self.identity.key.key_id[:16]}")
+            raise WrongKey(f"key {str(key)[:16]} is in force, not {identity.key.key_id[:16]}")
+        keys = (identity.key,) if beside is None else (identity.key, beside)
         end = chain_end(tx)
-        time = self.clock.now()
-        event = CustodyEvent(
-            dock=self.identity.dock,
-            platform=self.identity.platform,
-            epoch=end.epoch,
-            n=end.n + 1,
-            prev=end.head,
-            run=self.identity.run,
-            time=time,
-            clock=self.clock.claim(),
-            kind=kind,
-            actor=actor,
-            recording=recording,
-            data=data.model_dump(mode="json", by_alias=True),
-        )
-        keys = (self.identity.key,) if beside is None else (self.identity.key, beside)
-        signed = envelope.seal("event", event.to_bytes(), *keys)
-        tx.insert(
-            "events",
-            {
-                "place": end.place,
-                "n": event.n,
-                "event": signed.digest,
-                "kind": kind,
-                "recording": recording,
-                "docking": docking,
-                "made_at": to_text(time),
-                "raw": signed.raw,
-            },
-        )
-        return ChainPoint(epoch=end.epoch, n=event.n, head=signed.digest)
+        time, clock = self.clock.now(), self.clock.claim()
+        rows: list[dict[str, Value]] = []
+        for one in told:
+            if type(one.data) is not DATA[kind]:
+                wanted = DATA[kind].__name__
+                raise TypeError(f"event {kind} carries {wanted}, not {type(one.data).__name__}")
+            event = CustodyEvent(
+                dock=identity.dock,
+                platform=identity.platform,
+                epoch=end.epoch,
+                n=end.n + 1,
+                prev=end.head,
+                run=identity.run,
+                time=time,
+                clock=clock,
+                kind=kind,
+                actor=actor,
+                recording=one.recording,
+                data=one.data.model_dump(mode="json", by_alias=True),
+            )
+            signed = envelope.seal("event", event.to_bytes(), *keys)
+            rows.append(
+                {
+                    "place": end.place,
+                    "n": event.n,
+                    "event": signed.digest,
+                    "kind": kind,
+                    "recording": one.recording,
+                    "docking": one.docking,
+                    "made_at": to_text(time),
+                    "raw": signed.raw,
+                }
+            )
+            end = ChainEnd(end.place, end.epoch, event.n, signed.digest)
+        tx.insert_all("events", rows)
+        point = end.point()
+        assert point is not None  # one at least was told
+        return point
 
     def roll(self, tx: Transaction, key: SigningKey, reason: str, actor: Actor) -> ChainPoint:
         """Put `key` in the place of the dock's: from this event on it signs.

@@ -101,7 +101,13 @@ class PlatformUplink:
         topics = DockTopics(settings.dock.site, settings.dock.id)
         self._zone = ZoneInfo(settings.dock.time_zone)
         self._desk = desk = StoreDesk(
-            parts.store, parts.custody, parts.vault, settings.platform.ring(), parts.counters, changed
+            parts.store,
+            parts.custody,
+            parts.vault,
+            settings.platform.ring(),
+            parts.counters,
+            changed,
+            zone=self._zone,
         )
         self._link = DockLink(
             dock_connection(settings.broker_address(), topics, telemetry.state),

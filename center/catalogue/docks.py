@@ -102,6 +102,11 @@ def every(connection: sqlite3.Connection) -> list[Dock]:
     return [_dock(connection, row) for row in rows]
 
 
+def sites(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the site of each dock."""
+    return {row["dock"]: row["site"] for row in connection.execute("SELECT dock, site FROM docks")}
+
+
 def any_enrolled(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM docks LIMIT 1").fetchone() is not None
 
