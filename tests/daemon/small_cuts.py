@@ -73,7 +73,11 @@ class Disk:
             with self._lock:
                 if self._dead:
                     raise PowerCut
-                result = self._sync(real, *args) if step == "sync" else real(*args, **more)
+                result = None
+                if step != "sync":
+                    result = real(*args, **more)
+                else:
+                    self._sync(real, *args)
                 self.steps.append(step)
                 if len(self.steps) == self._cut_at:
                     self._cut()

@@ -14,6 +14,7 @@ from daemon.ingest import docking as docking_module
 from daemon.ingest import together
 from daemon.ingest.ledger import Ledger
 from dock.errors import CameraGone, VaultFailed
+from dock.small import pull_small
 from dock.vault_copy import VaultDisk
 from tests.daemon.conftest import Dock
 from tests.daemon.making import Card, events, tools_of
@@ -71,7 +72,7 @@ def test_small_files_are_committed_in_groups_with_an_event_each(
 
 def test_an_odd_file_costs_only_itself_a08(dock: Dock, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dock.source.VANISH_S", 0.05)
-    real = together.pull_small
+    real = pull_small
 
     def spoilt(source, files, *more):  # type: ignore[no-untyped-def]
         if (card.path / NAMES[5]).stat().st_size == 105:
@@ -87,7 +88,7 @@ def test_an_odd_file_costs_only_itself_a08(dock: Dock, card: Card, monkeypatch: 
 def test_a_file_that_left_is_explained_and_the_rest_is_taken(dock: Dock, card: Card) -> None:
     docking = card.only_list(dock)
     assert docking
-    real = together.pull_small
+    real = pull_small
     with pytest.MonkeyPatch.context() as patch:
 
         def gone(source, files, *more):  # type: ignore[no-untyped-def]
@@ -143,7 +144,7 @@ def test_a_vault_that_fails_commits_nothing_of_the_group_and_the_next_try_takes_
 
 
 def test_a_camera_that_leaves_in_mid_group_costs_what_was_on_the_way_only(dock: Dock, card: Card) -> None:
-    real, seen = together.pull_small, 0
+    real, seen = pull_small, 0
     with pytest.MonkeyPatch.context() as patch:
 
         def leaving(source, files, *more):  # type: ignore[no-untyped-def]
