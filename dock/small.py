@@ -114,11 +114,11 @@ class _Group:
         reader = self._source.open(file)
         try:
             content = _filled(reader, memoryview(self._buffer)[: file.size_bytes + 1])
-            seen = reader.size_and_time()
+            seen, written = reader.size_and_time(), reader.written_to()
         finally:
             reader.close()
         listed = (file.size_bytes, file.modified_ns)
-        if len(content) != file.size_bytes or seen != listed or self._source.stat(file) != listed:
+        if len(content) != file.size_bytes or seen != listed or written or self._source.stat(file) != listed:
             return None
         return content
 

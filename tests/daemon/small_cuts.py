@@ -73,11 +73,11 @@ class Disk:
             with self._lock:
                 if self._dead:
                     raise PowerCut
-                result = None
-                if step != "sync":
-                    result = real(*args, **more)
-                else:
+                result: Any = None
+                if step == "sync":
                     self._sync(real, *args)
+                else:
+                    result = real(*args, **more)
                 self.steps.append(step)
                 if len(self.steps) == self._cut_at:
                     self._cut()
