@@ -72,9 +72,7 @@ def load(path: Path = LIST) -> Listed:
     """Read the list.  Raises ValueError, KeyError: what is wrong with it."""
     document = tomllib.loads(path.read_text())
     breaks = tuple(
-        Break(
-            row["id"], row["page"], row["quote"], row["file"], row["old"], row["new"], tuple(row["tests"])
-        )
+        Break(row["id"], row["page"], row["quote"], row["file"], row["old"], row["new"], tuple(row["tests"]))
         for row in document["break"]
     )
     asides = tuple(
