@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig import mutations
-from tests.rig.mutations import ROOT, Break, Verdict, judge, load, passages, plain, names_in
+from tests.rig.mutations import ROOT, Break, Verdict, judge, load, names_in, passages, plain
 
 LISTED = load()
 DESIGN = Path(os.environ.get("BODYDOCK_SHARED", str(ROOT.parent / "shared"))) / "design"
