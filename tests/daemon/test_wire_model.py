@@ -1,9 +1,10 @@
-"""Sender, broker and receiver as a model: whatever is lost, doubled, reordered or restarted on the way, the end
-is the right bytes and a valid receipt for the newest revision.  (Where the platform has a ground to refuse, it
-says it: tests/center/test_receiver_refuses.py; here it has none.)
+"""Sender, broker and receiver as a model: whatever is lost, doubled, reordered or restarted on the way.
 
-Real link, desk and store; real receiver, catalogue and blobs.  BODYDOCK_EXAMPLES makes it larger (`script/soak`);
-BODYDOCK_SHRINK looks for a shorter way to a failure, which takes minutes.
+The end is the right bytes and a valid receipt for the newest revision.  (Where the platform has a ground to
+refuse, it says it: tests/center/test_receiver_refuses.py; here it has none.)
+
+Real link, desk and store; real receiver, catalogue and blobs.  BODYDOCK_EXAMPLES makes it larger
+(`script/soak`); BODYDOCK_SHRINK looks for a shorter way to a failure, which takes minutes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The real link of a dock and the real receiver of a center, with a broker between them that is a list.
 
-- `up` and `down` are what is on the way.  What is done with it (lost, doubled, reordered, late) the test says.
+- `up` and `down` are what is on the way.  What is done with it (lost, doubled, reordered) the test says.
 - The broker keeps nothing over a restart: no session, no retained message, no queue (mosquitto without
   persistence).  Its PUBACKs can be swallowed; the Maximum Packet Size counts from the next CONNACK on.
 - Both ends have one clock, `now_s`, that only the test moves.
@@ -37,6 +37,7 @@ from uplink.broker import NOBODY_SUBSCRIBED, Acknowledged, Connected, Disconnect
 from uplink.errors import Offline, TooLarge
 from uplink.ids import draw_id
 from uplink.link import DockLink
+from uplink.reception import OnCommand
 from uplink.session import packet_bytes
 from uplink.topics import DockTopics
 
@@ -148,6 +149,7 @@ class Ends(TwoEnds):
 
     def __init__(self, folder: Path) -> None:
         self.between = Between()
+        self.on_command: OnCommand | None = None
         self.contents: dict[str, bytes] = {}
         super().__init__(folder)
         self.now_s = self.bench.now_s
@@ -247,7 +249,13 @@ class Ends(TwoEnds):
             slots=[SlotSettings(number=1, ports=["p"])],
         )
         state = Telemetry(self.dock.custody, settings.sha256).state
-        self.link = DockLink(self.between, self.desk, DockTopics(SITE, NAME), state)  # type: ignore[arg-type]
+        self.link = DockLink(
+            self.between,  # type: ignore[arg-type]
+            self.desk,
+            DockTopics(SITE, NAME),
+            state,
+            on_command=self.on_command,
+        )
 
     def _open(self, folder: Path, platform: str = PLATFORM) -> Dock:
         folder.mkdir(exist_ok=True)

@@ -101,7 +101,7 @@ def test_a_copy_is_durable_before_it_has_its_name_and_its_name_before_it_is_told
 
     def noting(fd: int) -> None:
         fsync(fd)
-        done.append(Path(os.readlink(f"/proc/self/fd/{fd}")).name)
+        done.append(Path(f"/proc/self/fd/{fd}").readlink().name)
 
     def renaming(old: Path, new: Path) -> None:
         rename(old, new)

@@ -1,9 +1,9 @@
 """Fault points: the process kills itself just before, or just after, the N-th doing of one durable thing.
 
-- A point is `OPERATION@MODULE.FUNCTION`, the function of ours that asks: `rename_no_replace@dock.vault_copy.finish`,
-  `commit@daemon.ingest.ledger.store`, `link@center.blobs.adopt`, `publish@uplink.courier._publish`.
-- They are put in from outside, into a process of the tests (`forkery`): the product has none, and new code has
-  its points by itself.
+- A point is `OPERATION@MODULE.FUNCTION`, the function of ours that asks: `link@center.blobs.adopt`,
+  `rename_no_replace@dock.vault_copy.finish`, `commit@daemon.ingest.ledger.store`.
+- They are put in from outside, into a process of the tests (`forkery`): the product has none, and new code
+  has its points by itself.
 - `POINT:before:3` or `POINT:after:1`; `note:FILE` kills nobody and writes down which points were passed.
 """
 

@@ -3,8 +3,8 @@
 A kill costs what it costs on a real dock, but for the loading of Python: hundreds of them fit into a minute.
 `Forkery` is the tests' side; this module run as a program is the other.
 
-Lines in, a line out: `start NAME LOG FAULT ARGUMENT…` (FAULT `-`: none), `kill NAME`, `stop NAME` (both wait),
-`look NAME`; answers `runs`, or how it ended (`-9`: killed).
+Lines in, a line out, as JSON lists: `start NAME LOG FAULT ARGUMENT…` (FAULT `-`: none), `kill NAME`,
+`stop NAME` (both wait), `look NAME`; answers `runs`, or how it ended (`-9`: killed).
 """
 
 from __future__ import annotations
