@@ -146,7 +146,7 @@ def _topics(seen: list[Inbound], speaker: str) -> list[str]:
 
 
 def _kept(ends: Ends) -> tuple[object, ...]:
-    """What must not change: chain, revisions, receipts and commands here; events, manifests and blobs there."""
+    """What must not change: chain, revisions, receipts, commands here; events, manifests, blobs there."""
     here = [
         [tuple(row) for row in ends.dock.store.rows(f"SELECT {columns} FROM {table} ORDER BY 1")]
         for table, columns in (

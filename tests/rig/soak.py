@@ -1,4 +1,4 @@
-"""`script/soak`: the kills, the model and the fuzzing for as long as asked, round after round, seeds printed."""
+"""`script/soak`: kills, model and fuzzing for as long as asked, round after round, seeds printed."""
 
 from __future__ import annotations
 
