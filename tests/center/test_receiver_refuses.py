@@ -282,7 +282,7 @@ def test_events_for_another_platform_or_with_another_key_are_refused(
 
 
 def test_enrolled_has_to_name_the_key_that_signs_it(bench: Bench, dock: ScriptedDock) -> None:
-    named = {
+    named: dict[str, Any] = {
         "platform": PLATFORM,
         "keys": [],
         "site": dock.site,

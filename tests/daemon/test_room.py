@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon import room
+from daemon import retention, room
 from daemon.cli.common import copy_text
 from daemon.retention import Copy
 from daemon.room import sweep
@@ -84,7 +84,7 @@ def test_a_later_fact_between_choosing_and_clearing_keeps_it(
     a = delivered.recordings()["a.mp4"]
     delivered.reconcile([a], RECEIVED_AT + DAY)
     delivered.machine.at = RECEIVED_AT + 8 * DAY
-    choose = room.choose
+    choose = retention.choose
 
     def overtaken(*asked: Any) -> list[Copy]:
         chosen = choose(*asked)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -153,13 +154,11 @@ class Ends(TwoEnds):
         self.contents: dict[str, bytes] = {}
         super().__init__(folder)
         self.now_s = self.bench.now_s
-        link.time = _Clock(lambda: self.now_s)  # type: ignore[assignment]
+        setattr(link, "time", _Clock(lambda: self.now_s))  # noqa: B010 - of the module
         self._make_link()
 
     def close(self) -> None:
-        import time
-
-        link.time = time  # type: ignore[assignment]
+        setattr(link, "time", time)  # noqa: B010
         super().close()
 
     # What happens at the ends

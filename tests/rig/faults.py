@@ -86,7 +86,7 @@ def install(spec: str) -> None:
     faults = Faults(None if noting else Fault.parse(spec), Path(spec[5:]) if noting else None)
     for name in _SYSTEM:
         faults.wrap(os, name, name)
-    for name in ("rename_no_replace", "syncfs"):
+    for name in ("rename_no_replace", "sync_file_system"):
         if hasattr(linux, name):
             faults.wrap(linux, name, name)
     faults.wrap(Session, "publish", "publish")

@@ -26,8 +26,8 @@ _OFTEN = {"commit": 3, "publish": 6}  # else up to 2
 _BROKER_SHARE = 0.05
 _MOMENT_S = 0.9
 _NOTED = (
-    "rename_no_replace@dock.vault_copy.finish",
-    "commit@daemon.ingest.ledger.store",
+    "rename_no_replace@dock.vault_copy",
+    "commit@daemon.ingest.ledger",
     "publish@uplink.courier._publish",
     "link@center.blobs.adopt",
     "commit@center.receipting.due",
@@ -61,12 +61,12 @@ class Rounds:
         for program in self._programs:
             program.kill()
             program.start(f"note:{folder / program.name}")
-        self.put(600_000, 0)
+        self.put(1_500_000, 20_000, 0)
         self.rest(60)
         for program in self._programs:
             self.known[program.name] = sorted(set((folder / program.name).read_text().split()))
         every = {point for points in self.known.values() for point in points}
-        missed = [point for point in _NOTED if point not in every]
+        missed = [name for name in _NOTED if not any(point.startswith(name) for point in every)]
         assert missed == [], f"not passed: {missed}"
 
     def one_pass(self, kills: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig import mutations
-from tests.rig.mutations import ROOT, Break, Verdict, judge, load, names_in, passages, plain
+from tests.rig.mutations import ROOT, Aside, Break, Verdict, judge, load, names_in, passages, plain
 
 LISTED = load()
 DESIGN = Path(os.environ.get("BODYDOCK_SHARED", str(ROOT.parent / "shared"))) / "design"
@@ -30,7 +30,8 @@ def test_every_passage_of_a_page_is_kept_by_a_line_or_set_aside(page: str) -> No
     if not (DESIGN / page).exists():
         pytest.skip(f"no {DESIGN / page}: the pages are not in the repository")
     text = (DESIGN / page).read_text()
-    listed = [plain(one.quote) for one in (*LISTED.breaks, *LISTED.asides) if one.page == page]
+    every: tuple[Break | Aside, ...] = (*LISTED.breaks, *LISTED.asides)
+    listed = [plain(one.quote) for one in every if one.page == page]
     assert [quote for quote in listed if quote not in plain(text)] == []
     assert [said for said in passages(text) if not any(quote in said for quote in listed)] == []
 
