@@ -19,7 +19,7 @@ TESTS = {
     "model": "tests/daemon/test_wire_model.py",
     "sender": "tests/uplink/test_sender.py",
     "fuzz": "tests/daemon/test_fuzzed_messages.py",
-    "yanks": "tests/system/test_kills.py",
+    "camera": "tests/system/test_kills.py",
     "restores": "tests/daemon/test_restored_ends.py",
 }
 
@@ -38,6 +38,7 @@ class Round:
             os.environ,
             BODYDOCK_SEED=str(self.seed),
             BODYDOCK_KILLS=str(self.kills),
+            BODYDOCK_CAMERA_KILLS=str(max(1, self.kills // 10)),
             BODYDOCK_EXAMPLES=str(max(1, round(100 * share))),
             BODYDOCK_MESSAGES=str(max(1000, round(50_000 * share))),
         )

@@ -1,7 +1,7 @@
 """kill -9 at 200 points over ten passes of the whole path: at the end everything is there once.
 
-The seed is printed.  BODYDOCK_SEED and BODYDOCK_KILLS run it again, or longer (`script/soak`); how often time
-kills fall where depends on the machine, what is killed at which fault point on the seed alone.
+The seed is printed.  BODYDOCK_SEED and BODYDOCK_KILLS run it again, or longer (`script/soak`).  It gives the
+same files, moments and fault points again; who comes first to his own, the machine decides.
 """
 
 from __future__ import annotations
