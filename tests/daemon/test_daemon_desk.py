@@ -110,6 +110,7 @@ def test_a_receipt_makes_it_delivered_whatever_time_it_names_k05(counter: Counte
             counter.take(counter.platform.receipt(counter.recording, 1, received_at=received)) is Taken.TAKEN
         )
     assert (counter.row["state"], counter.row["delivered_revision"]) == ("delivered", 1)
+    assert counter.row["revision"] == 1, "a receipt makes no revision"
     assert counter.row["durable_bytes"] == counter.row["size"]
     assert counter.woken == 2
     assert counter.desk.next_file(frozenset()) is None

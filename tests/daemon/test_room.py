@@ -55,6 +55,8 @@ def test_only_what_is_clearable_goes_and_the_chain_says_so(delivered: VaultBench
     assert [cleared.recordings for cleared in told] == [[a]]
     assert delivered.row(a)["cleared_at"] is not None
     assert delivered.row(a)["state"] == "delivered"
+    kept = "SELECT (SELECT count(*) FROM receipts), (SELECT count(*) FROM manifests WHERE recording = ?)"
+    assert min(tuple(delivered.store.rows(kept, (a,))[0])) > 0, "what was signed about it stays"
 
 
 def test_nothing_goes_while_no_room_is_wanted(delivered: VaultBench) -> None:

@@ -37,7 +37,9 @@ class Forkery:
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="bodydock-forkery-")
         self.inspector = Path(self._folder.name, "inspector.sock")
-        environment = dict(os.environ, BODYDOCK_INSPECTOR=str(self.inspector))
+        # No threads of a library in a process that forks.
+        one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = os.environ | one | {"BODYDOCK_INSPECTOR": str(self.inspector)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.rig.forkery", str(self.inspector)],
             stdin=subprocess.PIPE,
