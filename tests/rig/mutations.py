@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import os
 import re
 import shutil
@@ -109,6 +110,7 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
+@functools.cache
 def names_in(path: Path) -> set[str]:
     """Return the names of the tests that a file defines, or gets by an assignment (`TestModel`)."""
     names: set[str] = set()
