@@ -24,7 +24,8 @@ from tests.rig.small_office import SmallOffice
 
 _OFTEN = {"commit": 3, "publish": 6}  # else up to 2
 _BROKER_SHARE = 0.05
-_MOMENT_S = 0.9
+_MOMENT_S = 0.8
+_PATIENT_SHARE, _PATIENCE_S = 0.25, 1.2  # so that a busy machine too reaches fault points
 _NOTED = (
     "rename_no_replace@dock.vault_copy",
     "commit@daemon.ingest.ledger",
@@ -102,12 +103,15 @@ class Rounds:
     def _start(self, program: ForkedProgram) -> None:
         point = self.rng.choice(self.known[program.name])
         most = _OFTEN.get(point.split("@")[0], 2)
-        fault = Fault(point, self.rng.random() < 0.5, self.rng.randint(1, most))
+        count = min(self.rng.randint(1, most), self.rng.randint(1, most))
+        fault = Fault(point, self.rng.random() < 0.5, count)
         self.armed[program.name] = fault
         program.start(str(fault))
 
     def _round(self) -> None:
-        until = time.monotonic() + self.rng.uniform(0.02, _MOMENT_S)
+        moment_s = self.rng.uniform(0.02, _MOMENT_S)
+        patient = self.rng.random() < _PATIENT_SHARE
+        until = time.monotonic() + (_PATIENCE_S if patient else moment_s)
         victim = self.rng.choice([self._programs[0], *self._programs])
         broker = self.rng.random() < _BROKER_SHARE
         self.kills += 1
