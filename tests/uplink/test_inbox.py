@@ -44,9 +44,9 @@ def test_putting_never_waits_d11() -> None:
 
     def flood() -> None:
         for n in range(10):
-            box.offer(n, 100, None)
+            box.offer(n, 100, None, "topic")
+        put.set()
 
-    putting = threading.Thread(target=flood, daemon=True)
-    putting.start()
-    putting.join(5)
-    assert not putting.is_alive(), "nobody takes, and who puts goes on"
+    put = threading.Event()
+    threading.Thread(target=flood, daemon=True).start()
+    assert put.wait(5), "nobody takes, and who puts goes on"
