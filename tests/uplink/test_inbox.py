@@ -44,7 +44,7 @@ def test_putting_never_waits_d11() -> None:
 
     def flood() -> None:
         for n in range(10):
-            box.offer(n, 100, None, "topic")
+            box.offer(n, "x/1", 100, None)
         put.set()
 
     put = threading.Event()
