@@ -1,6 +1,7 @@
 """Codes held to the lens at the head of a run: QR codes on its first pictures, as they are.
 
-- Looked for on the key frames of the first `search_s` seconds.  Where a key frame shows a code that cannot be
+- Looked for on the key frames of the first `search_s` seconds: all of them while recording begins, which is
+  when a card is held up, and after that one every few seconds: a card has to be held for `HELD_S` there.  Where a key frame shows a code that cannot be
   read (a thumb over it, too slanted), the pictures up to the next key frame are tried too.
 - What a code means is not decided here: the daemon verifies (trust.md).
 - A code is hostile text: cut at a length, counted up to a number, never interpreted.
@@ -20,11 +21,14 @@ from numpy.typing import NDArray
 from transcoder.errors import CannotRead, Unreadable
 from transcoder.facts import StreamFacts
 from transcoder.findings import rounded
-from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular
+from transcoder.media import MEDIA_ERRORS, decoded, leave_out, open_media, open_regular
 from transcoder.pictures import luma_of
 from transcoder.recording import Inspected
 from transcoder.report import Card
 
+HELD_S = 4.0  # how long a card is held at least
+_BEGINNING_S = 20.0  # in which every key frame is looked at
+_NO_NEARER_S = 3.5  # behind it: of key frames each second or second one, one every 4 s
 _MOST = 8  # codes of a run
 _MAX_TEXT = 1024
 _MOST_BETWEEN = 150  # pictures tried between two key frames
@@ -120,17 +124,29 @@ def _pictures(
         context: Any = live.codec_context
         context.thread_count = 1
         context.options = {"skip_loop_filter": "all"}  # a tenth of the time, and codes are read all the same
+        leave_out(container, stream, keys_only=keys_only)
         if keys_only:
             context.skip_frame = "NONKEY"
         if start is not None:
             container.seek(start, stream=live)
+        last_s: float | None = None
         for packet in container.demux(live):
-            late = packet.pts is not None and packet.pts * float(stream.time_base) - zero_s > seconds
+            at_s = None if packet.pts is None else packet.pts * float(stream.time_base) - zero_s
+            late = at_s is not None and at_s > seconds
             if late or (start is not None and packet.is_keyframe and packet.pts not in (None, start)):
                 break
-            if packet.size and (packet.is_keyframe or not keys_only):
-                yield from _decoded(context, packet)
+            if not packet.size or (keys_only and (not packet.is_keyframe or _is_near(at_s, last_s))):
+                continue
+            last_s = at_s
+            yield from _decoded(context, packet)
         yield from _decoded(context, None)
+
+
+def _is_near(at_s: float | None, last_s: float | None) -> bool:
+    """Whether a key frame comes so soon after the last one looked at that it shows no other card."""
+    if at_s is None or last_s is None or at_s <= _BEGINNING_S:
+        return False
+    return 0 <= at_s - last_s < _NO_NEARER_S
 
 
 def _decoded(context: Any, packet: Any) -> Iterator[tuple[int, Luma]]:

@@ -12,14 +12,15 @@
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from transcoder.errors import CannotRead
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
-from transcoder.media import MEDIA_ERRORS, open_media
+from transcoder.media import MEDIA_ERRORS, decoded, leave_out, open_media
 from transcoder.pictures import PictureMeter, Pictures
 from transcoder.reading import of_surroundings
 from transcoder.timeline import Timeline
@@ -96,40 +97,61 @@ def _forward(progress: Callable[[int], None] | None) -> Callable[[int], None] | 
     return further if progress is not None else None
 
 
-def watch_between(
-    file: BinaryIO, plan: Plan, timeline: Timeline, start_s: float, end_s: float
-) -> Pictures | None:
-    """All pictures from the key frame at or before `start_s` up to `end_s`; None when there are none."""
-    if plan.video is None:
-        return None
-    meter = PictureMeter()
-    with open_media(file) as container:
-        live = container.streams[plan.video.index]
-        _prepare(live, plan.max_pixels, threads=1)
-        seek_to = (start_s + timeline.start_s + 1e-3) / float(plan.video.time_base)
+class CloserLooks:
+    """All pictures of some windows of a file, which is opened at the first one; a context manager."""
+
+    def __init__(self, file: BinaryIO, plan: Plan, timeline: Timeline) -> None:
+        self._file = file
+        self._plan = plan
+        self._zero_s = timeline.start_s
+        self._opened = ExitStack()
+        self._container: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def between(self, start_s: float, end_s: float) -> Pictures | None:
+        """All pictures from the key frame at or before `start_s` up to `end_s`; None when there are none."""
+        video = self._plan.video
+        if video is None:
+            return None
+        meter = PictureMeter()
+        live = self._live(video)
+        seek_to = (start_s + self._zero_s + 1e-3) / float(video.time_base)
         try:
-            container.seek(int(seek_to), stream=live)
-            for packet in container.demux(live):
-                at = _time_s(packet, live.time_base, timeline.start_s)
-                if at is not None and at > end_s and packet.is_keyframe:
+            self._container.seek(int(seek_to), stream=live)
+            for packet in self._container.demux(live):
+                if self._is_past(packet, live.time_base, end_s):
                     break
-                _measure(live, packet, meter, timeline.start_s, start_s - 1e-3, end_s)
+                self._measure(live, packet, meter, start_s, end_s)
+            self._measure(live, None, meter, start_s, end_s)  # what a decoder that reorders still holds
         except MEDIA_ERRORS:
             pass  # what is damaged has been reported by the pass
-    return meter.pictures() if len(meter) else None
+        return meter.pictures() if len(meter) else None
 
+    def _is_past(self, packet: Any, base: Any, end_s: float) -> bool:
+        """Whether nothing from here on is shown before `end_s`: what is decoded later is not shown earlier."""
+        at = _time_s(packet, base, self._zero_s)
+        if at is None or at <= end_s:
+            return False
+        decoded_at_s = at if packet.dts is None else float(packet.dts * base) - self._zero_s
+        return bool(packet.is_keyframe) or (packet.dts is not None and decoded_at_s > end_s)
 
-def _measure(
-    live: Any, packet: Any, meter: PictureMeter, zero_s: float, start_s: float, end_s: float
-) -> None:
-    try:
-        frames = live.codec_context.decode(packet if packet.size else None)
-    except MEDIA_ERRORS:
-        return
-    for frame in frames:
-        at = _time_s(frame, live.time_base, zero_s)
-        if at is not None and start_s <= at <= end_s:
-            meter.add(frame, at, spot=False)
+    def _measure(self, live: Any, packet: Any, meter: PictureMeter, start_s: float, end_s: float) -> None:
+        for frame in decoded(live.codec_context, packet):
+            at = _time_s(frame, live.time_base, self._zero_s)
+            if at is not None and start_s - 1e-3 <= at <= end_s:
+                meter.add(frame, at, spot=False)
+
+    def _live(self, video: StreamFacts) -> Any:
+        if self._container is None:
+            self._container = self._opened.enter_context(open_media(self._file))
+            leave_out(self._container, video, keys_only=False)
+            _prepare(self._container.streams[video.index], self._plan.max_pixels, threads=1)
+        return self._container.streams[video.index]
 
 
 def _prepare(live: Any, max_pixels: int, *, threads: int, keys_only: bool = False) -> None:
@@ -175,7 +197,9 @@ class _Pass:
         with open_media(file) as container:
             live = [container.streams[s.index] for s in (plan.video, plan.audio) if s is not None]
             video = live[0] if plan.video is not None else None
-            if video is not None:
+            if plan.video is not None:
+                sound = plan.audio.index if plan.audio is not None else None
+                leave_out(container, plan.video, keys_only=not plan.every, sound=sound)
                 _prepare(video, plan.max_pixels, threads=self._threads, keys_only=not plan.every)
             if plan.audio is not None:
                 live[-1].codec_context.thread_count = 1
