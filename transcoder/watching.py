@@ -1,7 +1,7 @@
 """One pass over a file's packets: pictures and sound decoded once, measured, thrown away.
 
-- `standard` decodes key frames only, no nearer to each other than need be, and all of the sound; `deep`
-  decodes everything.
+- `standard` decodes key frames only, no nearer to each other than need be, and all of the sound; of recordings
+  above two minutes most of them only in part (first_looks.py).  `deep` decodes everything.
 - Packet by packet: a decode loop over the container ends at the first error and the rest of a damaged file is
   never seen (known fault C24).
 - Decoding threads are fast and lose frames after an error: the first error of a picture begins a deep pass
@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, Self
 
 from transcoder.errors import CannotRead
 from transcoder.facts import MediaFacts, StreamFacts
+from transcoder.first_looks import FirstLooks
+from transcoder.glimpses import Glimpses
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
 from transcoder.media import MEDIA_ERRORS, decoded, leave_out, open_media
@@ -178,9 +180,11 @@ class _Pass:
         self._plan = plan
         self._threads = threads
         self._timed = timeline is not None
+        self._video = plan.video.index if plan.video is not None else None
         self._base = plan.video.time_base if plan.video is not None else None
         self._zero_s = timeline.start_s if timeline else 0.0
         self._meter = PictureMeter()
+        self._first = self._first_looks(plan, timeline)
         self._sound = SoundMeter(self._zero_s, spectrum=plan.every)
         short = timeline is None or timeline.duration_s <= SHORT_S
         self._spot_every_s = _SPOT_EVERY_SHORT_S if short else _SPOT_EVERY_S
@@ -190,6 +194,11 @@ class _Pass:
         self._key_failures: list[Failure] = []
         self._failures: list[Failure] = []
         self._rotation: int | None = None
+
+    def _first_looks(self, plan: Plan, timeline: Timeline | None) -> FirstLooks | None:
+        if plan.every or plan.video is None or timeline is None or timeline.duration_s <= SHORT_S:
+            return None
+        return FirstLooks(Glimpses(plan.video, plan.max_pixels), self._meter)
 
     def run(self, file: BinaryIO, progress: Callable[[int], None] | None) -> Seen:
         plan = self._plan
@@ -217,7 +226,9 @@ class _Pass:
         return self._seen(stopped)
 
     def _take(self, packet: Any, video: Any) -> None:
-        if video is None or packet.stream.index != video.index:  # an empty packet has no index of its own
+        # An empty packet, which ends a stream, has no index of its own.
+        index = packet.stream_index if packet.size else packet.stream.index
+        if index != self._video:
             self._hear(packet)
         elif packet.size and self._wanted(packet):
             self._look(packet, video.codec_context)
@@ -235,10 +246,20 @@ class _Pass:
         return self._plan.every
 
     def _look(self, packet: Any, context: Any) -> None:
+        if self._first is not None and self._first.usable:
+            at = _time_s(packet, packet.time_base, self._zero_s)
+            if at is not None and self._first.settles(packet, at):
+                self._decoded += 1
+                return
+        alone = self._first is not None and self._first.usable  # nothing may come out late, behind a part
         try:
             self._keep(context.decode(packet))
+            if alone:
+                self._keep(context.decode(None))
         except MEDIA_ERRORS as error:
             self._fail(error, packet)
+        if alone:
+            context.flush_buffers()
 
     def _fail(self, error: Exception, packet: Any) -> None:
         if self._threads > 1:
@@ -265,7 +286,9 @@ class _Pass:
                 self._rotation = int(frame.rotation)
             stamp = frame.pts if frame.pts is not None else frame.dts
             at = _time_s(frame, self._base, self._zero_s)
-            if self._timed and at is not None:
+            if self._timed and at is not None and self._first is not None:
+                self._first.add(frame, at)
+            elif self._timed and at is not None:
                 self._meter.add(frame, at, spot=stamp in self._spots)
 
     def _hear(self, packet: Any) -> None:
