@@ -13,7 +13,7 @@ from typing import Any
 from transcoder.glimpses import Glimpses, Part, rows_of_part
 from transcoder.pictures import Bytes, Grid, Measures, PictureMeter, difference, luma_of
 
-_WHOLE_EVERY_S = 30.0
+_WHOLE_EVERY_S = 60.0
 _STRUCTURE = 6.0  # detail of a whole picture that anything can be told by
 _PART_STRUCTURE = 3.0
 _DARK = 0.9

@@ -248,9 +248,7 @@ class Grid:
     def points(self, plane: Bytes) -> Bytes:
         return np.ascontiguousarray(plane[self._points])
 
-    def measure(
-        self, points: Bytes, plane: Bytes, floor: float, scale: float
-    ) -> Measures:
+    def measure(self, points: Bytes, plane: Bytes, floor: float, scale: float) -> Measures:
         count = points.size
         total = float(points.sum(dtype=np.int64))
         wide = points.astype(np.float32)

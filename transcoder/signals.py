@@ -40,7 +40,9 @@ def judge_pictures(
     copied = _copied(plan, media, timeline)
     if not plan.every:
         with CloserLooks(file, plan, timeline) as closer:
-            rows = _closer(pictures, plan, media, timeline, end_s, lambda w: closer.between(w.start_s, w.end_s))
+            rows = _closer(
+                pictures, plan, media, timeline, end_s, lambda w: closer.between(w.start_s, w.end_s)
+            )
         for stretch in [*picture_rules.find_stretches(rows, end_s), *copied]:
             if stretch.key not in _DEEP_ONLY:
                 report(stretch, found)

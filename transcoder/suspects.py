@@ -3,7 +3,7 @@
 - At both ends of whatever key frames show, and once inside of what looks frozen: between two key frames.
 - At stretches in which the bytes of the frames between change for a while: fewer, as black and frozen pictures
   need them; more, as of a hand before the lens, only where key frames are so far apart that none shows it.
-- What looks still is mostly a scene that is: half a second behind its first and its last key frame tells, for
+- What looks still is mostly a scene that is: a moment behind its first and its last key frame tells, for
   what is frozen does not move there.  Only where it does not are its ends looked at.
 - All of it is bounded: a share of the recording, most telling first.
 """
@@ -19,7 +19,7 @@ from transcoder.stretches import Stretch, runs_of
 
 _STILL = "picture.frozen/still"
 _CLOSER = ("picture.black", "picture.covered", "picture.frozen", _STILL)
-_PROOF_S = 0.5
+_PROOF_S = 0.4
 _PROOF_PICTURES = 5
 _MOVES = 0.08  # tried: frozen up to 0.043 (constant rate, refined), weak noise from 0.145
 _DRAWN_ANEW = 2.0  # between key frames; tried: frozen up to 1.5, weak noise from 3.3
@@ -131,7 +131,9 @@ def _odd(
         )
         fewer = known & (sizes < _FEWER * usual[0])
         more = known & (sizes > _MORE * usual[1])
-    long = [[run for run in runs_of(odd, bridge=1) if run[1] - run[0] >= _LEAST_WINDOWS] for odd in (fewer, more)]
+    long = [
+        [run for run in runs_of(odd, bridge=1) if run[1] - run[0] >= _LEAST_WINDOWS] for odd in (fewer, more)
+    ]
     return long[0], long[1]
 
 

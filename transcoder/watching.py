@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Self
 
+from transcoder.codes import CodeSearch
 from transcoder.errors import CannotRead
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.first_looks import FirstLooks
@@ -23,7 +24,7 @@ from transcoder.glimpses import Glimpses
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
 from transcoder.media import MEDIA_ERRORS, decoded, leave_out, open_media
-from transcoder.pictures import PictureMeter, Pictures
+from transcoder.pictures import PictureMeter, Pictures, luma_of
 from transcoder.reading import of_surroundings
 from transcoder.timeline import Timeline
 
@@ -42,6 +43,7 @@ class Seen:
     pictures: Pictures | None
     sound: Envelope | None
     failures: tuple[Failure, ...]  # of pictures that are no key frames
+    codes: CodeSearch | None = None  # where the plan has one
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Plan:
     """What to decode of a file; `every`: all pictures, not key frames only.
 
     `read_through`: its packets were read to the end before, so that what stops reading now is the disk.
+    `codes_s`: in how many seconds from the start codes held to the lens are looked for.
     """
 
     video: StreamFacts | None
@@ -56,19 +59,20 @@ class Plan:
     every: bool
     max_pixels: int
     read_through: bool = True
+    codes_s: float = 0.0
 
 
 class _Restart(Exception):
     """A picture did not decode while threads were at work."""
 
 
-def plan_for(media: MediaFacts, *, every: bool, max_pixels: int) -> Plan:
+def plan_for(media: MediaFacts, *, every: bool, max_pixels: int, codes_s: float = 0.0) -> Plan:
     """The main picture and the main sound, where they can be decoded."""
     streams = (media.main("video"), media.main("audio"))
     video, audio = (s if s is not None and s.decodable else None for s in streams)
     if media.structure.encrypted:
         video = audio = None
-    return Plan(video, audio, every, max_pixels, read_through=media.stopped is None)
+    return Plan(video, audio, every, max_pixels, media.stopped is None, codes_s)
 
 
 def watch(
@@ -185,10 +189,12 @@ class _Pass:
         self._zero_s = timeline.start_s if timeline else 0.0
         self._meter = PictureMeter()
         self._first = self._first_looks(plan, timeline)
+        self._codes = CodeSearch(plan.codes_s) if plan.codes_s > 0 and timeline is not None else None
         self._sound = SoundMeter(self._zero_s, spectrum=plan.every)
         short = timeline is None or timeline.duration_s <= SHORT_S
         self._spot_every_s = _SPOT_EVERY_SHORT_S if short else _SPOT_EVERY_S
         self._last_spot_s: float | None = None
+        self._whole = False  # the next key frame is wanted whole
         self._spots: set[int | None] = set()
         self._decoded = self._failed = self._shown = 0
         self._key_failures: list[Failure] = []
@@ -236,8 +242,11 @@ class _Pass:
     def _wanted(self, packet: Any) -> bool:
         if packet.is_keyframe:
             at = _time_s(packet, packet.time_base, self._zero_s)
+            self._whole = self._codes is not None and self._codes.wants(packet.pts, at)
             near = at is not None and self._last_spot_s is not None
             if near and 0 <= (at or 0.0) - (self._last_spot_s or 0.0) < self._spot_every_s:
+                if self._codes is not None and self._whole and not self._plan.every:
+                    self._codes = None  # key frames come faster than this pass looks at them
                 return self._plan.every
             self._last_spot_s = at
             self._shown += not packet.is_discard
@@ -246,7 +255,7 @@ class _Pass:
         return self._plan.every
 
     def _look(self, packet: Any, context: Any) -> None:
-        if self._first is not None and self._first.usable:
+        if self._first is not None and self._first.usable and not self._whole:
             at = _time_s(packet, packet.time_base, self._zero_s)
             if at is not None and self._first.settles(packet, at):
                 self._decoded += 1
@@ -286,6 +295,8 @@ class _Pass:
                 self._rotation = int(frame.rotation)
             stamp = frame.pts if frame.pts is not None else frame.dts
             at = _time_s(frame, self._base, self._zero_s)
+            if self._codes is not None and frame.key_frame:
+                self._codes.take(frame.pts, luma_of(frame)[0])
             if self._timed and at is not None and self._first is not None:
                 self._first.add(frame, at)
             elif self._timed and at is not None:
@@ -314,6 +325,5 @@ class _Pass:
             keys = KeyFrameCheck(self._decoded, self._failed, failures, self._rotation, stopped)
         pictures = self._meter.pictures() if len(self._meter) else None
         sound = self._sound.envelope() if self._plan.audio is not None and self._timed else None
-        return Seen(
-            keys, pictures, sound if sound is not None and len(sound) else None, tuple(self._failures)
-        )
+        sound = sound if sound is not None and len(sound) else None
+        return Seen(keys, pictures, sound, tuple(self._failures), self._codes)
