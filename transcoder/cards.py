@@ -1,9 +1,9 @@
 """Codes held to the lens at the head of a run: QR codes on its first pictures, as they are.
 
-- Looked for on key frames of the first `search_s` seconds (codes.py): those that the inspection itself decoded
-  where it knew that a run may begin here, else on a decoding of their own.
-- Where a key frame shows a code that cannot be read (a thumb over it, too slanted), the pictures up to the next
-  key frame are tried too.
+- Looked for on key frames of the first `search_s` seconds (codes.py): those that the inspection itself
+  decoded where it knew that a run may begin here, else on a decoding of their own.
+- Where a key frame shows a code that cannot be read (a thumb over it, too slanted), the pictures up to the
+  next key frame are tried too.
 - What a code means is not decided here: the daemon verifies (trust.md).
 """
 

@@ -1,7 +1,7 @@
 """Codes in pictures: which pictures of a recording's beginning to look at, and what they show.
 
-- All key frames while recording begins, which is when a card is held up, and after that one every few seconds:
-  a card has to be held for `HELD_S` there.
+- All key frames while recording begins, which is when a card is held up, and after that one every few
+  seconds: a card has to be held for `HELD_S` there.
 - A code is hostile text: cut at a length, never interpreted.
 """
 

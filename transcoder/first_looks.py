@@ -1,9 +1,9 @@
 """Which key frames a first look settles, and what it says of them.  Pure but for the decoder behind it.
 
-A part says what the whole says where both were seen last: a picture whose part has about the detail, the light
-and the sharpness that the part of the last whole picture had, and that is not the same picture again, has the
-whole's measures in that proportion.  All else is decoded whole: what is dark, covered, out of focus or
-repeated, what has nothing to see in its upper part, what changed, and in any case a picture now and then.
+A part says what the whole says where both were seen last: a picture whose part has about the detail, the
+light and the sharpness that the part of the last whole picture had, and that is not the same picture again,
+has the whole's measures in that proportion.  All else is decoded whole: what is dark, covered, out of focus
+or repeated, what has nothing to see in its upper part, what changed, and in any case a picture now and then.
 """
 
 import math
@@ -90,7 +90,7 @@ class FirstLooks:
 
 
 def estimated(part: Measures, change: float, whole_part: Measures, whole: Measures) -> Measures | None:
-    """A picture's measures by its part, given those of the last whole picture and its part; None: look at all.
+    """A picture's measures by its part, given the last whole picture's and its part's; None: look at all.
 
     `change`: of the part, to that of the key frame before.
     """

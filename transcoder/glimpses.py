@@ -1,14 +1,14 @@
 """A first look at key frames: the upper part of a picture, decoded from the first bytes of its packet.
 
-Key frames are the dearest pictures of a recording, and of nearly all of them there is nothing to tell but that
-they look as the one before did.  H.264 codes a picture from top to bottom, so that a sixth of it costs little
-more than a sixth of the work.  What the part cannot settle is decoded whole, by the caller.
+Key frames are the dearest pictures of a recording, and of nearly all of them there is nothing to tell but
+that they look as the one before did.  H.264 codes a picture from top to bottom, so that a sixth of it costs
+little more than a sixth of the work.  What the part cannot settle is decoded whole, by the caller.
 
 - Only IDR pictures of progressive 8-bit H.264: each stands alone.
-- A decoder gives out memory as it finds it.  Which rows were decoded is told by the last pixel of each row of
-  colour, which is wiped beforehand: colour 0/0 is no picture's.
-- Bytes that no encoder writes (three zero bytes, long runs of ones, lengths that do not fit) say that a packet
-  is damaged somewhere: it is decoded whole, as is one whose part takes far more bytes than usual.
+- A decoder gives out memory as it finds it.  Which rows were decoded is told by the last pixel of each row
+  of colour, which is wiped beforehand: colour 0/0 is no picture's.
+- Bytes that no encoder writes (three zero bytes, long runs of ones, lengths that do not fit) say that a
+  packet is damaged somewhere: it is decoded whole, as is one whose part takes far more bytes than usual.
 """
 
 from dataclasses import dataclass

@@ -243,7 +243,7 @@ def _inspect_open(
 
 
 def _may_begin_a_run(state: Inspected, before: Inspected | None) -> bool:
-    """Whether it does not plainly go on from the recording before: a guess, which costs time if it is wrong."""
+    """Whether it does not plainly go on from the one before: a guess, which costs time if it is wrong."""
     if before is None or before.started_at is None or state.started_at is None or before.duration_s is None:
         return True
     apart = (state.started_at.earliest - before.started_at.earliest).total_seconds() - before.duration_s

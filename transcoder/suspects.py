@@ -1,8 +1,8 @@
 """Where a standard inspection looks closer than its key frames: pure.
 
 - At both ends of whatever key frames show, and once inside of what looks frozen: between two key frames.
-- At stretches in which the bytes of the frames between change for a while: fewer, as black and frozen pictures
-  need them; more, as of a hand before the lens, only where key frames are so far apart that none shows it.
+- At stretches in which the bytes of the frames between change for a while: fewer, as black and frozen
+  pictures need them; more, as of a hand before the lens, only where no key frame shows it.
 - What looks still is mostly a scene that is: a moment behind its first and its last key frame tells, for
   what is frozen does not move there.  Only where it does not are its ends looked at.
 - All of it is bounded: a share of the recording, most telling first.

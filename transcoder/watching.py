@@ -1,7 +1,7 @@
 """One pass over a file's packets: pictures and sound decoded once, measured, thrown away.
 
-- `standard` decodes key frames only, no nearer to each other than need be, and all of the sound; of recordings
-  above two minutes most of them only in part (first_looks.py).  `deep` decodes everything.
+- `standard` decodes key frames only, no nearer to each other than need be, and all of the sound; of
+  recordings above two minutes most of them only in part (first_looks.py).  `deep` decodes everything.
 - Packet by packet: a decode loop over the container ends at the first error and the rest of a damaged file is
   never seen (known fault C24).
 - Decoding threads are fast and lose frames after an error: the first error of a picture begins a deep pass
@@ -139,7 +139,7 @@ class CloserLooks:
         return meter.pictures() if len(meter) else None
 
     def _is_past(self, packet: Any, base: Any, end_s: float) -> bool:
-        """Whether nothing from here on is shown before `end_s`: what is decoded later is not shown earlier."""
+        """Whether nothing from here on is shown before `end_s`: nothing is shown before it is decoded."""
         at = _time_s(packet, base, self._zero_s)
         if at is None or at <= end_s:
             return False
