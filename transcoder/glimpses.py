@@ -139,7 +139,7 @@ def _units(data: bytes, length_size: int | None) -> list[tuple[int, int]]:
 
 
 def _by_lengths(data: bytes, length_size: int) -> list[tuple[int, int]]:
-    found = []
+    found: list[tuple[int, int]] = []
     at = 0
     while at < len(data) and len(found) <= _MOST_UNITS:
         start = at + length_size
@@ -151,7 +151,7 @@ def _by_lengths(data: bytes, length_size: int) -> list[tuple[int, int]]:
 
 
 def _between_start_codes(data: bytes) -> list[tuple[int, int]]:
-    found = []
+    found: list[tuple[int, int]] = []
     start = data.find(b"\0\0\1")
     while start >= 0 and len(found) <= _MOST_UNITS:
         following = data.find(b"\0\0\1", start + 3)

@@ -99,7 +99,9 @@ class Inspected:
             started_at=self.started_at,
             duration_s=self.duration_s,
             streams=tuple(self.streams),
-            key_frames=KeyFrames(decoded=keys.decoded, failed=keys.failed) if keys else None,
+            key_frames=KeyFrames(decoded=keys.decoded, failed=keys.failed, in_part=keys.in_part)
+            if keys
+            else None,
             places=tuple(PlaceAt(**asdict(fix)) for fix in self.places),
             notes=self.notes,
             verdict=worst_verdict(findings),
@@ -232,7 +234,7 @@ def _inspect_open(
     size = media.size_bytes
     codes_s = state.found.rules.notice.search_s if _may_begin_a_run(state, before) and can_read() else 0.0
     every = request.depth is Depth.DEEP
-    plan = plan_for(media, every=every, max_pixels=request.max_pixels, codes_s=codes_s)
+    plan = plan_for(media, every=every, max_pixels=request.max_pixels, codes_s=codes_s, damaged=bool(lost))
     seen = watch(file, plan, state.timeline, lambda at: progress(0.5 + 0.5 * at / size))
     state.key_frames, state.codes = seen.keys, seen.codes
     check_decoded(seen, media, state.timeline, state.found, lost=lost)

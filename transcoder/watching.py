@@ -51,6 +51,7 @@ class Plan:
     """What to decode of a file; `every`: all pictures, not key frames only.
 
     `read_through`: its packets were read to the end before, so that what stops reading now is the disk.
+    `damaged`: something is known to be lost: key frames are not trusted to be whole by their first part.
     `codes_s`: in how many seconds from the start codes held to the lens are looked for.
     """
 
@@ -60,19 +61,22 @@ class Plan:
     max_pixels: int
     read_through: bool = True
     codes_s: float = 0.0
+    damaged: bool = False
 
 
 class _Restart(Exception):
     """A picture did not decode while threads were at work."""
 
 
-def plan_for(media: MediaFacts, *, every: bool, max_pixels: int, codes_s: float = 0.0) -> Plan:
+def plan_for(
+    media: MediaFacts, *, every: bool, max_pixels: int, codes_s: float = 0.0, damaged: bool = False
+) -> Plan:
     """The main picture and the main sound, where they can be decoded."""
     streams = (media.main("video"), media.main("audio"))
     video, audio = (s if s is not None and s.decodable else None for s in streams)
     if media.structure.encrypted:
         video = audio = None
-    return Plan(video, audio, every, max_pixels, media.stopped is None, codes_s)
+    return Plan(video, audio, every, max_pixels, media.stopped is None, codes_s, damaged)
 
 
 def watch(
@@ -196,13 +200,15 @@ class _Pass:
         self._last_spot_s: float | None = None
         self._whole = False  # the next key frame is wanted whole
         self._spots: set[int | None] = set()
-        self._decoded = self._failed = self._shown = 0
+        self._decoded = self._failed = self._shown = self._in_part = 0
         self._key_failures: list[Failure] = []
         self._failures: list[Failure] = []
         self._rotation: int | None = None
 
     def _first_looks(self, plan: Plan, timeline: Timeline | None) -> FirstLooks | None:
-        if plan.every or plan.video is None or timeline is None or timeline.duration_s <= SHORT_S:
+        if plan.every or plan.video is None or plan.damaged:
+            return None
+        if timeline is None or timeline.duration_s <= SHORT_S:
             return None
         return FirstLooks(Glimpses(plan.video, plan.max_pixels), self._meter)
 
@@ -259,6 +265,7 @@ class _Pass:
             at = _time_s(packet, packet.time_base, self._zero_s)
             if at is not None and self._first.settles(packet, at):
                 self._decoded += 1
+                self._in_part += 1
                 return
         alone = self._first is not None and self._first.usable  # nothing may come out late, behind a part
         try:
@@ -269,6 +276,8 @@ class _Pass:
             self._fail(error, packet)
         if alone:
             context.flush_buffers()
+        if self._failed:  # where one is damaged, so may others be
+            self._first = None
 
     def _fail(self, error: Exception, packet: Any) -> None:
         if self._threads > 1:
@@ -322,7 +331,9 @@ class _Pass:
                 self._key_failures.append(Failure(None, None, 0, reason))
                 self._failed = self._shown
             failures = tuple(self._key_failures)
-            keys = KeyFrameCheck(self._decoded, self._failed, failures, self._rotation, stopped)
+            keys = KeyFrameCheck(
+                self._decoded, self._failed, failures, self._rotation, stopped, self._in_part
+            )
         pictures = self._meter.pictures() if len(self._meter) else None
         sound = self._sound.envelope() if self._plan.audio is not None and self._timed else None
         sound = sound if sound is not None and len(sound) else None

@@ -1,4 +1,4 @@
-"""Key frames that are looked at in part: they hide nothing, and what a part cannot settle is decoded whole."""
+"""Key frames looked at in part: they hide nothing, and what a part cannot settle is decoded whole."""
 
 from collections.abc import Callable
 from pathlib import Path
