@@ -131,7 +131,7 @@ def _covered(p: Pictures, end_s: float) -> list[Stretch]:
 
 
 def _usual_detail(p: Pictures) -> float:
-    """The detail that the recording has for most of its time: where it was looked at closer counts no more."""
+    """The detail it has for most of its time: where pictures were looked at closer counts for no more."""
     lit = (p.dark < _BLACK_SHARE) & ~np.isnan(p.detail)
     if not lit.any():
         return 0.0
