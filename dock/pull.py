@@ -224,6 +224,8 @@ class _Copy:
                         f"{self._file.display_name} changed while it was read: "
                         f"{self._file.size_bytes} bytes listed, {size_bytes} now"
                     )
+            if self._reader.written_to():
+                raise ChangedWhileReading(f"{self._file.display_name} was written to while it was read")
         if not self._source.still_there():
             raise CameraGone(f"the camera left at the end of {self._file.display_name}")
 

@@ -193,11 +193,13 @@ class MountedSource(TreeSource):
 def _check_unchanged(file: CardFile, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise Refused(f"{file.display_name!r} is no regular file any more")
-    if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
-        raise ChangedWhileReading(
-            f"{file.display_name!r} is not what was listed: "
-            f"{file.size_bytes} bytes then, {status.st_size} now"
-        )
+    if status.st_size != file.size_bytes:
+        said = f"{file.size_bytes} bytes then, {status.st_size} now"
+    elif status.st_mtime_ns != file.modified_ns:
+        said = f"as many bytes, but written {(status.st_mtime_ns - file.modified_ns) / 1e9:+.3f} s from then"
+    else:
+        return
+    raise ChangedWhileReading(f"{file.display_name!r} is not what was listed: {said}")
 
 
 class _LimitReached(Exception):

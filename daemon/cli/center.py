@@ -56,6 +56,7 @@ def init(
 
     from center import settings
     from center.catalogue import database
+    from uplink.wanted import key_of, wanted
 
     try:
         files = settings.OWN_TLS if tls else {}
@@ -63,7 +64,7 @@ def init(
         made = settings.Settings(id=name, store=store, broker=broker)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise click.ClickException(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise click.ClickException(f"{key_of(first['loc'])}: {wanted(first)}") from None
     with told():
         settings.make(folder_of(root), made)
         database.open_for_writing(folder_of(root)).close()
