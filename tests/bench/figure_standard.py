@@ -12,8 +12,8 @@ from tests.bench.trial import Bench, Goal, Row, Side, child_cpu_s, in_turn, run,
 from transcoder.report import Depth
 
 _CONTENT = (
-    "a key frame every 2 s: ours decodes whole those that case cards are looked for on, one a minute, and what"
-    " is out of the ordinary; of all others the upper sixth"
+    "a key frame every 2 s: ours decodes whole those that cards are looked for on, one a minute, and what is"
+    " out of the ordinary; of all others the upper sixth"
 )
 _NO_HASH = "the byte scan (hash, zero blocks) is taken off"
 
