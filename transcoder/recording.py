@@ -213,7 +213,7 @@ def _inspect_open(
             check_timeline(media, state.timeline, state.found)
     lost = check_zeros(media, state.timeline, scan, state.found) if scan and state.kind != "photo" else []
     state.places = places_of(file, media, state.timeline)
-    check_headers(
+    odd_heads = check_headers(
         file,
         media,
         state.timeline,
@@ -234,7 +234,9 @@ def _inspect_open(
     size = media.size_bytes
     codes_s = state.found.rules.notice.search_s if _may_begin_a_run(state, before) and can_read() else 0.0
     every = request.depth is Depth.DEEP
-    plan = plan_for(media, every=every, max_pixels=request.max_pixels, codes_s=codes_s, damaged=bool(lost))
+    plan = plan_for(
+        media, every=every, max_pixels=request.max_pixels, codes_s=codes_s, damaged=bool(lost) or odd_heads
+    )
     seen = watch(file, plan, state.timeline, lambda at: progress(0.5 + 0.5 * at / size))
     state.key_frames, state.codes = seen.keys, seen.codes
     check_decoded(seen, media, state.timeline, state.found, lost=lost)

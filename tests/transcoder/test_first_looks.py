@@ -222,3 +222,19 @@ def _measures(**other: float) -> Measures:
     names = ("mean", "spread", "dark", "detail", "sharp")
     values = {name: getattr(MEASURES, name) for name in names} | other
     return Measures(**values, blocks=MEASURES.blocks)
+
+
+def test_damage_over_pictures_between_makes_every_key_frame_be_decoded_whole(
+    tmp_path: Path, settled: list[bool]
+) -> None:
+    """Damage on a card is as long as a cluster: over a packet's head, and no first look is trusted."""
+    path = make(tmp_path / "a.mp4", Take(walk(), seconds=20.0))
+    keys = _key_packets(path)
+    assert keys[7].pos is not None
+    noise = np.random.default_rng(4).bytes(8 << 10)
+    with path.open("r+b") as file:
+        file.seek(keys[7].pos + len(bytes(keys[7])) + 300)
+        file.write(noise)
+    recording = _recording(path)
+    assert recording.key_frames is not None and recording.key_frames.in_part == 0
+    assert settled == []
