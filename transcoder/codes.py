@@ -41,7 +41,10 @@ def look(luma: Luma) -> Shown:
     import zxingcpp
 
     results = zxingcpp.read_barcodes(
-        luma, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode), return_errors=True
+        luma,
+        formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
+        try_invert=False,  # a third of the time, and cards are dark on light
+        return_errors=True,
     )
     texts = tuple(r.text[:_MAX_TEXT] for r in results if r.valid and r.text)
     return Shown(texts, any(not r.valid for r in results))
