@@ -15,10 +15,11 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from transcoder.codes import CodeSearch, Luma, can_read, look
+from transcoder.decoding import leave_out
 from transcoder.errors import CannotRead, Unreadable
 from transcoder.facts import StreamFacts
 from transcoder.findings import rounded
-from transcoder.media import MEDIA_ERRORS, decoded, leave_out, open_media, open_regular
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular
 from transcoder.pictures import luma_of
 from transcoder.recording import Inspected
 from transcoder.report import Card

@@ -23,7 +23,6 @@ import av
 import av.container
 import av.error
 import numpy as np
-from av.stream import Discard
 
 from transcoder import reading
 from transcoder.claims import claimed_samples
@@ -43,7 +42,6 @@ _MAX_PIXELS = 128 << 20  # what opening may decode; what an inspection may is th
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: a cover makes no sound file a video
 _MAX_EXTRADATA_BYTES = 64 << 10
 _MAX_TAG = 1000
-_OFTEN_S = 3.0
 _EDGE = 256  # entries at either end of FFmpeg's index that a table read straight is compared with
 _ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, UnicodeError)
 _SURROUNDINGS = {os.strerror(number) for number in reading.SURROUNDINGS}
@@ -109,26 +107,6 @@ def _opened(file: BinaryIO, source: Any, arguments: dict[str, Any], *, again: bo
     if hasattr(source, "seek"):
         source.seek(0)
     return _opened(file, source, arguments, again=False)
-
-
-def leave_out(
-    container: av.container.InputContainer, video: StreamFacts, *, keys_only: bool, sound: int | None = None
-) -> None:
-    """Let the demuxer leave out what nobody decodes: other streams than `video` and `sound`, and, where only
-    key frames are wanted and the index knows them all, the pictures between.
-
-    An index that names few may have forgotten some: then every packet comes, and says what it is.  So it does
-    where pictures are not shown as they are decoded: FFmpeg 8 forgets the offsets of what it leaves out, and
-    stamps the key frames wrongly.
-    """
-    for stream in container.streams:
-        if stream.index not in (video.index, sound):
-            stream.discard = Discard.all
-    samples = video.samples
-    if keys_only and video.as_decoded and len(samples) and video.time_base:
-        span_s = float((int(samples.dts[-1]) - int(samples.dts[0])) * video.time_base)
-        if span_s <= _OFTEN_S * np.count_nonzero(samples.key):
-            container.streams[video.index].discard = Discard.nonkey
 
 
 def decoded(context: Any, packet: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from transcoder import picture_rules, recompression, repeats, sound_rules, sound_splices, splices
+from transcoder.closer_looks import CloserLooks
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
 from transcoder.pictures import Pictures, looked_closer
@@ -20,7 +21,7 @@ from transcoder.report import Depth
 from transcoder.stretches import Stretch, without
 from transcoder.suspects import Window, at_edges, by_size, unproven, within_budget
 from transcoder.timeline import Timeline, sample_times
-from transcoder.watching import CloserLooks, Plan, Seen
+from transcoder.watching import Plan, Seen
 
 _DEEP_ONLY = {"picture.black/dark", "picture.frozen/still", "sound.silent/quiet"}  # said, no fault
 _IDLE = ("picture.black", "picture.frozen", "picture.covered")  # looks like itself anyway
@@ -39,7 +40,7 @@ def judge_pictures(
     end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
     copied = _copied(plan, media, timeline)
     if not plan.every:
-        with CloserLooks(file, plan, timeline) as closer:
+        with CloserLooks(file, plan.video, plan.max_pixels, timeline) as closer:
             rows = _closer(
                 pictures, plan, media, timeline, end_s, lambda w: closer.between(w.start_s, w.end_s)
             )

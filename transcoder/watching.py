@@ -12,18 +12,18 @@
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from transcoder.codes import CodeSearch
+from transcoder.decoding import leave_out, prepare, time_s
 from transcoder.errors import CannotRead
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.first_looks import FirstLooks
 from transcoder.glimpses import Glimpses
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
-from transcoder.media import MEDIA_ERRORS, decoded, leave_out, open_media
+from transcoder.media import MEDIA_ERRORS, open_media
 from transcoder.pictures import PictureMeter, Pictures, luma_of
 from transcoder.reading import of_surroundings
 from transcoder.timeline import Timeline
@@ -107,82 +107,6 @@ def _forward(progress: Callable[[int], None] | None) -> Callable[[int], None] | 
     return further if progress is not None else None
 
 
-class CloserLooks:
-    """All pictures of some windows of a file, which is opened at the first one; a context manager."""
-
-    def __init__(self, file: BinaryIO, plan: Plan, timeline: Timeline) -> None:
-        self._file = file
-        self._plan = plan
-        self._zero_s = timeline.start_s
-        self._opened = ExitStack()
-        self._container: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
-
-    def between(self, start_s: float, end_s: float) -> Pictures | None:
-        """All pictures from the key frame at or before `start_s` up to `end_s`; None when there are none."""
-        video = self._plan.video
-        if video is None:
-            return None
-        meter = PictureMeter()
-        live = self._live(video)
-        seek_to = (start_s + self._zero_s + 1e-3) / float(video.time_base)
-        try:
-            self._container.seek(int(seek_to), stream=live)
-            for packet in self._container.demux(live):
-                if self._is_past(packet, live.time_base, end_s):
-                    break
-                self._measure(live, packet, meter, start_s, end_s)
-            self._measure(live, None, meter, start_s, end_s)  # what a decoder that reorders still holds
-        except MEDIA_ERRORS:
-            pass  # what is damaged has been reported by the pass
-        return meter.pictures() if len(meter) else None
-
-    def _is_past(self, packet: Any, base: Any, end_s: float) -> bool:
-        """Whether nothing from here on is shown before `end_s`: nothing is shown before it is decoded."""
-        at = _time_s(packet, base, self._zero_s)
-        if at is None or at <= end_s:
-            return False
-        decoded_at_s = at if packet.dts is None else float(packet.dts * base) - self._zero_s
-        return bool(packet.is_keyframe) or (packet.dts is not None and decoded_at_s > end_s)
-
-    def _measure(self, live: Any, packet: Any, meter: PictureMeter, start_s: float, end_s: float) -> None:
-        for frame in decoded(live.codec_context, packet):
-            at = _time_s(frame, live.time_base, self._zero_s)
-            if at is not None and start_s - 1e-3 <= at <= end_s:
-                meter.add(frame, at, spot=False)
-
-    def _live(self, video: StreamFacts) -> Any:
-        if self._container is None:
-            self._container = self._opened.enter_context(open_media(self._file))
-            leave_out(self._container, video, keys_only=False)
-            _prepare(self._container.streams[video.index], self._plan.max_pixels, threads=1)
-        return self._container.streams[video.index]
-
-
-def _prepare(live: Any, max_pixels: int, *, threads: int, keys_only: bool = False) -> None:
-    context = live.codec_context
-    context.thread_count = threads
-    context.thread_type = "FRAME" if threads > 1 else "NONE"
-    if keys_only:
-        context.skip_frame = "NONKEY"
-    context.options = {
-        "err_detect": "explode",
-        "skip_loop_filter": "all",
-        "max_pixels": str(max_pixels),
-    }
-
-
-def _time_s(timed: Any, base: Any, zero_s: float) -> float | None:
-    """By the stream's own time base: frames that come out at the end carry none."""
-    stamp = timed.pts if timed.pts is not None else timed.dts
-    return None if stamp is None or not base else float(stamp * base) - zero_s
-
-
 class _Pass:
     def __init__(self, plan: Plan, timeline: Timeline | None, *, threads: int) -> None:
         self._plan = plan
@@ -221,7 +145,7 @@ class _Pass:
             if plan.video is not None:
                 sound = plan.audio.index if plan.audio is not None else None
                 leave_out(container, plan.video, keys_only=not plan.every, sound=sound)
-                _prepare(video, plan.max_pixels, threads=self._threads, keys_only=not plan.every)
+                prepare(video, plan.max_pixels, threads=self._threads, keys_only=not plan.every)
             if plan.audio is not None:
                 live[-1].codec_context.thread_count = 1
             try:
@@ -247,7 +171,7 @@ class _Pass:
 
     def _wanted(self, packet: Any) -> bool:
         if packet.is_keyframe:
-            at = _time_s(packet, packet.time_base, self._zero_s)
+            at = time_s(packet, packet.time_base, self._zero_s)
             self._whole = self._codes is not None and self._codes.wants(packet.pts, at)
             near = at is not None and self._last_spot_s is not None
             if near and 0 <= (at or 0.0) - (self._last_spot_s or 0.0) < self._spot_every_s:
@@ -262,7 +186,7 @@ class _Pass:
 
     def _look(self, packet: Any, context: Any) -> None:
         if self._first is not None and self._first.usable and not self._whole:
-            at = _time_s(packet, packet.time_base, self._zero_s)
+            at = time_s(packet, packet.time_base, self._zero_s)
             if at is not None and self._first.settles(packet, at):
                 self._decoded += 1
                 self._in_part += 1
@@ -303,7 +227,7 @@ class _Pass:
             if self._rotation is None:
                 self._rotation = int(frame.rotation)
             stamp = frame.pts if frame.pts is not None else frame.dts
-            at = _time_s(frame, self._base, self._zero_s)
+            at = time_s(frame, self._base, self._zero_s)
             if self._codes is not None and frame.key_frame:
                 self._codes.take(frame.pts, luma_of(frame)[0])
             if self._timed and at is not None and self._first is not None:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from tests.transcoder.signal_maker import HEIGHT, Take, changed, flat, hand, make, walk, world
 from transcoder import watching
+from transcoder.decoding import leave_out
 from transcoder.engine import inspect
 from transcoder.facts import StreamFacts
 from transcoder.first_looks import FirstLooks, estimated
 from transcoder.glimpses import Glimpses, rows_of_part
-from transcoder.media import leave_out, open_media, read_facts
+from transcoder.media import open_media, read_facts
 from transcoder.pictures import Measures, luma_of
 from transcoder.report import Depth, RecordingReport
 from transcoder.request import InspectItem, InspectRequest

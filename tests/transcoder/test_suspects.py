@@ -13,25 +13,23 @@ FROZEN = Stretch("picture.frozen", 40.0, 50.0)
 
 
 def _rows(times: NDArray[np.float64], change: float, key: bool) -> Pictures:
-    many = {
-        name: np.full(len(times), value, dtype=np.float32)
-        for name, value in {
-            "mean": 100,
-            "spread": 40,
-            "dark": 0,
-            "moved": 0,
-            "detail": 20,
-            "sharp": 0.14,
-        }.items()
-    }
-    changes = {name: np.full(len(times), change, dtype=np.float32) for name in ("change", "key_change")}
-    marks = {name: np.full(len(times), key) for name in ("key", "spot")}
+    def column(value: float) -> NDArray[np.float32]:
+        return np.full(len(times), value, dtype=np.float32)
+
+    marks = np.full(len(times), key)
     return Pictures(
-        times,
-        **marks,
-        **many,
-        **changes,
-        spot_change=changes["change"],
+        time_s=times,
+        key=marks,
+        spot=marks,
+        mean=column(100),
+        spread=column(40),
+        dark=column(0),
+        change=column(change),
+        moved=column(0),
+        detail=column(20),
+        sharp=column(0.14),
+        key_change=column(change),
+        spot_change=column(change),
         print_rows=np.zeros(0, dtype=np.int64),
         prints=np.zeros((0, PRINT_SIZE), dtype=np.uint16),
     )
