@@ -29,6 +29,10 @@ class WrongKey(DaemonError):
     """The dock's key is not the one that signed the store's chain.  Needs a person."""
 
 
+class CannotRoll(DaemonError):
+    """The dock's key cannot be rolled here, so, or by this user.  Needs a person."""
+
+
 class WrongSite(DaemonError):
     """The settings name another site than the one that the dock was enrolled in.  Needs a person."""
 

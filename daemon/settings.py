@@ -374,6 +374,11 @@ class Settings(_Section):
         return self.dock.state / "keys" / "dock.pem"
 
     @property
+    def next_key_file(self) -> Path:
+        """Where a new key waits until the chain says that it is in force."""
+        return self.dock.state / "keys" / "dock-next.pem"
+
+    @property
     def tls_key_file(self) -> Path:
         given = self.broker.key if self.broker else None
         return given or self.dock.state / "keys" / "tls.pem"

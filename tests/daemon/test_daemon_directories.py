@@ -307,6 +307,7 @@ def test_what_left_unread_is_told_to_the_same_camera_only(
     assert ("b.mp4" in mount.board.views()[0].text["en"]) is again
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_file_that_ends_early_is_told_to_the_officer_and_stays_told(
     mount: Mount, dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,9 @@ class BadSectors:
 
     def still_there(self) -> bool:
         return time.monotonic() < self._failed_at + self.leaves_after_s
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def space(self) -> None: ...
 
