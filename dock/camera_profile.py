@@ -61,23 +61,22 @@ class CameraProfile:
     def kind_of(self, path: str) -> MediaKind | None:
         """Return what to pull `path` as, or None to leave it out."""
         folder, _, name = path.rpartition("/")
-        if _suffix(name) in self._suffixes["left_out"] or self._rubbish(name) or self._passed_over(folder):
+        suffix = _suffix(name)
+        if suffix in self._left_out or self._rubbish(name) or self._passed_over(folder):
             return None
-        return self.media_kind_of(path) or "attachment"
+        return self._kind(folder, suffix) or "attachment"
 
     def media_kind_of(self, path: str) -> MediaKind | None:
         """Return what footage a file like `path` is, whether it is left out or not; None if it is none."""
-        folder, _, name = path.rpartition("/")
-        suffix = _suffix(name)
-        if suffix in self._suffixes["video"]:
-            return self._place(folder) or "video"
-        if suffix in self._suffixes["audio"]:
-            return self._place(folder) or "audio"
-        return "photo" if suffix in self._suffixes["photo"] else None
+        return self._kind(path.rpartition("/")[0], _suffix(path))
+
+    def _kind(self, folder: str, suffix: str) -> MediaKind | None:
+        kind = self._kinds.get(suffix)
+        return kind if kind is None or kind == "photo" else self._place(folder) or kind
 
     def leaves_suffix(self, path: str) -> bool:
         """Whether `path` is left out for its suffix."""
-        return _suffix(path) in self._suffixes["left_out"]
+        return _suffix(path) in self._left_out
 
     def leaves_footage(self, path: str) -> bool:
         """Whether `path` lies where even footage is left out (pieces from before the button)."""
@@ -90,9 +89,8 @@ class CameraProfile:
 
     def is_housekeeping(self, path: str) -> bool:
         """Whether the camera itself removes files like `path`, or nobody would miss them."""
-        *folders, name = path.split("/")
-        patterns = self.file.housekeeping
-        return fits_any(name, patterns.names) or any(fits_any(folder, patterns.folders) for folder in folders)
+        folder, _, name = path.rpartition("/")
+        return self._housekeeping_names(name) or self._housekeeping_folders(folder)
 
     def is_clock_file(self, path: str) -> bool:
         """Whether the camera writes `path` when it is plugged in."""
@@ -151,9 +149,29 @@ class CameraProfile:
         return tuple(pattern for pattern in self.file.names if pattern.whole and pattern.own)
 
     @cached_property
-    def _suffixes(self) -> dict[str, frozenset[str]]:
+    def _kinds(self) -> dict[str, MediaKind]:
+        """By suffix; one that is in several lists is of the first."""
         kinds = self.file.kinds
-        return {name: frozenset(getattr(kinds, name)) for name in ("video", "audio", "photo", "left_out")}
+        video: dict[str, MediaKind] = dict.fromkeys(kinds.video, "video")
+        audio: dict[str, MediaKind] = dict.fromkeys(kinds.audio, "audio")
+        photo: dict[str, MediaKind] = dict.fromkeys(kinds.photo, "photo")
+        return {**photo, **audio, **video}
+
+    @cached_property
+    def _left_out(self) -> frozenset[str]:
+        return frozenset(self.file.kinds.left_out)
+
+    @cached_property
+    def _housekeeping_names(self) -> Callable[[str], bool]:
+        return matcher(self.file.housekeeping.names)
+
+    @cached_property
+    def _housekeeping_folders(self) -> Callable[[str], bool]:
+        return remembered(any_folder(self.file.housekeeping.folders))
+
+    @cached_property
+    def _marked_folders(self) -> Callable[[str], bool]:
+        return remembered(any_folder(self.file.marks.folders))
 
     @cached_property
     def _rubbish(self) -> Callable[[str], bool]:
@@ -184,10 +202,7 @@ class CameraProfile:
         return remembered(place)
 
     def _is_marked(self, path: str, stem: str) -> bool:
-        marks = self.file.marks
-        return stem.endswith(self._ends) or any(
-            fits_any(folder, marks.folders) for folder in (path.split("/")[:-1] if marks.folders else ())
-        )
+        return stem.endswith(self._ends) or self._marked_folders(path.rpartition("/")[0])
 
     def _without_mark(self, stem: str) -> str:
         for end in self._ends:
