@@ -231,7 +231,7 @@ def test_what_is_no_media_is_a_verdict_and_status_1(run: Run, tmp_path: Path) ->
         (["{file}", "--rules", "none.toml"], "none.toml"),
         (
             ["{file}", "--profile", "nobody"],
-            "no profile is called 'nobody'; there are: e12, gat947, generic, gopro, h22",
+            "no profile is called 'nobody'; there are: blackvue, dcam, dji, e12, gat947",
         ),
         (["{file}", "--time-zone", "Beijing"], "Asia/Shanghai"),
         (["{file}", "/etc/hostname", "--sha256", "ab" * 32], "--sha256 is for one file"),
