@@ -145,7 +145,7 @@ def _of_image(path: Path) -> Tree:
             " read-only, and give its folder"
         )
     files = tuple(
-        TreeFile(one.path, one.path.encode("utf-8", "surrogatepass"), one.size_bytes,
+        TreeFile(one.path, b"", one.size_bytes,
                  one.modified_at.replace(tzinfo=None) if one.modified_at else None, one.read_only)
         for one in sorted(gathered.files, key=lambda one: one.path)
     )  # fmt: skip

@@ -12,6 +12,8 @@ from dock.draft_columns import Name, name_of
 from dock.profile_files import Kinds
 from dock.profiles import CameraProfile
 
+Encoding = Literal["auto", "utf-8", "gbk"]
+
 _MARK_FOLDER = re.compile(
     r"(?i)event|emr|emerg|lock|protect|^import|^imp$|sos|urgent|mark|^ro$|重要|加锁|锁定|紧急|标记"
 )
@@ -20,9 +22,9 @@ _NOTE_FOLDER = re.compile(r"(?i)^(text|notes?|txt)$|文本")
 _TELLING = re.compile(r"(?i)officer|police|user|name|badge|dev|serial|id\b|姓名|编号|警号|单位|设备")
 _ORDINARY = frozenset({"dcim", "video", "photo", "audio", "picture", "pic", "movie", "record", "log", "logs"})
 _PROXY_LEAST, _PROXY_SHARE = 0.01, 0.5
+_ENCODINGS: tuple[Encoding, ...] = ("utf-8", "gbk")
 _FOLDERS = 8
 MEDIA_KINDS = ("video", "audio", "photo")
-Encoding = Literal["auto", "utf-8", "gbk"]
 
 
 def proxies_of(files: Sequence[TreeFile], tree: Tree, generic: CameraProfile) -> set[str]:
@@ -122,16 +124,21 @@ def markers_of(tree: Tree, mark_folders: Sequence[str]) -> list[str]:
 
 
 def encoding_of(tree: Tree, doubts: list[str]) -> Encoding:
-    raws = [file.raw for file in tree.files if not file.raw.isascii()]
-    raws += [text for text in tree.texts.values() if not text.isascii()]
-    if not raws:
+    """The encoding of texts.  Names in UTF-8 say nothing of it: mounting makes them so."""
+    raws = [text for text in tree.texts.values() if not text.isascii()]
+    raws += [file.raw for file in tree.files if not _decodes(file.raw, "utf-8")]
+    if raws:
+        # Most of UTF-8 can be read as GBK, hardly any of GBK as UTF-8.
+        read = {next((one for one in _ENCODINGS if _decodes(raw, one)), None) for raw in raws}
+        only = read.pop() if len(read) == 1 else None
+        if only is not None:
+            return only
+        doubts.append("encoding: not all texts and names are in one")
+        return "auto"
+    if all(file.path.isascii() for file in tree.files):
         doubts.append("encoding: nothing on this tree is other than ASCII, so it cannot be seen")
         return "utf-8"
-    if all(_decodes(raw, "utf-8") for raw in raws):
-        return "utf-8"
-    if any(not _decodes(raw, "utf-8") and _decodes(raw, "gbk") for raw in raws):
-        return "gbk"
-    doubts.append("encoding: some texts are neither UTF-8 nor GBK")
+    doubts.append("encoding: there is no text to see it in; of such cameras it is often gbk")
     return "auto"
 
 

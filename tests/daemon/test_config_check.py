@@ -78,6 +78,19 @@ def test_what_is_wrong_is_named_with_file_key_value_and_what_is_allowed(
         assert word in result.output
 
 
+def test_an_own_profile_is_held_to_its_examples(settings: Path, tmp_path: Path) -> None:
+    own = tmp_path / "ours.toml"
+    own.write_text(
+        'name = "gat947"\nextends = "gat947"\n[[examples]]\nkind = "video"\nofficer = "8888888"\n'
+        'name = "8888888_J0H42A_20261104083000_0001.mp4"\nserial = "8888888"\nsequence = 1\n'
+        "named_at = 2026-11-04T08:30:00\n"
+    )
+    settings.write_text(f'profiles = ["{own}"]\n' + settings.read_text())
+    said = _check(settings)
+    assert said.exit_code != 0
+    assert "officer is J0H42A; the example says 8888888" in said.output
+
+
 def test_a_key_handed_over_by_systemd_is_the_docks_key(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,3 +223,21 @@ def test_digits_that_could_be_two_days_are_said() -> None:
     names = [f"REC_{at:%d-%m-%Y_%H-%M}-{n:02}_{n}.mp4" for n in range(4)]
     files = tuple(TreeFile(name, name.encode(), 1, None) for name in names)
     assert "could be read as %m%d%Y%H%M%S" in new_profile(Tree("x", files), "x", SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encoding"),
+    [
+        (b"a.mp4", "姓名=张伟".encode("gbk"), "gbk"),
+        ("张.mp4".encode(), "姓名=张伟".encode("gbk"), "gbk"),  # UTF-8 by the mount
+        ("张伟.mp4".encode("gbk"), b"", "gbk"),
+        (b"a.mp4", "姓名=张伟".encode(), "utf-8"),
+        ("张.mp4".encode(), b"", "auto"),
+        ("张伟.mp4".encode("gbk"), "姓名=张伟".encode(), "auto"),
+    ],
+)  # fmt: skip
+def test_the_encoding_is_that_of_texts(name: bytes, text: bytes, encoding: str) -> None:
+    shown = "a.mp4" if name.isascii() else "张伟.mp4"
+    tree = Tree("x", (TreeFile(shown, name, 1, None),), texts={"ID.txt": text})
+    said = profile_of(profile_of_text(new_profile(tree, "x", SHIPPED), "x")).file.identity.encoding
+    assert said == encoding
