@@ -34,7 +34,11 @@ MAX_FILES = 10_000
     help="fast: index and metadata; standard: plays through what counts; deep: every picture, all sound.",
 )
 @click.option("--rules", type=click.Path(path_type=Path), help="Another rule set.")
-@click.option("--profile", "profile_name", help="The camera's profile; recognised by the names if not given.")
+@click.option(
+    "--profile",
+    "profile_name",
+    help="The camera's profile, by name or file; recognised by the names if not given.",
+)
 @click.option(
     "--place-known",
     type=click.Choice(["same", "different", "unknown"]),
@@ -73,6 +77,7 @@ def inspect(
     bodydock inspect --json --depth fast /media/card/DCIM
     bodydock inspect --pictures drawn/ /media/card/DCIM
     """
+    from dock.errors import DockError
     from transcoder.client import Inspector
     from transcoder.errors import TranscoderError
     from transcoder.report import Verdict
@@ -81,7 +86,7 @@ def inspect(
         request = _request(paths, depth, rules, profile_name, place_known, sha256, _zone(time_zone))
         with Inspector() as inspector:
             report = inspector.inspect(request, progress=_progress)
-    except TranscoderError as error:
+    except (DockError, TranscoderError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
         click.echo(plain_json(report.to_bytes().decode()))
@@ -103,6 +108,7 @@ def _request(
 ) -> InspectRequest:
     from dataclasses import replace
 
+    from daemon.cli.profile_files import profile_named
     from daemon.joining import join_rules
     from dock.profiles import load_profiles
     from transcoder.models import find_speech_model
@@ -116,11 +122,7 @@ def _request(
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise click.ClickException(f"--sha256 {sha256[:80]!r} is no SHA-256: 64 hex digits")
     names = [name for _, name, _ in found]
-    try:
-        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise([], names)
-    except LookupError:
-        known = ", ".join(sorted(profile.name for profile in profiles.profiles))
-        raise click.ClickException(f"no profile is called {profile_name!r}; there are: {known}") from None
+    profile = profile_named(profile_name, profiles) if profile_name else profiles.recognise([], names)
     looked_at = [_item(path, name, named, profile, sha256, zone) for path, name, named in found]
     items = tuple(item for item in looked_at if item is not None)
     if not items:

@@ -233,6 +233,7 @@ def test_what_is_no_media_is_a_verdict_and_status_1(run: Run, tmp_path: Path) ->
             ["{file}", "--profile", "nobody"],
             "no profile is called 'nobody'; there are: blackvue, dcam, dji, e12, gat947",
         ),
+        (["{file}", "--profile", "none.toml"], "none.toml: (file)"),
         (["{file}", "--time-zone", "Beijing"], "Asia/Shanghai"),
         (["{file}", "/etc/hostname", "--sha256", "ab" * 32], "--sha256 is for one file"),
         (["{empty}"], "no recordings in"),
