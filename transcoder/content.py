@@ -2,7 +2,8 @@
 
 - Zeros count where no valid data can be zero: inside samples of codecs that never write 4 KiB of zeros
   (H.264 and H.265 forbid three zero bytes in a row; silence in PCM *is* zeros), and, where no index says
-  where samples lie, in long runs of them in streams that know no padding.
+  where samples lie, in long runs of them in streams that know no padding.  In Matroska also where time is
+  missing across them: zeros are no element, and a demuxer skips to the next cluster.
 - A key frame inside a reported stretch of zeros is not reported again.
 - A failed key frame spoils the picture until the next one.
 """
@@ -36,6 +37,7 @@ _NEVER_ZERO = {
 _UNPADDED = {"mpegts", "mpeg", "flv", "h264", "hevc"}
 _LONG_RUN_BYTES = 64 << 10
 _ONE_DAMAGE_S = 1.0
+_SKIPPED_INTERVALS = 4.0
 ByteRange = tuple[int, int]
 
 
@@ -43,7 +45,7 @@ def check_zeros(
     media: MediaFacts, timeline: Timeline | None, scan: Scan, found: FindingList
 ) -> list[ByteRange]:
     """Report the stretches of zeros that are lost content; returns them."""
-    lost = [r for r in scan.zero_ranges if _is_lost(media, r)]
+    lost = [r for r in scan.zero_ranges if _is_lost(media, r) or _is_skipped(media, timeline, r)]
     spans = times_of_bytes(media, timeline, lost) if timeline else [None] * len(lost)
     last_byte = _last_sample_byte(media)
     for (start, end), span in zip(lost, spans, strict=True):
@@ -75,6 +77,20 @@ def _is_lost(media: MediaFacts, zeros: ByteRange) -> bool:
                 return True
     tail_of_no_index = not media.from_index and end >= media.size_bytes and media.container != "wav"
     return end - start >= _LONG_RUN_BYTES and (media.container in _UNPADDED or tail_of_no_index)
+
+
+def _is_skipped(media: MediaFacts, timeline: Timeline | None, zeros: ByteRange) -> bool:
+    """Whether a demuxer went over these zeros and lost time by it: a reserve that is kept for later costs none."""
+    stream = media.main("video") or media.main("audio")
+    track = next((t for t in timeline.tracks if stream and t.stream == stream.index), None) if timeline else None
+    if media.structure.family != "matroska" or stream is None or track is None:
+        return False
+    order = np.argsort(stream.samples.pos, kind="stable")
+    after = int(np.searchsorted(stream.samples.pos[order], zeros[0]))
+    if not 0 < after < len(order):
+        return False
+    times = sample_times(stream, track, media)[order]
+    return bool(times[after] - times[after - 1] > _SKIPPED_INTERVALS * track.interval_s)
 
 
 def _last_sample_byte(media: MediaFacts) -> int:

@@ -290,6 +290,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "文件中有 {bytes} 字节全为零，内容可能缺失。",
         "{bytes} bytes are all zero; content may be missing.",
     ),
+    "file.partial/no_packets": (
+        "文件中有 {bytes} 字节不是传输流数据包（约在 {start} 至 {end}）：数据已损坏，这部分内容无法查看。",
+        "{bytes} bytes about {start} to {end} are no transport packets: they are damaged, and what they held"
+        " cannot be seen.",
+    ),
     "file.partial/key_frame": (
         "画面在 {start} 至 {end} 无法解码（{count} 个关键帧）。",
         "The picture from {start} to {end} does not decode ({count} key frames).",

@@ -9,6 +9,7 @@
 - The loop filter is left out: it makes pictures nicer to look at, and none of the measures needs that.
   Within a picture nothing is predicted from filtered pixels; what drifts goes at the next key frame.
 - Pictures larger than the limit are refused by the decoder itself, whatever the headers said before.
+- A key picture of the index is looked at even where FFmpeg's parser, which reads the damage, says it is none.
 """
 
 from collections.abc import Callable
@@ -168,6 +169,8 @@ class _Pass:
         self._key_failures: list[Failure] = []
         self._failures: list[Failure] = []
         self._rotation: int | None = None
+        samples = plan.video.samples if plan.video is not None else None
+        self._keys = frozenset() if samples is None else frozenset(samples.pos[samples.key].tolist())
 
     def run(self, file: BinaryIO, progress: Callable[[int], None] | None) -> Seen:
         plan = self._plan
@@ -199,7 +202,7 @@ class _Pass:
             self._look(packet, video.codec_context)
 
     def _wanted(self, packet: Any) -> bool:
-        if packet.is_keyframe:
+        if self._is_key(packet):
             at = _time_s(packet, packet.time_base, self._zero_s)
             near = at is not None and self._last_spot_s is not None
             if near and 0 <= (at or 0.0) - (self._last_spot_s or 0.0) < self._spot_every_s:
@@ -209,6 +212,9 @@ class _Pass:
             self._spots.add(packet.pts if packet.pts is not None else packet.dts)
             return True
         return self._plan.every
+
+    def _is_key(self, packet: Any) -> bool:
+        return bool(packet.is_keyframe) or packet.pos in self._keys
 
     def _look(self, packet: Any, context: Any) -> None:
         try:
@@ -221,8 +227,9 @@ class _Pass:
             raise _Restart from error
         reason = getattr(error, "strerror", None) or str(error)
         failure = Failure(packet.pts, packet.pos, packet.size, reason)
-        self._failed += packet.is_keyframe
-        failures = self._key_failures if packet.is_keyframe else self._failures
+        is_key = self._is_key(packet)
+        self._failed += is_key
+        failures = self._key_failures if is_key else self._failures
         if len(failures) < _MAX_FAILURES:
             failures.append(failure)
 
