@@ -153,6 +153,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The picture from {start} to {end} is unlike what is before and after, and those are alike: it may"
         " have been inserted.",
     ),
+    "origin.inserted/file": (
+        "该文件的画面或声音格式与前后文件都不相同，而前后文件相同：可能来自别处。",
+        "This file's picture or sound is of another make than those before and after it, which are alike: it"
+        " may come from elsewhere.",
+    ),
     "picture.blurred": (
         "画面从 {start} 到 {end} 模糊，可能没有对焦（{value:.1f} 秒）。",
         "The picture is out of focus from {start} to {end} ({value:.1f} s).",
@@ -234,6 +239,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "continuity.clock/newer": (
         "该文件的时间晚于编号在后的文件（至少 {value:.0f} 秒），与前后文件不符。",
         "This file is at least {value:.0f} s newer than the one after it by number, unlike its neighbours.",
+    ),
+    "continuity.clock/resumed": (
+        "画面与编号在前的文件直接相接，而两者的时间不相接：期间时钟被调过。",
+        "The picture goes straight on from the file before it by number, while their times do not join: the"
+        " clock was set in between.",
     ),
     "continuity.clock/ahead": (
         "接入时记录仪时钟比采集站快至少 {value:.0f} 秒。",
