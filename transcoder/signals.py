@@ -128,7 +128,8 @@ def judge_sound(
     track = next((t for t in timeline.tracks if t.stream == plan.audio.index), None)
     end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
     stretches = sound_rules.find_stretches(sound, end_s, pre_record_s)
-    for stretch in [*stretches, *sound_splices.cuts_at(sound, jumps_s)]:
+    silent = [one for one in stretches if one.code == "sound.silent"]
+    for stretch in [*stretches, *sound_splices.cuts_in(sound, jumps_s, silent)]:
         if plan.every or stretch.key not in _DEEP_ONLY:
             report(stretch, found)
 
