@@ -148,6 +148,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The picture seems to have been encoded twice: every {count} pictures there is a trace of an earlier"
         " compression.",
     ),
+    "origin.reencoded/steps": (
+        "画面可能被重新压缩过：图像系数带有另一套量化步长（约为现在的 {value:.2f} 倍）的痕迹。",
+        "The picture seems to have been compressed twice: its coefficients bear traces of other quantisation"
+        " steps (about {value:.2f} times those of now).",
+    ),
     "origin.inserted": (
         "{start} 到 {end} 的画面与前后都不相同，而前后相同：可能是插入的片段。",
         "The picture from {start} to {end} is unlike what is before and after, and those are alike: it may"

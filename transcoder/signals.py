@@ -12,7 +12,15 @@ from typing import BinaryIO
 
 import numpy as np
 
-from transcoder import picture_rules, recompression, repeats, sound_rules, sound_splices, splices
+from transcoder import (
+    picture_rules,
+    recompression,
+    repeats,
+    requantised,
+    sound_rules,
+    sound_splices,
+    splices,
+)
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
 from transcoder.pictures import Pictures, looked_closer
@@ -52,6 +60,7 @@ def judge_pictures(
     idle = [one for one in certain if one.code in _IDLE and one.length_s >= 1.0]
     again = copied + without(repeats.alike(pictures), copied + idle)
     _judge_recompression(plan, pictures, track.interval_s if track else 0.0, found)
+    _judge_steps(file, plan, found)
     jumps = splices.judge_jumps(pictures)
     for stretch in [*certain, *again, *without(jumps, again)]:
         report(stretch, found)
@@ -78,6 +87,14 @@ def _judge_recompression(plan: Plan, pictures: Pictures, interval_s: float, foun
                 "share": rounded(rhythm.share, 2),
             },
         )
+
+
+def _judge_steps(file: BinaryIO, plan: Plan, found: FindingList) -> None:
+    twice = requantised.find_twice(file, plan.video, plan.max_pixels) if plan.video is not None else None
+    if twice is not None:
+        evidence = {"first_steps": twice.proportion, "coefficients": twice.coefficients}
+        evidence |= {"uneven": twice.uneven, "pictures": twice.pictures}
+        found.add("origin.reencoded/steps", value=twice.proportion, evidence=evidence)
 
 
 def _suspicious(

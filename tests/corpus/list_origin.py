@@ -153,12 +153,13 @@ def cuts() -> list[FileItem]:
         ("plain", 20, 24),
         ("avi-mpeg4", 0, 0),
         ("avi-mjpeg", 0, 0),
+        ("mov-mjpeg", 0, 0),
         ("hevc", 0, 30),
         ("constant", 0, 22),
     ):
         i = f"encoded-again-{camera}"
         again = Encoder(quality=second or 24, gop=40)
-        if camera in {"avi-mpeg4", "avi-mjpeg", "hevc"}:
+        if camera in {"avi-mpeg4", "avi-mjpeg", "mov-mjpeg", "hevc"}:
             base = CAMERAS[camera].video
             assert base is not None
             again = replace(base, quality=(base.quality + 3), gop=base.gop if base.gop == 1 else 40)
