@@ -214,7 +214,12 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
         state.key_frames = check_photo(file, media, state.found)
         return
     size = media.size_bytes
-    plan = plan_for(media, every=request.depth is Depth.DEEP, max_pixels=request.max_pixels)
+    plan = plan_for(
+        media,
+        every=request.depth is Depth.DEEP,
+        max_pixels=request.max_pixels,
+        clock=request.join.clock_text,
+    )
     seen = watch(file, plan, state.timeline, lambda at: progress(0.5 + 0.5 * at / size))
     state.key_frames = seen.keys
     check_decoded(seen, media, state.timeline, state.found, lost=lost)

@@ -158,6 +158,16 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The picture from {start} to {end} is unlike what is before and after, and those are alike: it may"
         " have been inserted.",
     ),
+    "origin.clock_text": (
+        "画面上的时钟在 {start} 处从 {before} 跳到 {after}（约 {value:.0f} 秒），而录像连续：可能被剪接，或时钟被调过。",
+        "At {start} the clock in the picture jumps from {before} to {after} (about {value:.0f} s) while the"
+        " recording runs on: it may have been cut, or the clock was set.",
+    ),
+    "origin.clock_text/back": (
+        "画面上的时钟在 {start} 处从 {before} 倒退到 {after}（约 {value:.0f} 秒），而录像连续。",
+        "At {start} the clock in the picture runs back from {before} to {after} (about {value:.0f} s) while the"
+        " recording runs on.",
+    ),
     "origin.inserted/file": (
         "该文件的画面或声音格式与前后文件都不相同，而前后文件相同：可能来自别处。",
         "This file's picture or sound is of another make than those before and after it, which are alike: it"

@@ -61,6 +61,16 @@ def judge_pictures(
     again = copied + without(repeats.alike(pictures), copied + idle)
     _judge_recompression(plan, pictures, track.interval_s if track else 0.0, found)
     _judge_steps(file, plan, found)
+    for step in seen.clock_steps:
+        found.add(
+            step.key,
+            start_s=step.start_s,
+            end_s=step.end_s,
+            value=abs(float(str(step.evidence["step_s"]))),
+            evidence=step.evidence,
+            before=step.evidence["before"],
+            after=step.evidence["after"],
+        )
     jumps = splices.judge_jumps(pictures)
     for stretch in [*certain, *again, *without(jumps, again)]:
         report(stretch, found)

@@ -148,7 +148,9 @@ class WhisperListener:
         start_s, end_s = _between_pauses(utterances, piece.starts_s[found.start])
         if start_s <= piece.start_s + _APART_S and end_s >= piece.end_s - _APART_S:
             return piece, found
-        narrow = self._recognise(audio, max(piece.start_s, start_s - _PAD_S), min(piece.end_s, end_s + _PAD_S))
+        narrow = self._recognise(
+            audio, max(piece.start_s, start_s - _PAD_S), min(piece.end_s, end_s + _PAD_S)
+        )
         again = judge(narrow.text)
         if again is None or again.cancelled is not None or _outcome(narrow, again) != "declared":
             return piece, found

@@ -139,9 +139,9 @@ def _tones(sound: Floats, rate: float) -> list[float]:
     part = spectrum[first:last]
     if len(part) < 2 * around:
         return []
-    beside = np.repeat(
-        [np.median(part[at : at + around]) for at in range(0, len(part), around)], around
-    )[: len(part)]
+    beside = np.repeat([np.median(part[at : at + around]) for at in range(0, len(part), around)], around)[
+        : len(part)
+    ]
     out_db = 10 * np.log10(np.maximum(part, 1e-30) / np.maximum(beside, 1e-30))
     found: list[float] = []
     for _ in range(_MOST_TONES):
@@ -181,7 +181,11 @@ def _jumps_of(tone: Complex, noise: float, rate: float, hz: float) -> list[Phase
     moved = np.convolve(odd, np.ones(2 * off + 1), mode="same")
     for at in range(side + off, len(tone) - side - off):
         here = moved[at - off : at + off + 1]
-        if moved[at] < 0.5 * _JUMP or moved[at] < here.max() or (found and at * step_s - found[-1].at_s < 1.0):
+        if (
+            moved[at] < 0.5 * _JUMP
+            or moved[at] < here.max()
+            or (found and at * step_s - found[-1].at_s < 1.0)
+        ):
             continue
         jump = _jump_at(tone, strength, at, side, off, step_s, noise)
         if jump is not None:
@@ -196,10 +200,16 @@ def _jump_at(
     levels = [float(np.median(strength[part])) for part in (before, after)]
     if min(levels) < 3.0 * noise or max(levels) > 1.35 * min(levels):
         return None
-    if any(float(strength[part].std()) > _STEADY * level for part, level in zip((before, after), levels, strict=True)):
+    if any(
+        float(strength[part].std()) > _STEADY * level
+        for part, level in zip((before, after), levels, strict=True)
+    ):
         return None
     lines = [_line(tone[part], step_s) for part in (before, after)]
-    if any(left > _STRAIGHT for _, _, left in lines) or abs(lines[0][0] - lines[1][0]) > _SAME_HZ * 2 * math.pi:
+    if (
+        any(left > _STRAIGHT for _, _, left in lines)
+        or abs(lines[0][0] - lines[1][0]) > _SAME_HZ * 2 * math.pi
+    ):
         return None
     middle_s = (side / 2 + off + 0.5) * step_s
     ends = lines[0][1] + lines[0][0] * middle_s

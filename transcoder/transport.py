@@ -61,7 +61,7 @@ def count_packets(file: BinaryIO, size_bytes: int, wanted: frozenset[int] | None
         _lose_sync(packets[:, 0] == _SYNC, at, lost)
         at += count * PACKET_BYTES
     whole = size_bytes // PACKET_BYTES * PACKET_BYTES
-    return Counted(jumps[:_MAX_JUMPS], [one for one in lost if 0 < one[0] and one[1] < whole])
+    return Counted(jumps[:_MAX_JUMPS], [one for one in lost if one[0] > 0 and one[1] < whole])
 
 
 def _lose_sync(synced: NDArray[np.bool_], at: int, lost: list[tuple[int, int]]) -> None:

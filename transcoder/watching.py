@@ -16,13 +16,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from transcoder.clock_text import ClockReader
 from transcoder.errors import CannotRead
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
 from transcoder.media import MEDIA_ERRORS, open_media
-from transcoder.pictures import PictureMeter, Pictures
+from transcoder.pictures import PictureMeter, Pictures, luma_of
 from transcoder.reading import of_surroundings
+from transcoder.request import ClockBox
+from transcoder.stretches import Stretch
 from transcoder.timeline import Timeline
 
 SHORT_S = 120.0
@@ -40,6 +43,7 @@ class Seen:
     pictures: Pictures | None
     sound: Envelope | None
     failures: tuple[Failure, ...]  # of pictures that are no key frames
+    clock_steps: tuple[Stretch, ...] = ()  # of the clock in the picture
 
 
 @dataclass(frozen=True)
@@ -54,19 +58,20 @@ class Plan:
     every: bool
     max_pixels: int
     read_through: bool = True
+    clock: ClockBox | None = None  # read at depth `deep`
 
 
 class _Restart(Exception):
     """A picture did not decode while threads were at work."""
 
 
-def plan_for(media: MediaFacts, *, every: bool, max_pixels: int) -> Plan:
+def plan_for(media: MediaFacts, *, every: bool, max_pixels: int, clock: ClockBox | None = None) -> Plan:
     """The main picture and the main sound, where they can be decoded."""
     streams = (media.main("video"), media.main("audio"))
     video, audio = (s if s is not None and s.decodable else None for s in streams)
     if media.structure.encrypted:
         video = audio = None
-    return Plan(video, audio, every, max_pixels, read_through=media.stopped is None)
+    return Plan(video, audio, every, max_pixels, read_through=media.stopped is None, clock=clock)
 
 
 def watch(
@@ -161,6 +166,7 @@ class _Pass:
         self._zero_s = timeline.start_s if timeline else 0.0
         self._meter = PictureMeter()
         self._sound = SoundMeter(self._zero_s, spectrum=plan.every)
+        self._clock = ClockReader(plan.clock) if plan.every and plan.clock is not None else None
         short = timeline is None or timeline.duration_s <= SHORT_S
         self._spot_every_s = _SPOT_EVERY_SHORT_S if short else _SPOT_EVERY_S
         self._last_spot_s: float | None = None
@@ -250,6 +256,8 @@ class _Pass:
             at = _time_s(frame, self._base, self._zero_s)
             if self._timed and at is not None:
                 self._meter.add(frame, at, spot=stamp in self._spots)
+                if self._clock is not None and self._clock.is_due(at):
+                    self._clock.add(luma_of(frame)[0], at)
 
     def _hear(self, packet: Any) -> None:
         if self._plan.audio is None:
@@ -275,5 +283,9 @@ class _Pass:
         pictures = self._meter.pictures() if len(self._meter) else None
         sound = self._sound.envelope() if self._plan.audio is not None and self._timed else None
         return Seen(
-            keys, pictures, sound if sound is not None and len(sound) else None, tuple(self._failures)
+            keys,
+            pictures,
+            sound if sound is not None and len(sound) else None,
+            tuple(self._failures),
+            tuple(self._clock.jumps()) if self._clock is not None else (),
         )

@@ -16,7 +16,7 @@ from daemon.cli.common import VERDICTS, json_option, say, told
 from uplink.plain import plain_json
 
 if TYPE_CHECKING:
-    from dock.profiles import CameraProfile
+    from dock.profiles import CameraProfile, Profiles
     from transcoder.report import Joint, Report
     from transcoder.request import InspectItem, InspectRequest
 
@@ -33,7 +33,11 @@ MAX_FILES = 10_000
     help="fast: index and metadata; standard: plays through what counts; deep: every picture, all sound.",
 )
 @click.option("--rules", type=click.Path(path_type=Path), help="Another rule set.")
-@click.option("--profile", "profile_name", help="The camera's profile; recognised by the names if not given.")
+@click.option(
+    "--profile",
+    "profile_name",
+    help="The camera's profile, by name or a file of your own (.toml); recognised by the names if not given.",
+)
 @click.option(
     "--place-known",
     type=click.Choice(["same", "different", "unknown"]),
@@ -108,12 +112,11 @@ def _request(
     from dataclasses import replace
 
     from daemon.joining import join_rules
-    from dock.profiles import load_profiles
     from transcoder.models import find_speech_model
     from transcoder.report import Depth
     from transcoder.request import InspectRequest
 
-    profiles = load_profiles()
+    profiles, profile_name = _profiles(profile_name)
     found = list(_files(paths))
     if sha256 is not None and len(found) != 1:
         raise click.ClickException("--sha256 is for one file")
@@ -137,6 +140,20 @@ def _request(
         speech_model=find_speech_model() if depth != "fast" else None,
         one_shift=any(path.is_dir() for path in paths),
     )
+
+
+def _profiles(wanted: str | None) -> tuple[Profiles, str | None]:
+    """The profiles, with the one of a file that is named instead, and the name that is wanted."""
+    from dock.errors import ProfileError
+    from dock.profile_files import read_profile
+    from dock.profiles import load_profiles
+
+    if wanted is None or not wanted.endswith(".toml"):
+        return load_profiles(), wanted
+    try:
+        return load_profiles([Path(wanted)]), read_profile(Path(wanted)).name
+    except ProfileError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -63,8 +63,7 @@ def test_a_program_stream_cut_in_a_packet_is_truncated(tmp_path: Path, lacking: 
     source = make(tmp_path / "source.mp4", Movie(seconds=3.0))
     raw = remux(source, tmp_path / "source.avi", lambda _at: True)
     pictures = [
-        Unit(0xE0, at, raw.read_bytes()[pos : pos + size], key)
-        for at, pos, size, key in _avi_units(raw)
+        Unit(0xE0, at, raw.read_bytes()[pos : pos + size], key) for at, pos, size, key in _avi_units(raw)
     ]
     sound = [Unit(0xC0, i / 25, bytes([0x55]) * 320) for i in range(75)]
     units = sorted([*pictures, *sound], key=lambda unit: unit.at_s)
@@ -87,7 +86,9 @@ def _shift(*starts: tuple[Path, int, float]) -> Report:
     return inspect(InspectRequest(items, Depth.STANDARD))
 
 
-def test_a_clock_set_between_two_pieces_of_one_walk_is_told_and_an_hour_between_is_not(tmp_path: Path) -> None:
+def test_a_clock_set_between_two_pieces_of_one_walk_is_told_and_an_hour_between_is_not(
+    tmp_path: Path,
+) -> None:
     first = film(tmp_path / "1.mp4", Take(walk(), seconds=6.0))
     goes_on = film(tmp_path / "2.mp4", Take(walk(start=150), seconds=6.0))
     later = film(tmp_path / "3.mp4", Take(walk(start=4000), seconds=6.0))
@@ -128,6 +129,12 @@ def test_a_change_that_stays_is_no_stranger() -> None:
 
 
 def test_what_was_said_before_a_long_pause_is_left_out_when_it_is_heard_again() -> None:
-    said = [Utterance(1.0, 3.0), Utterance(3.4, 5.0), Utterance(7.0, 8.0), Utterance(8.5, 9.0), Utterance(12, 13)]
+    said = [
+        Utterance(1.0, 3.0),
+        Utterance(3.4, 5.0),
+        Utterance(7.0, 8.0),
+        Utterance(8.5, 9.0),
+        Utterance(12, 13),
+    ]
     assert _between_pauses(said, 8.6) == (7.0, 9.0)
     assert _between_pauses(said, 1.2) == (1.0, 5.0)

@@ -12,8 +12,8 @@ from tests.rig.camera_marks import sign_as_camera
 from tests.transcoder.signal_maker import world
 from transcoder.engine import inspect
 from transcoder.report import Depth, Finding
-from transcoder.request import InspectItem, InspectRequest
 from transcoder.requantised import steps_of
+from transcoder.request import InspectItem, InspectRequest
 
 WIDTH, HEIGHT, COUNT = 640, 400, 30
 
