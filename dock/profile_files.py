@@ -81,8 +81,8 @@ class Origin(_Part):
 
 
 class ClockText(_Part):
-    """Where the camera burns its clock into the picture: edges as shares of the picture's *width*, from the left
-    and from the top, of cells of equal width.
+    """Where the camera burns its clock into the picture: edges as shares of the picture's *width*, from the
+    left and from the top, of cells of equal width.
 
     `layout` has a letter for each cell: Y M D h m s for digits, anything else is passed over.  The seconds
     have to be there.

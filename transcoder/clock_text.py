@@ -1,8 +1,8 @@
 """The clock that a camera burns into the picture, read where its profile says it stands.  Pure.  Article 15(3), 15(5).
 
-No font is known beforehand, and none is needed: in the cell of the seconds' last digit the ten digits come one after
-another, a second each; so a dozen seconds show what they look like, and the moment at which the tens change shows
-which of them is the nought.  With these the other cells are read.
+No font is known beforehand, and none is needed: in the cell of the seconds' last digit the ten digits come one
+after another, a second each; so a dozen seconds show what they look like, and the moment at which the tens
+change shows which of them is the nought.  With these the other cells are read.
 
 - A reading counts where every cell is plainly one digit and they make a time that there is.
 - *Jump*: what the clock tells, less the recording's own time, steps between readings that agree among themselves
@@ -167,7 +167,7 @@ def read_cells(cells: Cells, digits: Cells) -> list[int] | None:
 
 
 def told_by(digits: Sequence[int] | None, fields: str) -> float | None:
-    """Seconds since 1970 (or midnight, where no date is shown) that the digits tell; None where there are none."""
+    """Seconds since 1970 (or midnight, where no date is shown) that the digits tell; None for no time."""
     if digits is None:
         return None
     value = dict.fromkeys(_FIELDS, 0)

@@ -80,7 +80,7 @@ def _is_lost(media: MediaFacts, zeros: ByteRange) -> bool:
 
 
 def _is_skipped(media: MediaFacts, timeline: Timeline | None, zeros: ByteRange) -> bool:
-    """Whether a demuxer went over these zeros and lost time by it: a reserve that is kept for later costs none."""
+    """Whether a demuxer went over these zeros and lost time by it: a reserve for later costs none."""
     stream = media.main("video") or media.main("audio")
     track = (
         next((t for t in timeline.tracks if stream and t.stream == stream.index), None) if timeline else None

@@ -1,11 +1,11 @@
 """Where the background is exchanged from one moment to the next.  Pure.  Article 15(5).
 
-Laying other sound in, or cutting to another place, exchanges the background whole: between two blocks of 50 ms, in
-most bands, from one level that lasts to another one.
+Laying other sound in, or cutting to another place, exchanges the background whole: between two blocks of
+50 ms, in most bands, from one level that lasts to another one.
 
-- What is compared is the *floor*, the quiet parts of three seconds before and after; and the step counts only in
-  bands that are at their floor right up to the moment, and from it on: a voice, music, a door, a machine that
-  runs up are between the two for a while.
+- What is compared is the *floor*, the quiet parts of three seconds before and after; and the step counts only
+  in bands that are even and at their floor right up to the moment, and from it on: a voice, music, a door, a
+  machine that runs up are between the two for a while.
 - A single machine that is switched on adds to a band or two.  Told are steps in most bands.
 - Where somebody speaks over the moment nothing is told: the end of what was laid in may tell, or nothing.
 - Digital silence on one side is a microphone that was switched off, and told of as that.
@@ -21,6 +21,8 @@ _SIDE = 60  # blocks
 _NEAR = 3
 _FLOOR_SHARE = 0.15
 _AT_FLOOR_DB = 3.0
+_EVEN = 8  # blocks on either side that are even: no voice
+_EVEN_DB = 2.0
 _AT_ONCE = 0.6  # of the step lies between two blocks
 _STEP_DB, _FAR_DB = 3.5, 8.0
 _BANDS_AT_ONCE, _BANDS_STEPPED = 4, 3
@@ -71,9 +73,15 @@ def _judge(around: Rows) -> tuple[float, dict[str, object]] | None:
     counts = np.abs(np.median(before[-_NEAR:], axis=0) - low) <= _AT_FLOOR_DB
     counts &= np.abs(np.median(after[:_NEAR], axis=0) - high) <= _AT_FLOOR_DB
     counts &= np.abs(after[0] - before[-1]) >= _AT_ONCE * np.abs(step)
+    counts &= (_unrest(before[-_EVEN:]) <= _EVEN_DB) & (_unrest(after[:_EVEN]) <= _EVEN_DB)
     sizes = np.abs(step[counts])
     stepped = int((sizes >= _STEP_DB).sum())
     if len(sizes) < _BANDS_AT_ONCE or stepped < _BANDS_STEPPED or float(sizes.max()) < _FAR_DB:
         return None
     by_band = [round(float(value), 1) for value in step]
     return float(sizes.sum()), {"step_db": by_band, "bands": stepped}
+
+
+def _unrest(side: Rows) -> NDArray[np.float32]:
+    middle = np.median(np.abs(side - np.median(side, axis=0)), axis=0)
+    return np.asarray(middle, dtype=np.float32)

@@ -1,6 +1,6 @@
-"""Where an MPEG program stream says it ends: the last pack's own lengths (ISO/IEC 13818-1, 2.5.3).  Pure but reading.
+"""Where an MPEG program stream says it ends: its last pack's own lengths (ISO/IEC 13818-1, 2.5.3).
 
-- A pack is a header and PES packets that state their lengths; a last one that reaches beyond the file was cut.
+- A pack is a header and PES packets that state their lengths; one that reaches beyond the file was cut.
 - The walk starts at the last pack and has to arrive unit by unit: where it does not (padding to a cluster,
   vendor bytes), nothing is concluded.  A picture's packet of length 0 states nothing.
 - A stream cut exactly between two packets shows nothing here.

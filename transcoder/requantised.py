@@ -1,15 +1,15 @@
 """Whether pictures of MJPEG were quantised twice: pure but for decoding a dozen of them.  Article 15(5).
 
-A picture that was compressed, decoded and compressed again with other steps has coefficients that were rounded
-twice: values that fall together in the second steps come more often, others hardly ever.  One compression leaves
-counts that fall off smoothly.
+A picture that was compressed, decoded and compressed again with other steps has coefficients that were
+rounded twice: values that fall together in the second steps come more often, others hardly ever.  One
+compression leaves counts that fall off smoothly.
 
 - Coefficients are taken from the decoded picture by the same transform and the second steps, which the file
   states (ITU-T T.81, B.2.4.1); blocks that were clipped to black or white are left out.
-- Unevenness alone is not enough: a page of text has it as well.  It has to be the one that first steps make which
-  stand to the second ones in one proportion over all coefficients, as tables do.
-- Compressed again with the same steps, or with steps that are whole multiples of the first, leaves nothing; nor
-  does a picture that was scaled, cropped off the grid of blocks or filtered in between.
+- Unevenness alone is not enough: a page of text has it as well.  It has to be the one that first steps make
+  which stand to the second ones in one proportion over all coefficients, as tables do.
+- Compressed again with the same steps leaves nothing; nor does a picture that was scaled, cropped off the grid
+  of blocks or filtered in between.
 """
 
 import math

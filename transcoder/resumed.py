@@ -1,4 +1,4 @@
-"""Whether a file's picture goes straight on in the next one although the clock says otherwise.  Article 15(3).
+"""Whether a file's picture goes straight on in the next one though the clock denies it.  Article 15(3).
 
 A clock that is set between two pieces of one recording makes a gap, an overlap or another day out of a joint.
 

@@ -192,13 +192,13 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "sound.cut/phase": (
         "背景中持续的嗡声在 {start} 处相位突变，而画面连续：声音可能在此处被剪去或替换。",
-        "At {start} a steady hum in the background breaks in its swing: sound may have been cut out or replaced"
-        " there.",
+        "At {start} a steady hum in the background breaks in its swing: sound may have been cut out or"
+        " replaced there.",
     ),
     "sound.cut/background": (
         "背景声在 {start} 处瞬间整体改变：声音可能在此处被替换或剪接。",
-        "At {start} the whole background of the sound changes from one moment to the next: sound may have been"
-        " replaced or cut there.",
+        "At {start} the whole background of the sound changes from one moment to the next: sound may have"
+        " been replaced or cut there.",
     ),
     "sound.clipped": (
         "声音从 {start} 到 {end} 过载失真（{value:.1f} 秒）。",

@@ -6,8 +6,8 @@
 - Quiet speech is made louder before voice activity is looked for (G08).
 - Pieces keep their own time; pauses are not cut out (G07).  A notice is timed from the start of the utterance
   that it is in.
-- What makes a declaration doubtful but was said before a long pause, or after one, is no part of it: the stretch
-  between the pauses is heard once more, alone.
+- What makes a declaration doubtful but was said before a long pause, or after one, is no part of it: the
+  stretch between the pauses is heard once more, alone.
 - The search stops when a declaration is found.
 """
 

@@ -1,4 +1,4 @@
-"""A file in the middle of a run that is of another make than those before and after it.  Pure.  Article 15(5).
+"""A file in the middle of a run of another make than those before and after it.  Pure.  Article 15(5).
 
 - Files of a run follow each other without a pause: nobody changes the size of the picture in between, and
   changes it back.
@@ -30,7 +30,7 @@ def make_of(media: MediaFacts) -> Make:
 
 
 def find_strangers(makes: Sequence[Make | None]) -> list[int]:
-    """Places in a run, in its order, whose make differs from both neighbours', which agree; None: not known."""
+    """Places in a run whose make differs from both neighbours', which agree; None: not known."""
     return [
         at
         for at in range(1, len(makes) - 1)

@@ -1,13 +1,13 @@
 """Where a steady tone in the background loses its phase: sound was cut there.  Article 15(5).
 
-Mains, a fan, a machine hum on one note.  Where seconds are taken out of the sound, or other sound is laid in, the
-hum goes on at another point of its swing; nothing that sounds does that.
+Mains, a fan, a machine hum on one note.  Where seconds are taken out of the sound, or other sound is laid in,
+the hum goes on at another point of its swing; nothing that sounds does that.
 
 - A tone counts where it stands out of the noise beside it and keeps its strength and its pitch for seconds on
   either side: a voice, an instrument, a motor that changes speed, two tones that beat do not.
 - Before and after the place its phase is a straight line; what lies between the two lines there is the jump.
-- A cut of whole periods of every tone there is leaves no jump, and where nothing hums there is nothing to see.
-- Sound comes in piece by piece, thinned to `RATE_HZ`, and is judged in overlapping pieces: memory does not grow.
+- A cut of whole periods of every tone leaves no jump, and where nothing hums there is nothing to see.
+- Sound comes in piece by piece, thinned to `RATE_HZ`, and is judged in overlapping pieces: memory stays flat.
 """
 
 import math

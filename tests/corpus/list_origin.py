@@ -29,8 +29,8 @@ OTHER_SETTINGS = (
     Allow("origin.parameters", "the pasted part was encoded with other settings"),
     Allow("origin.reencoded", "the pasted part was encoded with other settings"),
 )
-# What a library alone writes (Lavf, x264) may be the camera's own: without a profile that says what the camera
-# bears it is said and judged by nobody (default-rules.toml, field-facts.md).
+# What a library alone writes (Lavf, x264) may be the camera's own: without a profile that says what the
+# camera bears it is said, and judged by nobody (transcoder/software.py).
 BY_LIBRARY = Expect("origin.software", severity="info", depth="fast")
 SAVED_AGAIN = (Allow("origin.parameters", "an editor writes other parameters than the camera"),)
 

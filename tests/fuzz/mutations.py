@@ -1,4 +1,4 @@
-"""Media broken on purpose, by their structure: boxes, chunks, elements, packets, parameter sets; and at random.
+"""Media broken on purpose by their structure (boxes, chunks, packets, parameter sets) and at random.
 
 - The same seed file, number and kind give the same bytes; nothing here opens a file.
 - A mutant is one to four changes, each of a kind that fits the file, or any of the blind ones.

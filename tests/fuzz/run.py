@@ -1,7 +1,8 @@
 """`script/fuzz`: mutated media through all depths in the real inspector, watched from outside.
 
-What has to hold for each: the parent goes on; a report of the one file comes within its limit; resident memory of
-the child stays under its limit; a limit is said as `file.limits` and never as damage; nothing is a bug of ours.
+What has to hold for each: the parent goes on; a report of the one file comes within its limit; resident
+memory of the child stays under its limit; a limit is said as `file.limits` and never as damage; nothing is a
+bug of ours.
 Exit status: 0 all held, 1 something did not (the file is kept), 2 it could not run.
 """
 
@@ -103,7 +104,7 @@ def wrong_in(report: Report, elapsed_s: float) -> list[str]:
 def fuzz(
     seeds: Sequence[Path], first: int, until: Callable[[int], bool], keep: Path, depths: Sequence[Depth]
 ) -> Tally:
-    """Mutants `first`, `first + 1`, … while `until(count)` does not hold; the files that broke go to `keep`."""
+    """Mutants `first`, `first + 1`, … until `until(count)` holds; the files that broke go to `keep`."""
     tally = Tally()
     whole = [path.read_bytes() for path in seeds]
     with (

@@ -1,4 +1,4 @@
-"""Damage that opens without an error, files that are no neighbours, clocks that were set between two pieces."""
+"""Damage that opens without an error, files that are no neighbours, clocks set between two pieces."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -91,6 +91,9 @@ def test_a_door_a_machine_and_loud_noises_are_no_exchange(tmp_path: Path) -> Non
     door = street * np.interp(at, [10.0, 10.25], [1.0, 0.15])  # a door shuts within a quarter of a second
     machine = room(SECONDS, 0.004) + _hum(SECONDS, 50, 0.05) * (at > 9)
     bangs = room(SECONDS, 0.004) + np.random.default_rng(2).normal(0, 0.3, len(at)) * np.exp(-(at % 6) * 12)
-    for name, sound in {"door": door, "machine": machine, "bangs": bangs}.items():
+    talk = 1 + 9 * np.sin(at * 11) ** 2 * np.sin(at * 2.3) ** 2  # goes on without a pause
+    voice = room(SECONDS, 0.004) * np.where(at > 10.0, talk, 1.0)
+    sounds = {"door": door, "machine": machine, "bangs": bangs, "voice": voice}
+    for name, sound in sounds.items():
         path = make(tmp_path / f"{name}.mp4", Take(walk(), sound=sound, seconds=SECONDS))
         assert _cuts(path) == [], name
