@@ -8,8 +8,8 @@ compression leaves counts that fall off smoothly.
   states (ITU-T T.81, B.2.4.1); blocks that were clipped to black or white are left out.
 - Unevenness alone is not enough: a page of text has it as well.  It has to be the one that first steps make
   which stand to the second ones in one proportion over all coefficients, as tables do.
-- Compressed again with the same steps leaves nothing; nor does a picture that was scaled, cropped off the grid
-  of blocks or filtered in between.
+- Compressed again with the same steps leaves nothing; nor does a picture that was scaled, cropped off the
+  grid of blocks or filtered in between.
 """
 
 import math
@@ -117,7 +117,7 @@ def _left(row: tuple[Floats, Floats], comb: Floats | None = None) -> float:
     logs, weights = row
     at = np.linspace(-1, 1, len(logs))
     degree = min(3, len(logs) - 4)
-    columns = np.polynomial.polynomial.polyvander(at, degree)
+    columns: Floats = np.asarray(np.polynomial.polynomial.polyvander(at, degree), dtype=np.float64)
     rest = logs
     if comb is not None:
         strength = _strength(columns, comb, logs, weights)

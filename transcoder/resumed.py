@@ -108,7 +108,7 @@ def _within(side: Views, by: int) -> float:
 
 
 def _changes(views: Views, by: int) -> NDArray[np.float64]:
-    return np.abs(views[by:] - views[:-by]).mean(axis=1).astype(np.float64)
+    return np.asarray(np.abs(views[by:] - views[:-by]).mean(axis=1), dtype=np.float64)
 
 
 def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -134,7 +134,9 @@ def _views(of: Inspected, *, last: bool, one: bool) -> Views | None:
                 if len(found) == most and (one or not last):
                     break
                 del found[:-most]
-    except (Unreadable, *MEDIA_ERRORS):
+    except Unreadable:
+        return None
+    except MEDIA_ERRORS:
         return None
     return np.stack(found) if found else None
 

@@ -159,14 +159,15 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         " have been inserted.",
     ),
     "origin.clock_text": (
-        "画面上的时钟在 {start} 处从 {before} 跳到 {after}（约 {value:.0f} 秒），而录像连续：可能被剪接，或时钟被调过。",
+        "画面上的时钟在 {start} 处从 {before} 跳到 {after}（约 {value:.0f} 秒），而录像连续："
+        "可能被剪接，或时钟被调过。",
         "At {start} the clock in the picture jumps from {before} to {after} (about {value:.0f} s) while the"
         " recording runs on: it may have been cut, or the clock was set.",
     ),
     "origin.clock_text/back": (
         "画面上的时钟在 {start} 处从 {before} 倒退到 {after}（约 {value:.0f} 秒），而录像连续。",
-        "At {start} the clock in the picture runs back from {before} to {after} (about {value:.0f} s) while the"
-        " recording runs on.",
+        "At {start} the clock in the picture runs back from {before} to {after} (about {value:.0f} s) while"
+        " the recording runs on.",
     ),
     "origin.inserted/file": (
         "该文件的画面或声音格式与前后文件都不相同，而前后文件相同：可能来自别处。",

@@ -172,7 +172,7 @@ def main() -> int:
             seeds += [p for p in found if 16 <= p.stat().st_size <= LARGEST_SEED_BYTES]
 
         def until(count: int) -> bool:
-            return count >= given.count if given.count is not None else time.monotonic() >= ends
+            return bool(count >= given.count if given.count is not None else time.monotonic() >= ends)
 
         tally = fuzz(seeds, given.seed * 1_000_000, until, given.keep, depths)
     print(tally.text())
