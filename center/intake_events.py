@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 
-from center import chain
+from center import chain, rolling
 from center.catalogue import database, docks, events, recordings
 from center.catalogue.docks import Dock
 from center.catalogue.events import HeldChain, Missing
@@ -13,8 +13,8 @@ from center.catalogue.recordings import Recording
 from center.office import Office, Outgoing, Subject
 from center.receipting import Receipting
 from uplink import envelope
+from uplink.envelope import Envelope
 from uplink.errors import Refused
-from uplink.keys import Role
 from uplink.messages.base import Wire
 from uplink.messages.custody import DATA, CustodyEvent, Enrolled, Stored
 
@@ -43,19 +43,43 @@ class EventIntake:
 
     def take(self, dock: Dock, raw: bytes) -> None:
         """Keep an event.  Raises Refused."""
-        sealed = envelope.unseal(raw, "event", dock.ring, Role.DOCK)
-        event = CustodyEvent.parse(sealed.payload)
+        try:
+            sealed, event = rolling.open_event(dock, raw)
+        except Refused as refused:
+            self._say_again(dock, refused)
+            raise
         if (event.dock, event.platform) != (dock.dock, self._office.platform):
             raise Refused("address", f"an event of {event.dock} for {event.platform}")
         if event.kind == "enrolled":
-            self._check_enrolled(dock, event)
+            self._check_enrolled(event, sealed)
+        try:
+            decision = self._decide(dock, event, sealed)
+        except Refused as refused:
+            self._say_again(dock, refused)
+            raise
+        self._after(dock, event, sealed.digest, decision)
+
+    def _decide(self, dock: Dock, event: CustodyEvent, sealed: Envelope) -> chain.Decision:
+        """Keep an event that joins or branches, and the key that it brings, in one transaction."""
         with database.writing(self._office.connection) as connection:
             fresh = docks.find(connection, dock.dock) or dock
             held = HeldChain(connection, fresh)
             decision = chain.decide(event, sealed.digest, held, self._waited_s(dock, sealed.digest))
+            if decision.outcome is chain.Outcome.KNOWN:
+                return decision
+            key = rolling.check_new(connection, fresh, sealed, event)
             if decision.outcome in (chain.Outcome.JOINS, chain.Outcome.BRANCHES):
-                events.add(connection, event, sealed.digest, raw, decision, self._office.now())
-        self._after(dock, event, sealed.digest, decision)
+                now = self._office.now()
+                events.add(connection, event, sealed.digest, sealed.raw, decision, now)
+                if key is not None:
+                    docks.roll(connection, key, sealed.digest, now)
+                    log.warning("dock %s: key %s is in force now", dock.dock, key.key_id[:16])
+        return decision
+
+    def _say_again(self, dock: Dock, refused: Refused) -> None:
+        """A restored dock sends what it signed with a key that went: it is to get beyond that."""
+        if refused.code in ("key", "retired"):
+            self.announce(dock.dock, self._published.get(dock.dock, 0.0) + HEAD_AGAIN_S)
 
     def heads(self) -> list[Outgoing]:
         """Return the heads of all docks (at connect)."""
@@ -89,9 +113,9 @@ class EventIntake:
         self._published[dock.dock] = self._office.monotonic()
         return self._office.head(dock)
 
-    def _check_enrolled(self, dock: Dock, event: CustodyEvent) -> None:
+    def _check_enrolled(self, event: CustodyEvent, sealed: Envelope) -> None:
         enrolled = Enrolled.parse(chain.data_bytes(event))
-        if enrolled.dock_key != dock.key.key_id or enrolled.platform != self._office.platform:
+        if enrolled.dock_key not in sealed.signers or enrolled.platform != self._office.platform:
             raise Refused("address", "`enrolled` names another key or platform")
 
     def _after(self, dock: Dock, event: CustodyEvent, digest: str, decision: chain.Decision) -> None:

@@ -96,7 +96,7 @@ class FileIntake:
     # What the dock sends
 
     def _init(self, dock: Dock, file_id: str, init: FileInit) -> list[Outgoing]:
-        check_id(init, file_id, self._office.platform, dock.key.key_id)
+        check_id(init, file_id, self._office.platform, dock.first_key.key_id)
         if init.role != "footage":
             raise Refused("role", f"a {init.role} is not taken by this platform")
         connection = self._office.connection
@@ -111,20 +111,24 @@ class FileIntake:
                 )
             ]
         if (held.sha256, held.size_bytes) != (init.sha256, init.size):
+            self._office.note_vain()
             return [self._answers.bare(dock, file_id, "conflict", init.nonce, "the manifest has other bytes")]
         if held.stored_at is not None and self._blobs.has(held.sha256, held.size_bytes):
+            self._office.note_vain()
             return self._complete(dock, file_id, init.recording, init.size, init.nonce)
         transfer = self._mine(dock, file_id)
         if transfer is not None:
             return self._init_again(dock, transfer, init)
         used = kept.state(connection, dock.dock, file_id)
         if used is not None:
+            self._office.note_vain()
             return [
                 self._answers.bare(dock, file_id, _USED_UP[used[0]], init.nonce, "this attempt is used up")
             ]
         return self._begin(dock, file_id, init)
 
     def _init_again(self, dock: Dock, transfer: Transfer, init: FileInit) -> list[Outgoing]:
+        self._office.note_vain()
         if not transfer.same_as(init):
             return [
                 self._answers.bare(dock, transfer.file_id, "conflict", init.nonce, "another init for this id")
@@ -181,6 +185,8 @@ class FileIntake:
         if hashlib.sha256(raw).hexdigest() != sha256:
             raise Refused("segment_hash", f"the segment at {offset} is not what its sha256 says")
         pieces = transfer.missing_of(offset, len(raw))
+        if not pieces:
+            self._office.note_vain()
         data = memoryview(raw)
         try:
             for start, end in pieces:
@@ -204,6 +210,7 @@ class FileIntake:
         return [*out, self._answers.about(dock, transfer, "verifying", fin.nonce)]
 
     def _fin_of_ended(self, dock: Dock, file_id: str, fin: FileFin) -> list[Outgoing]:
+        self._office.note_vain()
         ended = kept.state(self._office.connection, dock.dock, file_id)
         if ended is None:
             return [self._answers.bare(dock, file_id, "unknown", fin.nonce, "init first")]
@@ -214,7 +221,9 @@ class FileIntake:
 
     def _abort(self, dock: Dock, file_id: str) -> list[Outgoing]:
         transfer = self._mine(dock, file_id)
-        if transfer is not None:
+        if transfer is None:
+            self._office.note_vain()
+        else:
             self._end(transfer, kept.State.ABORTED)
         return []
 

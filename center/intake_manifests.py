@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 
-from center import revisions
+from center import revisions, rolling
 from center.catalogue import database, recordings
 from center.catalogue.docks import Dock
 from center.catalogue.evidence import Evidence
@@ -14,8 +14,7 @@ from center.office import Office, Outgoing, Subject
 from center.receipting import Receipting
 from uplink import envelope
 from uplink.errors import Refused
-from uplink.keys import Role
-from uplink.messages.manifest import MAX_MANIFEST_BYTES, Manifest
+from uplink.messages.manifest import Manifest
 
 MAX_UNNAMED_REPORTS = 64
 MAX_REMEMBERED = 1000
@@ -32,8 +31,7 @@ class ManifestIntake:
 
     def take(self, dock: Dock, recording: str, raw: bytes) -> list[Outgoing]:
         """Keep a manifest, or refuse it by a signed answer.  Raises Refused where none is owed."""
-        sealed = envelope.unseal(raw, "manifest", dock.ring, Role.DOCK, MAX_MANIFEST_BYTES)
-        manifest = Manifest.parse(sealed.payload, MAX_MANIFEST_BYTES)
+        sealed, manifest = rolling.open_manifest(self._office.connection, dock, raw)
         topic = revisions.Topic(self._office.platform, dock.dock, recording)
         with database.writing(self._office.connection) as connection:
             held = recordings.find(connection, dock.dock, manifest.recording)

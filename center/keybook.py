@@ -3,6 +3,8 @@
 - The first key of a role is in force from when it is made; another takes its place only when somebody says
   so (`center keys --replace ROLE`).  A file that is gone, or that is another key's, is never papered over:
   docks would go on trusting the old one, and what is signed with the new one would deliver nothing.
+- A key may be prepared (`--prepare ROLE`): it waits beside the one in force until docks know both, and is
+  what `--replace` puts in force then; so nothing that is signed meets a dock that does not know the key.
 - A retired key still verifies what it signed, unless it was distrusted; nothing is signed with it.
 - A catalogue from before this book takes the files' keys, if the receipts in it bear them out.
 """
@@ -20,7 +22,7 @@ from center.errors import BadFolder
 from center.office import utc_now
 from center.platform import ROLES, PlatformKeys
 from center.settings import Folder
-from uplink import envelope
+from uplink import envelope, keyfiles
 from uplink.errors import BadKey, Refused
 from uplink.keys import KeyRecord, KeyRing, Role, SigningKey
 from uplink.messages.receipt import Receipt
@@ -46,7 +48,8 @@ def load_or_make(
 ) -> tuple[PlatformKeys, list[Role]]:
     """Read the keys, make those that never were, and note them.  Returns (keys, the roles whose key is new).
 
-    `replace`: roles whose key, as it is in the folder or made now, stands in place of the one in force;
+    `replace`: roles whose key, prepared, as it is in the folder or made now, stands in place of the one in
+    force;
     `distrust`: what that one signed does not count any more.  Raises BadKey, BadFolder.
     """
     folder.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,6 +60,9 @@ def load_or_make(
         for role in ROLES:
             if role not in replace and not _file(folder, role).exists():
                 _must_be_new(folder, connection, role, in_force.get(role))
+        for role in replace:
+            if _next_file(folder, role).exists():
+                keyfiles.replace(_file(folder, role), _next_file(folder, role))
         made = [role for role in ROLES if SigningKey.load_or_make(_file(folder, role))[1]]
         keys = _read(folder, platform)
         with database.writing(connection):
@@ -75,6 +81,19 @@ def load_or_make(
     finally:
         connection.close()
     return keys, made
+
+
+def prepare(folder: Folder, platform: str, roles: Collection[Role]) -> None:
+    """Make keys that are to replace those in force, beside them.  Raises BadKey, BadFolder, OSError."""
+    load(folder, platform)  # what is not sound now is not to be replaced in silence
+    for role in roles:
+        SigningKey.load_or_make(_next_file(folder, role))
+
+
+def coming(folder: Folder) -> dict[str, str]:
+    """Return the public halves (hex) of keys that were prepared, by role.  Raises BadKey."""
+    files = {role: _next_file(folder, role) for role in ROLES}
+    return {role.value: SigningKey.load(file).public.hex() for role, file in files.items() if file.exists()}
 
 
 def ring(folder: Folder, platform: str) -> KeyRing:
@@ -160,6 +179,10 @@ def _in_force(book: Sequence[KnownKey]) -> dict[Role, KnownKey]:
 
 def _file(folder: Folder, role: Role) -> Path:
     return folder.keys / f"{role.value}.pem"
+
+
+def _next_file(folder: Folder, role: Role) -> Path:
+    return folder.keys / f"{role.value}-next.pem"
 
 
 def _must_be_new(folder: Folder, connection: sqlite3.Connection, role: Role, held: KnownKey | None) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from center.catalogue import database, evidence, troubles
+from center.catalogue import database, evidence, registries, troubles
 from center.catalogue.docks import Dock
+from center.fence import Vain
 from center.platform import PlatformKeys
 from center.quiet import Quiet
 from center.settings import Settings
@@ -23,6 +24,10 @@ from uplink.messages.base import Wire
 from uplink.messages.receipt import Head, Receipt, Refusal, RefusalCode, StoredProof
 
 log = logging.getLogger(__name__)
+# What a counter says of the message that is being taken.  A dock after a restore, and one whose platform was
+# restored, repeat thousands of manifests and events, each answered: that is held already, and hardly counts.
+_AGAIN = ("again.", "early.", "refused.manifest.")
+_IN_VAIN = ("refused.", "ignored.")
 MAX_COUNTED = 10_000  # names and docks are bounded: this holds should one ever not be
 
 
@@ -62,6 +67,8 @@ class Office:
     monotonic: Callable[[], float] = time.monotonic
     quiet: Quiet = field(init=False)
     _counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _vain: Vain = Vain.NOT
+    _in_vain: dict[str, tuple[int, int]] = field(default_factory=dict)
     _troubles: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,12 +78,38 @@ class Office:
     def platform(self) -> str:
         return self.settings.id
 
-    def count(self, name: str, dock: str = "") -> None:
-        """Count one more.  `name`: ours, never made of what came in; `dock`: one that is enrolled."""
+    def count(self, name: str, dock: str = "", times: int = 1) -> None:
+        """Count one more, or `times`.
+
+        `name`: ours, never made of what came in; `dock`: one that is enrolled.
+        """
         key = (name, dock)
         if key not in self._counted and len(self._counted) >= MAX_COUNTED:
             key = ("other", "")
-        self._counted[key] += 1
+        self._counted[key] += times
+        if name.startswith(_AGAIN):
+            self.note_vain(Vain.AGAIN)
+        elif name.startswith(_IN_VAIN):
+            self.note_vain()
+
+    def note_vain(self, how: Vain = Vain.WHOLLY) -> None:
+        """Note that the message that is being taken tells nothing new; some counters say so as well."""
+        self._vain = max(self._vain, how)
+
+    def begin_message(self) -> None:
+        self._vain = Vain.NOT
+
+    def end_message(self, dock: str, size_bytes: int) -> None:
+        """Note that one message of `dock` was taken: in vain, or not."""
+        if self._vain is not Vain.NOT:
+            points, before_bytes = self._in_vain.get(dock, (0, 0))
+            more_bytes = size_bytes if self._vain is Vain.WHOLLY else 0
+            self._in_vain[dock] = (points + self._vain, before_bytes + more_bytes)
+
+    def take_in_vain(self) -> dict[str, tuple[int, int]]:
+        """Return what each dock sent in vain since the last time: points, bytes."""
+        taken, self._in_vain = self._in_vain, {}
+        return taken
 
     def trouble(self, name: str, detail: str, dock: str = "") -> None:
         """Note what wants a person (`center.troubles`); it is written down with the counters."""
@@ -117,6 +150,14 @@ class Office:
             self.count("quarantine.full", item.dock)
             self.trouble("evidence_dropped", f"on {item.topic}", item.dock)
 
+    def draw_lease(self) -> None:
+        """Go on under a new lease, as after a restart: what is durable is said anew.
+
+        Raises StoreFull, sqlite3.Error.
+        """
+        with database.writing(self.connection) as connection:
+            self.lease = registries.next_lease(connection, int(self.now().timestamp() * 1000))
+
     # Signing
 
     def receipt(self, dock: Dock, subject: Subject, stored_at: datetime, supersedes: str | None) -> Receipt:
@@ -144,7 +185,14 @@ class Office:
         return Outgoing(dock.topics.down(f"receipts/{subject.recording}"), self.sealed("refusal", refusal))
 
     def head(self, dock: Dock) -> Outgoing:
-        head = Head(platform=self.platform, dock=dock.dock, at=dock.head, lease=self.lease, time=self.now())
+        head = Head(
+            platform=self.platform,
+            dock=dock.dock,
+            at=dock.head,
+            lease=self.lease,
+            time=self.now(),
+            dock_key=dock.key.key_id,
+        )
         return Outgoing(dock.topics.down("head"), self.sealed("head", head), retain=True)
 
     def sealed(self, kind: str, message: Wire) -> bytes:

@@ -36,6 +36,7 @@ from uplink.keys import Role
 from uplink.messages import Answer, Command
 from uplink.messages.command import ARGS
 from uplink.messages.manifest import MAX_MANIFEST_BYTES, Manifest
+from uplink.wanted import key_of, wanted
 
 REPEAT_S = 2.0
 MAX_FILE_BYTES = 64 * 1024
@@ -111,8 +112,7 @@ def make(platform_id: str, dock: Dock, asked: Asked) -> Command:
         )
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadOrder(f"{asked.verb}: {where}: {first['msg']}") from None
+        raise BadOrder(f"{asked.verb}: {key_of(first['loc'])}: {wanted(first)}") from None
 
 
 def signed(folder: Folder, command: Command) -> Envelope:

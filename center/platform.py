@@ -36,14 +36,20 @@ class PlatformKeys:
         return KeyRing(key.record(role, self.platform) for role, key in self.by_role.items())
 
     def table(
-        self, people: Mapping[str, Sequence[str]], retired: Mapping[str, Sequence[str]] | None = None
+        self,
+        people: Mapping[str, Sequence[str]],
+        retired: Mapping[str, Sequence[str]] | None = None,
+        coming: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Return the `[platform]` table for a dock's settings.
 
         `people`: destroy keys by person.  `retired`: keys that were replaced, by role: what they signed and
-        docks keep still verifies, and nothing new does.
+        docks keep still verifies, and nothing new does.  `coming`: keys that were prepared, by role: docks
+        are to know them before the platform signs with them.
         """
         keys = {role.value: [key.public.hex()] for role, key in self.by_role.items()}
+        for role, public in (coming or {}).items():
+            keys[role].append(public)
         table: dict[str, Any] = {"id": self.platform, "keys": keys}
         if retired:
             table["retired"] = {role: list(publics) for role, publics in retired.items()}

@@ -44,6 +44,7 @@ def dock_listing(folder: Folder) -> list[dict[str, Any]]:
                 "dock": dock.dock,
                 "site": dock.site,
                 "key": dock.key.key_id,
+                "rolled_from": [key.key_id for key in dock.before],
                 "added_at": dock.added_at,
                 "head": None if dock.head is None else dock.head.model_dump(),
                 "cloned": dock.cloned,
@@ -170,7 +171,7 @@ def _revision(
         "manifest": item.digest,
         "prev_manifest": manifest.prev_manifest,
         "received_at": item.received_at,
-        "signature": _holds(lambda: envelope.unseal(item.raw, "manifest", dock.ring, Role.DOCK)),
+        "signature": _holds(lambda: envelope.unseal(item.raw, "manifest", dock.kept_ring, Role.DOCK)),
         "tag": manifest.tag.model_dump(mode="json"),
         "times": manifest.times.model_dump(mode="json", by_alias=True),
         "holds": [hold.model_dump(mode="json") for hold in manifest.holds],
@@ -188,7 +189,8 @@ def _receipt(
         sealed = envelope.unseal(receipt.raw, "receipt", ring, Role.RECEIPT)
         said = Receipt.parse(sealed.payload)
         named = (said.dock, said.dock_key, said.recording, said.sha256, said.size)
-        mine = (dock.dock, dock.key.key_id, held.recording, held.sha256, held.size_bytes)
+        key = said.dock_key if dock.kept_ring.find(said.dock_key, Role.DOCK) else dock.key.key_id
+        mine = (dock.dock, key, held.recording, held.sha256, held.size_bytes)
         if named != mine or (said.revision, said.manifest) != (item.revision, item.digest):
             raise Refused("binding", "the receipt speaks of something else")
 

@@ -19,6 +19,7 @@ from center.catalogue import database, docks, registries
 from center.catalogue.docks import Dock
 from center.catalogue.evidence import Evidence
 from center.errors import StoreFull
+from center.fence import Vain
 from center.intake_events import EventIntake
 from center.intake_files import FileIntake
 from center.intake_manifests import ManifestIntake
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 CHANNELS = frozenset(("events", "manifests", "reports", "file", "state", "health", "slots", "reply"))
 SIGNED_AS = {"events": "event", "manifests": "manifest"}
+HEARD_AGAIN_S = 1.0
+TELEMETRY = ("state", "health", "slots")
 FADE_EVERY_S = 30.0
 LIVE_ONLY = ("events", "manifests", "reports", "file")
 FLUSH_EVERY_S = 1.0
@@ -59,6 +62,7 @@ class Receiver:
         self._trouble_s = 0.0
         self._known = self._dock_names()
         self._held_back: frozenset[str] = frozenset()
+        self._speaker = ""  # who sent the message that is being taken; none that is enrolled
 
     def connected(self) -> list[Outgoing]:
         """Return what is said at each connect: heads, registries, open ranges."""
@@ -66,7 +70,25 @@ class Receiver:
 
     def handle(self, inbound: Inbound) -> list[Outgoing]:
         """Take one message; returns the answers."""
-        return self._guarded(None, inbound, lambda: self._take(inbound))
+        self._speaker = ""
+        self._office.begin_message()
+        out = self._guarded(None, inbound, lambda: self._take(inbound))
+        self._office.end_message(self._speaker, len(inbound.payload))
+        return out
+
+    def hear_again(self, names: frozenset[str]) -> None:
+        """Docks that were not heard for a while are told where they stand, so that they need not wait."""
+        for name in names & self._known:
+            # A moment later, for the subscription has to stand before they answer.
+            self._events.announce(name, self._office.monotonic() + HEARD_AGAIN_S)
+
+    def say_again(self) -> list[Outgoing]:
+        """Return what makes every dock send again what did not arrive: heads and ranges under a new lease."""
+        return self._guarded(None, None, self._say_again)
+
+    def _say_again(self) -> list[Outgoing]:
+        self._office.draw_lease()
+        return [*self._events.heads(), *self._files.announce()]
 
     def _greet(self) -> list[Outgoing]:
         for dock in docks.every(self._office.connection):
@@ -87,6 +109,7 @@ class Receiver:
         if dock is None or dock.site != topic.site:
             self._office.count("refused.not_enrolled")
             return self._refuse_unknown(topic)
+        self._speaker = dock.dock
         if inbound.response_topic is not None:
             self._check_response_topic(dock, inbound.response_topic)
         if inbound.retained and topic.parts[0] in LIVE_ONLY:
@@ -135,6 +158,10 @@ class Receiver:
 
     def _route(self, dock: Dock, parts: tuple[str, ...], inbound: Inbound) -> list[Outgoing]:
         raw = inbound.payload
+        if parts[0] in TELEMETRY:
+            self._office.note_vain()  # a dock of ours says little of it
+        elif parts[0] == "reports":
+            self._office.note_vain(Vain.AGAIN)
         match parts:
             case ("events",):
                 self._events.take(dock, raw)
@@ -226,9 +253,9 @@ class Receiver:
 
 
 def _signed(dock: Dock, kind: str, raw: bytes) -> bool:
-    """Whether the dock's own key signed it, whatever it was refused for."""
+    """Whether a key of the dock's own signed it, whatever it was refused for."""
     try:
-        envelope.unseal(raw, SIGNED_AS[kind], dock.ring, Role.DOCK)
+        envelope.unseal(raw, SIGNED_AS[kind], dock.kept_ring, Role.DOCK)
     except Refused:
         return False
     return True

@@ -16,6 +16,7 @@ from center.blobs import Blobs
 from center.brokerage import Brokerage
 from center.catalogue import database, docks, registries
 from center.errors import StoreFull
+from center.flooding import Flooding
 from center.office import Office, Outgoing
 from center.receiver import Receiver
 from center.reconciler import Reconciler
@@ -28,6 +29,7 @@ from uplink.connection import (
     Connection,
     Disconnected,
     Inbound,
+    Limits,
     Notice,
     SubscriptionRefused,
 )
@@ -35,8 +37,9 @@ from uplink.errors import Offline, TooLarge
 
 log = logging.getLogger(__name__)
 
-SUBSCRIPTIONS = ("bodydock/1/+/+/up/#",)
 SESSION_EXPIRY_S = 24 * 3600
+# Many docks are heard: of each a share (`uplink/lanes.py`), four of them at most.
+LIMITS = Limits(queue_size=10_000, queue_bytes=160 * 1024 * 1024)
 
 
 def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], None]) -> None:
@@ -48,9 +51,11 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
     with _office(folder, settings) as (office, receiver, reconciler):
         address = settings.broker.receiver_address()
         brokerage = Brokerage(office)
+        flooding = Flooding(office)
         said = False
         while going_on():
-            connection = _connection(settings, address)
+            connection = _connection(settings, address, flooding)
+            flooding.begin(connection)
             connection.start()
             try:
                 if not said:
@@ -60,7 +65,7 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
                         f" lease {office.lease}"
                     )
                 while going_on() and not brokerage.wants_new_connection:
-                    _turn(connection, receiver, office, brokerage)
+                    _turn(connection, receiver, office, brokerage, flooding)
                     if connection.connected:
                         _publish(connection, reconciler.take(), office, brokerage)
                         reconciler.connected()
@@ -69,13 +74,16 @@ def run(folder: Folder, going_on: Callable[[], bool], started: Callable[[str], N
                 brokerage.disconnected()
 
 
-def _connection(settings: Settings, address: BrokerAddress) -> Connection:
+def _connection(settings: Settings, address: BrokerAddress, flooding: Flooding) -> Connection:
     return Connection(
         address,
         f"receiver-{settings.id}",
-        subscriptions=SUBSCRIPTIONS,
+        subscriptions=flooding.subscriptions,
         clean_start=False,
         session_expiry_s=SESSION_EXPIRY_S,
+        limits=LIMITS,
+        shares=flooding.shares,
+        left=flooding.left,
     )
 
 
@@ -106,8 +114,14 @@ def _flush(office: Office) -> None:
         log.error("the last counts are not written down: %s", e)
 
 
-def _turn(connection: Connection, receiver: Receiver, office: Office, brokerage: Brokerage) -> None:
+def _turn(
+    connection: Connection, receiver: Receiver, office: Office, brokerage: Brokerage, flooding: Flooding
+) -> None:
     notice = connection.next(receiver.wait_s)
+    told = flooding.turn(connection)
+    receiver.hear_again(told.freed)
+    if told.all_again and connection.connected:
+        _publish(connection, receiver.say_again(), office, brokerage)
     try:
         _note(notice, connection, brokerage, office)
     except (StoreFull, sqlite3.Error) as e:
@@ -115,8 +129,11 @@ def _turn(connection: Connection, receiver: Receiver, office: Office, brokerage:
     match notice:
         case Inbound() as inbound:
             _publish(connection, receiver.handle(inbound), office, brokerage)
-        case Connected():
+        case Connected(session_present):
+            flooding.connected(session_present)
             _publish(connection, receiver.connected(), office, brokerage)
+        case SubscriptionRefused(topic, _):
+            flooding.refused(topic)
     _publish(connection, receiver.tick(), office, brokerage)
 
 

@@ -23,6 +23,7 @@ from center.errors import BadFolder
 from uplink.broker import BrokerAddress, is_loopback
 from uplink.messages.base import Name, Short
 from uplink.tls import TlsFiles
+from uplink.wanted import key_of, wanted
 
 DEFAULT_FOLDER = Path("/var/lib/bodydock-center")
 TLS_FILES = ("ca", "certificate", "key", "operator_certificate", "operator_key")
@@ -38,22 +39,30 @@ _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
 class Broker(BaseModel):
-    """Where the broker is, and the names that the ACL entries are written for.
+    """Where the broker is, and the names that its rights are written for.
 
-    `ca` and the rest: PEM files for TLS, in the center's folder where not absolute.  Receiver and operator
-    have a certificate each, named as they are.  Plain MQTT is for literal loopback addresses only.
+    Receiver and operator have a certificate each, named as they are: TLS needs all five files.
     """
 
     model_config = _STRICT
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """The MQTT broker. Plain MQTT is for literal loopback addresses only."""
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    """Its port; 8883 is usual for TLS."""
     receiver: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "receiver"
+    """The name under which `bodydock center run` reads what docks send, and answers."""
     operator: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "operator"
+    """The name under which orders and registries are sent."""
     ca: Path | None = None
+    """PEM file: the broker's CA. Relative paths go on from the center's folder, here and below."""
     certificate: Path | None = None
+    """PEM file: the receiver's certificate."""
     key: Path | None = None
+    """PEM file: its private key."""
     operator_certificate: Path | None = None
+    """PEM file: the operator's certificate."""
     operator_key: Path | None = None
+    """PEM file: its private key."""
 
     @model_validator(mode="after")
     def _safe(self) -> Broker:
@@ -90,22 +99,29 @@ class Broker(BaseModel):
 
 
 class Limits(BaseModel):
-    """What keeps one dock from filling everything.  Bytes; 0 in `dock_bytes` means no quota."""
+    """What keeps one dock from filling everything."""
 
     model_config = _STRICT
     reserve_bytes: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
+    """Bytes of the disk that stay free: no dock gets credit for what would go below it."""
     dock_bytes: Annotated[int, Field(ge=0)] = 0
+    """Bytes that one dock may have stored; 0 is no quota."""
     open_transfers: Annotated[int, Field(ge=1, le=1000)] = 32
+    """How many files of one dock may be on their way at once."""
     quarantine_items: Annotated[int, Field(ge=0, le=100_000)] = 500
+    """How many refused messages are kept as evidence."""
     quarantine_bytes: Annotated[int, Field(ge=0)] = 32 * 1024 * 1024
+    """How many bytes of them."""
 
 
 class Settings(BaseModel):
-    """`center.toml`.  `id`: the platform's id, for ever; `store`: the name receipts give the store."""
+    """`center.toml`."""
 
     model_config = _STRICT
     id: Name
+    """The platform's id, for ever."""
     store: Short = "store"
+    """The name that receipts give the store."""
     broker: Broker = Broker()
     limits: Limits = Limits()
 
@@ -204,9 +220,8 @@ def load(folder: Folder) -> Settings:
         read = Settings.model_validate(values)
     except ValidationError as e:
         first = e.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
         value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
-        raise BadFolder(f"{path}: {key}{value}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise BadFolder(f"{path}: {key_of(first['loc'])}{value}: {wanted(first)}") from None
     return read.model_copy(update={"broker": read.broker.within(folder.root)})
 
 

@@ -1,6 +1,6 @@
 """File transfer at the receiving end, without I/O (mqtt.md, Files; trust.md, Ids and payloads).
 
-- A file id recomputes from platform, dock key, recording, SHA-256 and attempt, and is never reused.
+- A file id recomputes from platform, the dock's first key, recording, SHA-256 and attempt; never reused.
 - Ranges are credited only when they are durable; what is durable is never written over.
 - Credit comes every 4 MiB or after 20 ms of quiet: never above half a window (8 MiB at least).
 - Segments come in any order, twice, overlapping, in changing sizes; none lies beyond the size.

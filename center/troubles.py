@@ -3,7 +3,7 @@
 - What each says, its cause and its cure stand in `config/alarms.toml` (`by = "center"`), and so in
   `docs/alarms.md`.
 - What the broker tells (rights, connection) stands until the broker tells otherwise.
-- What somebody did to a transfer stands for a day after the last time.
+- What somebody did to a transfer, or by flooding, stands for a day after the last time.
 - Chinese first, then English; `detail` (a topic, a dock's words) is added where it is shown.
 """
 
@@ -15,7 +15,7 @@ from datetime import timedelta
 from importlib.resources import files
 
 FADES_AFTER = timedelta(days=1)
-FADING = frozenset({"forged_bytes", "transfers_pushed_out", "evidence_dropped"})
+FADING = frozenset({"forged_bytes", "transfers_pushed_out", "evidence_dropped", "flooding"})
 NOT_RUNNING = "not_running"  # told by who reads: nobody else could
 NOT_RUNNING_AFTER = timedelta(minutes=2)
 

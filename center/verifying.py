@@ -1,6 +1,7 @@
 """Everything the platform holds, checked again from its exact bytes (`bodydock center verify`).
 
-- Each dock's chain under the dock's own key, along its main line and beside it; every docking's sum;
+- Each dock's chain under the dock's own key, each event under the one that was in force when it came, along
+  its main line and beside it; every docking's sum;
   revisions and receipts (rules: `uplink.audit`); what the catalogue says is stored, by size, or read from the
   medium.
 - A revision that an event names and that is not held is on its way, most likely: that is a note, not a flaw.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from center import keybook
@@ -24,6 +26,7 @@ from uplink import delivery
 from uplink.audit import ChainAudit, Flaw, HeldEvent, HeldRevision, check_revisions, read_event
 from uplink.errors import Refused
 from uplink.keys import KeyRing
+from uplink.rolls import KeyHistory, read_roll
 
 
 @dataclass
@@ -80,11 +83,12 @@ class Verifier:
     # The chain
 
     def _check_chain(self, connection: sqlite3.Connection, dock: Dock) -> None:
-        audit = ChainAudit(dock.dock, dock.ring)
+        keys = _history(connection, dock)
+        audit = ChainAudit(dock.dock, keys)
         last: HeldEvent | None = None
         for held in events.on_lines(connection, dock.dock, main=False):
             self._found.count("events beside the main line")
-            event, flaws = read_event(held, dock.dock, dock.ring)
+            event, flaws = read_event(held, dock.dock, keys)
             self._flaws(dock, flaws)
             if event is not None:
                 audit.beside(event)
@@ -115,7 +119,7 @@ class Verifier:
         self._found.count("manifests", len(revisions))
         line = [HeldRevision(one.revision, one.digest, one.raw) for one in revisions]
         facts = (self._settings.id, dock.dock, held.sha256, held.size_bytes)
-        flaws = check_revisions(held.recording, line, facts, dock.ring, incomplete=held.incomplete)
+        flaws = check_revisions(held.recording, line, facts, dock.kept_ring, incomplete=held.incomplete)
         place = f"recording {held.recording}"
         if not line or (line[-1].revision, line[-1].digest) != (held.revision, held.manifest):
             flaws.append(Flaw(place, "missing", f"revision {held.revision}, its newest, is not held"))
@@ -129,6 +133,7 @@ class Verifier:
             size=held.size_bytes,
             sha256=held.sha256,
             manifests={one.digest: one.revision for one in line},
+            before=frozenset(key.key_id for key in dock.before),
         )
         for receipt in signed:
             try:
@@ -176,3 +181,12 @@ class Verifier:
 
     def _flaws(self, dock: Dock, flaws: list[Flaw]) -> None:
         self._found.flaws += [Flaw(f"dock {dock.dock}, {flaw.place}", flaw.code, flaw.text) for flaw in flaws]
+
+
+def _history(connection: sqlite3.Connection, dock: Dock) -> KeyHistory:
+    """Return the dock's keys by the order in which their `key_rolled` came; the audit judges those events."""
+    rolls = []
+    for order, raw in events.rolls(connection, dock.dock):
+        with suppress(Refused):
+            rolls.append((order, read_roll(raw, dock.dock)))
+    return KeyHistory.of(dock.first_key, rolls)

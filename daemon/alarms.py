@@ -170,6 +170,7 @@ CLOCK_LIMIT_S = 60.0
 # The link's own words (uplink.dockside.LinkReport, uplink.tls).
 OF_THE_LINK = {
     "copied": "dock.copied",
+    "key_gone": "dock.key_gone",
     "other_board": "dock.other_board",
     "certificate_expiring": "broker.certificate_expires",
     "certificate_time": "broker.certificate_time",

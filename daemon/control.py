@@ -1,7 +1,8 @@
 """The control socket: JSON lines, one request a line, one answer a line (architecture.md).
 
 Request `{"verb": ..., "args": {...}}`; answer `{"ok": true, "data": ...}` or
-`{"ok": false, "error": ..., "kind": ...}`.  Who asks is told by SO_PEERCRED, never by the message.
+`{"ok": false, "error": ..., "kind": ...}`, of an act that is refused with its `code`.  Who asks is told by
+SO_PEERCRED, never by the message.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.errors import DaemonError, NotRunning
+from daemon.errors import DaemonError, Declined, NotRunning
 
 _LOG = logging.getLogger(__name__)
 _LINE_BYTES = 64 * 1024
 _CLIENTS = 16
 _PATIENCE_S = 10.0
 _AFTER_FAULT_S = 0.2
+# Codes of acts that say nothing of the rules: a slip in the asking, or nothing there (yet).
+_ASKED_WRONGLY = ("args", "shape", "hours", "unknown", "gone", "later")
 _FULL = b'{"ok": false, "kind": "busy", "error": "too many ask at once: try again"}\n'
 _BUG = b'{"ok": false, "kind": "bug", "error": "the dock failed to answer; its journal says why"}'
 
@@ -116,11 +119,15 @@ class ControlServer(threading.Thread):
         try:
             return {"ok": True, "data": handler(asker, args)}
         except DaemonError as error:
-            return {"ok": False, "kind": type(error).__name__, "error": str(error)}
+            said = {"ok": False, "kind": type(error).__name__, "error": str(error)}
+            return said | ({"code": error.code} if error.code else {})
 
 
 def ask(path: Path, verb: str, **args: Any) -> Any:
-    """Ask the daemon.  Raises NotRunning, DaemonError with the daemon's own words."""
+    """Ask the daemon.
+
+    Raises NotRunning, Declined; DaemonError for anything else that it answers: all with its own words.
+    """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(_PATIENCE_S)
@@ -141,7 +148,8 @@ def ask(path: Path, verb: str, **args: Any) -> Any:
     except ValueError:
         raise DaemonError(f"what answers on {path} does not speak as bodydock does") from None
     if not answer["ok"]:
-        raise DaemonError(answer["error"])
+        declined = answer.get("code", "") not in ("", *_ASKED_WRONGLY)
+        raise (Declined if declined else DaemonError)(answer["error"])
     return answer["data"]
 
 

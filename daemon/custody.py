@@ -4,24 +4,28 @@
 - An event is appended inside the caller's transaction, so a fact and its event stand or fall together.
 - Enrolling with another platform, or under a new id, opens a new epoch; each recording starts again at
   revision 1.  A dock's id and its key are one to one for ever; its site is the one it was enrolled in.
+- Another key takes the place of the dock's by `key_rolled`, signed by both: all before it is under the old
+  one, all after it under the new one.  Everything is signed inside a transaction: there is no third kind.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from daemon import keyline
 from daemon.clock import DockClock
 from daemon.errors import WrongKey, WrongSite
 from daemon.identity import DockIdentity
 from daemon.store import Store, Transaction
-from daemon.store.database import to_text
+from daemon.store.database import Value, to_text
 from uplink import envelope
 from uplink.ids import draw_id
-from uplink.keys import KeyRecord
+from uplink.keys import KeyRecord, Role, SigningKey
 from uplink.messages import MACHINE, Actor, ChainPoint, CustodyEvent, Wire
 from uplink.messages.base import LOCAL
-from uplink.messages.custody import DATA, Enrolled, EventKind, PlatformKey
+from uplink.messages.custody import DATA, Enrolled, EventKind, KeyRolled, PlatformKey
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,25 @@ class ChainEnd:
         return None if self.head is None else ChainPoint(epoch=self.epoch, n=self.n, head=self.head)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What one event tells, and of which recording and docking."""
+
+    data: Wire
+    recording: str | None = None
+    docking: str | None = None
+
+
 class Custody:
-    """Appends to the chain.  Shared by all threads; holds no state but who signs."""
+    """Appends to the chain.  Shared by all threads; holds no state but who signs.
+
+    `rolling` is held by whoever rolls the key: one at a time, or one would lose the other's new key.
+    `identity` changes with a roll, inside its transaction: ask for it anew in each transaction.
+    """
 
     def __init__(self, identity: DockIdentity, clock: DockClock) -> None:
         self.identity = identity
+        self.rolling = threading.Lock()
         self.clock = clock
 
     def append(
@@ -53,41 +71,103 @@ class Custody:
         recording: str | None = None,
         docking: str | None = None,
         actor: Actor = MACHINE,
+        beside: SigningKey | None = None,
     ) -> ChainPoint:
-        """Sign and insert the next event; return where it stands.  Raises sqlite3.Error."""
-        if type(data) is not DATA[kind]:
-            raise TypeError(f"event {kind} carries {DATA[kind].__name__}, not {type(data).__name__}")
+        """Sign and insert the next event; return where it stands.  `beside`: signs too.
+
+        Raises WrongKey (try again), sqlite3.Error.
+        """
+        return self.append_all(tx, kind, [Told(data, recording, docking)], actor=actor, beside=beside)
+
+    def append_all(
+        self,
+        tx: Transaction,
+        kind: EventKind,
+        told: Sequence[Told],
+        *,
+        actor: Actor = MACHINE,
+        beside: SigningKey | None = None,
+    ) -> ChainPoint:
+        """Sign and insert an event for each of `told` (one at least), all of one instant.
+
+        Returns where the last one stands.  Raises WrongKey (try again), sqlite3.Error.
+        """
+        identity = self.identity
+        if (key := keyline.in_force(tx, identity.dock)) != identity.key.key_id:
+            # The moment between a roll and its thread's word of it: whoever asked tries again.
+            raise WrongKey(f"key {str(key)[:16]} is in force, not {identity.key.key_id[:16]}")
+        keys = (identity.key,) if beside is None else (identity.key, beside)
         end = chain_end(tx)
-        time = self.clock.now()
-        event = CustodyEvent(
-            dock=self.identity.dock,
-            platform=self.identity.platform,
-            epoch=end.epoch,
-            n=end.n + 1,
-            prev=end.head,
-            run=self.identity.run,
-            time=time,
-            clock=self.clock.claim(),
-            kind=kind,
-            actor=actor,
-            recording=recording,
-            data=data.model_dump(mode="json", by_alias=True),
+        time, clock = self.clock.now(), self.clock.claim()
+        rows: list[dict[str, Value]] = []
+        for one in told:
+            if type(one.data) is not DATA[kind]:
+                wanted = DATA[kind].__name__
+                raise TypeError(f"event {kind} carries {wanted}, not {type(one.data).__name__}")
+            event = CustodyEvent(
+                dock=identity.dock,
+                platform=identity.platform,
+                epoch=end.epoch,
+                n=end.n + 1,
+                prev=end.head,
+                run=identity.run,
+                time=time,
+                clock=clock,
+                kind=kind,
+                actor=actor,
+                recording=one.recording,
+                data=one.data.model_dump(mode="json", by_alias=True),
+            )
+            signed = envelope.seal("event", event.to_bytes(), *keys)
+            rows.append(
+                {
+                    "place": end.place,
+                    "n": event.n,
+                    "event": signed.digest,
+                    "kind": kind,
+                    "recording": one.recording,
+                    "docking": one.docking,
+                    "made_at": to_text(time),
+                    "raw": signed.raw,
+                }
+            )
+            end = ChainEnd(end.place, end.epoch, event.n, signed.digest)
+        tx.insert_all("events", rows)
+        point = end.point()
+        assert point is not None  # one at least was told
+        return point
+
+    def roll(self, tx: Transaction, key: SigningKey, reason: str, actor: Actor) -> ChainPoint:
+        """Put `key` in the place of the dock's: from this event on it signs.
+
+        If `tx` does not commit, the caller puts `identity` back.  Raises sqlite3.Error.
+        """
+        old = self.identity
+        data = KeyRolled(
+            before=old.key.key_id,
+            before_public=old.key.public.hex(),
+            dock_key=key.key_id,
+            public=key.public.hex(),
+            reason=reason,
         )
-        signed = envelope.seal("event", event.to_bytes(), self.identity.key)
+        place = chain_end(tx).place
+        at = self.append(tx, "key_rolled", data, actor=actor, beside=key)
         tx.insert(
-            "events",
+            "rolls",
             {
-                "place": end.place,
-                "n": event.n,
-                "event": signed.digest,
-                "kind": kind,
-                "recording": recording,
-                "docking": docking,
-                "made_at": to_text(time),
-                "raw": signed.raw,
+                "event": at.head,
+                "place": place,
+                "n": at.n,
+                "platform": old.platform,
+                "dock": old.dock,
+                "before_key": data.before,
+                "before_public": data.before_public,
+                "dock_key": data.dock_key,
             },
         )
-        return ChainPoint(epoch=end.epoch, n=event.n, head=signed.digest)
+        before = (*old.before, old.key.record(Role.DOCK, old.dock))
+        self.identity = replace(old, key=key, before=before, enrolled=old.file_key)
+        return at
 
 
 def chain_end(tx: Transaction | Store) -> ChainEnd:
@@ -187,18 +267,33 @@ def check_identity(tx: Transaction | Store, identity: DockIdentity) -> None:
 
 
 def _check_one_to_one(tx: Transaction | Store, identity: DockIdentity) -> None:
+    rolled = keyline.rolls(tx, identity.platform, identity.dock)
+    if rolled and rolled[-1]["dock_key"] != identity.key.key_id:
+        raise WrongKey(
+            f"the key of dock {identity.dock} was rolled to {rolled[-1]['dock_key'][:16]}, and"
+            f" {identity.key.key_id[:16]} is in its place: put back the newest keys/dock.pem (docs/keys.md)"
+        )
+    keys = [identity.key.key_id, *(row["before_key"] for row in rolled)]
+    marks = ", ".join("?" for _ in keys)
     other = tx.row(
-        "SELECT dock, dock_key FROM epochs WHERE platform = ? AND (dock = ?) <> (dock_key = ?) LIMIT 1",
-        (identity.platform, identity.dock, identity.key.key_id),
+        f"SELECT dock, dock_key FROM epochs WHERE platform = ? AND (dock = ?) <> (dock_key IN ({marks}))"
+        " LIMIT 1",
+        (identity.platform, identity.dock, *keys),
     )
     if other is None:
         return
+    if other["dock"] == identity.dock and other["dock_key"] in identity.keys_before:
+        raise WrongKey(
+            f"the key of dock {identity.dock} was rolled while it was enrolled elsewhere, and platform"
+            f" {identity.platform} knows it by key {other['dock_key'][:16]}, which is gone: give this dock"
+            " a new id ([dock] id) and have it enrolled with that"
+        )
     if other["dock"] == identity.dock:
         raise WrongKey(
             f"the key of dock {identity.dock} is {identity.key.key_id[:16]}, but {other['dock_key'][:16]}"
             " signed the chain in this store: put back the key that belongs to it (keys/dock.pem in the state"
-            " folder; docs/restore.md).  If it is lost, give this dock a new id ([dock] id) and have it"
-            " enrolled with that"
+            " folder; docs/restore.md; a copy of before a roll: docs/keys.md).  If it is lost, give this dock"
+            " a new id ([dock] id) and have it enrolled with that"
         )
     raise WrongKey(
         f"the key in keys/dock.pem belongs to dock {other['dock']} for ever, and the settings say"

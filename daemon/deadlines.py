@@ -34,18 +34,25 @@ class Deadline:
         return self.days_left < 0
 
 
+def archive_days(cases: Iterable[CaseRow], now: datetime, zone: ZoneInfo) -> dict[str, tuple[date, date]]:
+    """Return when each case that is over ended, and by when it has to be archived."""
+    found = {}
+    for row in cases:
+        if row.until is not None and row.until <= now:
+            ended = row.until.astimezone(zone).date()
+            found[row.case] = (ended, ended + timedelta(days=DAYS))
+    return found
+
+
 def deadlines(
     cases: Iterable[CaseRow], recordings: Mapping[str, int], now: datetime, zone: ZoneInfo
 ) -> list[Deadline]:
     """Return the deadlines that run or are over.  `recordings`: how many of each case are held here."""
+    rows = {row.case: row for row in cases}
     today = now.astimezone(zone).date()
-    found = []
-    for row in cases:
-        count = recordings.get(row.case, 0)
-        if count == 0 or row.until is None or row.until > now:
-            continue
-        ended = row.until.astimezone(zone).date()
-        archive_by = ended + timedelta(days=DAYS)
-        left = (archive_by - today).days
-        found.append(Deadline(row.case, row.title, ended, archive_by, left, count))
+    found = [
+        Deadline(case, rows[case].title, ended, by, (by - today).days, recordings[case])
+        for case, (ended, by) in archive_days(rows.values(), now, zone).items()
+        if recordings.get(case, 0)
+    ]
     return sorted(found, key=lambda one: (one.days_left, one.case))

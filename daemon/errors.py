@@ -4,7 +4,13 @@ from __future__ import annotations
 
 
 class DaemonError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package.  `code`: of a refused act, short and stable."""
+
+    code: str = ""
+
+
+class Declined(DaemonError):
+    """The dock understood and will not do it, as the rules are.  Needs a person, or two."""
 
 
 class BadSettings(DaemonError):
@@ -21,6 +27,10 @@ class NoSuchThing(DaemonError):
 
 class WrongKey(DaemonError):
     """The dock's key is not the one that signed the store's chain.  Needs a person."""
+
+
+class CannotRoll(DaemonError):
+    """The dock's key cannot be rolled here, so, or by this user.  Needs a person."""
 
 
 class WrongSite(DaemonError):

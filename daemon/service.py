@@ -35,6 +35,7 @@ from daemon.inspections import Inspections
 from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
 from daemon.power import under_voltage
+from daemon.rolling_asked import roll_handler
 from daemon.settings import Settings
 from daemon.sole import sole
 from daemon.status import dock_json, recordings_json, show_json, slot_json
@@ -192,7 +193,8 @@ class Service:
             "show": show,
             "dockings": dockings,
         }
-        return reading | acting(self._acts, self._commands)
+        rolling = {"roll": roll_handler(self._parts, self.wake)}
+        return reading | rolling | acting(self._acts, self._commands)
 
 
 def commands_of(parts: Parts, tools: ActTools) -> Commands | None:

@@ -32,6 +32,7 @@ from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages.base import LOCAL, Name, PublicKey
 from uplink.messages.command import Hours
 from uplink.tls import TlsFiles
+from uplink.wanted import key_of, wanted
 
 
 def _from_settings_file(path: Path, info: ValidationInfo) -> Path:
@@ -73,30 +74,35 @@ class _Section(BaseModel):
 
 
 class DockSettings(_Section):
-    """Who this dock is and where it keeps things.
-
-    `board_serial`: a file with the serial of the board, where Linux does not have it in its usual places.
-    """
+    """Who this dock is and where it keeps things."""
 
     id: Name
+    """The name of this dock within its site; a platform keeps one dock by each name."""
     site: Name
+    """The office it stands in: part of every topic, and what registries are for."""
     state: Place = Path("/var/lib/bodydock")
+    """A folder of its own: store, vault, key and reserve."""
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    """What names, FAT times and cameras' clocks are read in."""
     mounts: Place = Path("/run/bodydock/cards")
+    """Where cards are mounted, each in a folder of its own."""
     board_serial: Place | None = None
+    """A file with the serial of the board, where Linux does not have it in its usual places."""
 
 
 class SlotSettings(_Section):
-    """A place for a camera: the USB ports that lead to it, as prefixes of ID_PATH, or a directory.
-
-    A directory (a PTP, MTP or network mount) is complete when two looks `settle_s` seconds apart agree.
-    """
+    """A place for a camera: the USB ports that lead to it, or a directory."""
 
     number: Annotated[int, Field(ge=1, le=999)]
+    """What stands on the slot, and on the panel."""
     ports: list[Annotated[str, Field(min_length=1)]] = []
+    """Prefixes of `ID_PATH`: the USB ports that lead to this slot (`bodydock slots learn`)."""
     directory: Path | None = None
+    """Instead of ports: a folder, or a PTP, MTP or network mount. It begins with `/`."""
     settle_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    """Seconds: a directory is complete when two looks so far apart agree."""
     label: str = ""
+    """What people call it, beside its number."""
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> SlotSettings:
@@ -110,17 +116,18 @@ class SlotSettings(_Section):
 
 
 class BrokerSettings(_Section):
-    """The MQTT broker.  Plain MQTT is for literal loopback addresses only, all else is TLS.
-
-    PEM files: `ca` the broker's CA, `certificate` this dock's (`center docks add --issue` made it), `key` its
-    private key; left out, the one that `bodydock identity` made in the state folder.
-    """
+    """The MQTT broker.  With `[platform]`: one is the way, the other whom to trust."""
 
     host: str = "127.0.0.1"
+    """The MQTT broker. Plain MQTT is for literal loopback addresses only."""
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    """Its port; 8883 is usual for TLS."""
     ca: Place | None = None
+    """PEM file: the broker's CA. With it, it is TLS."""
     certificate: Place | None = None
+    """PEM file: this dock's certificate (`bodydock center docks add --issue`)."""
     key: Place | None = None
+    """PEM file: the certificate's private key; else the one that `bodydock identity` made."""
 
     @model_validator(mode="after")
     def _safe(self) -> BrokerSettings:
@@ -140,19 +147,18 @@ class BrokerSettings(_Section):
 
 
 class PlatformSettings(_Section):
-    """The platform and its public keys by role, as `bodydock center keys` prints them.
-
-    `retired`: keys that were replaced: they verify what is kept (receipts, printed case cards), and nothing
-    new.
-
-    `people`: whose the `destroy` keys are (person: key, or keys).  A destroy key of nobody in it counts
-    as the platform's own, so that two such keys are never two persons.
-    """
+    """The platform and its public keys, as `bodydock center keys` prints them."""
 
     id: Name
+    """The platform that counts: a receipt of another proves nothing."""
     keys: dict[str, list[PublicKey]]
+    """Public keys in force, by role: receipt, registry, operate, destroy. `bodydock center keys` prints them.
+    """
     retired: dict[str, list[PublicKey]] = {}
+    """Keys that were replaced: they verify what is kept (receipts, printed case cards), and nothing new."""
     people: dict[Person, PublicKey | list[PublicKey]] = {}
+    """Whose the destroy keys are: person = key, or keys. A destroy key of nobody counts as the platform's
+    own, so that two such keys are never two persons."""
 
     @model_validator(mode="after")
     def _keys_are_usable(self) -> PlatformSettings:
@@ -217,76 +223,82 @@ class PlatformSettings(_Section):
 
 
 class UplinkSettings(_Section):
-    """`bytes_per_second`: 0 is no limit.  `hours`: local times in which footage is sent; [] is always.
-
-    A signed `config` of the platform amends these (mqtt.md).
-    """
+    """How footage is sent.  A signed `config` of the platform amends these ([protocol.md](protocol.md))."""
 
     bytes_per_second: Annotated[int, Field(ge=0)] = 0
+    """The most that footage takes of the line; 0 is no limit. A signed `config` of the platform amends it."""
     hours: Annotated[list[Hours], Field(max_length=8)] = []
+    """Local times in which footage is sent, like `"20:00-06:00"`; none is always."""
     marked_first: bool = True
+    """Whether what was marked, held or found wanting goes first."""
 
 
 class TaggingSettings(_Section):
-    """`rules`: an office's own tag rules instead of `config/rules/tags.toml`."""
+    """What a tag has to say."""
 
     rules: Place | None = None
+    """An office's own tag rules instead of `config/rules/tags.toml`."""
 
 
 class RegistriesSettings(_Section):
-    """`files`: officers, cameras and cases of a dock without a platform, read at its start.
-
-    See docs/registries.md.
-    """
+    """Officers, cameras and cases of a dock without a platform."""
 
     files: Annotated[list[Place], Field(max_length=3)] = []
+    """CSV or JSON tables, one of a kind, read at the start; only without `[platform]`
+    ([registries.md](registries.md))."""
 
 
 class InspectionSettings(_Section):
-    """`rules`: a rule set of the office's own.  `speech_model`: a folder; found by itself if not said.
-
-    `socket`: where systemd listens for the inspector; not said, it is a child of the daemon, with all the
-    daemon may do.  The unit says it by BODYDOCK_INSPECTOR.
-
-    `workers`: how many standard inspections at a time; not said, one to a core, as far as there is 1 GiB of
-    memory for each.
-
-    `deep_share`: of how many dockings every frame is looked at, beside those that a standard inspection flags
-    (0: of those only).
-    """
+    """How recordings are inspected."""
 
     rules: Place | None = None
+    """A rule set of the office's own instead of `config/rules/default.toml`."""
     socket: Place | None = Field(default_factory=_inspector_socket)
+    """Where systemd listens for the inspector (the unit says it by `BODYDOCK_INSPECTOR`); not said, it is a
+    child of the daemon, with all the daemon may do."""
     speech: bool = True
+    """Whether the notice is listened for; without, recordings are *unchecked* as to it."""
     speech_model: Place | None = None
+    """The folder of a speech model; found by itself if not said (`bodydock models list`)."""
     workers: Annotated[int, Field(ge=1, le=64)] | None = None
+    """How many standard inspections at a time; not said, one to a core, as far as there is 1 GiB of memory
+    for each."""
     deep_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
+    """Of how many dockings every frame is looked at, 0 to 1, beside those that a standard inspection flags.
+    """
 
 
 class VaultSettings(_Section):
-    """What the vault keeps, and for how long (daemon/retention.py, daemon/read_back.py).
-
-    `reserve_bytes`: no pull goes below it, and as much again is preallocated for the store.
-    `high_water`: the share of the disk above which clearable local copies go.
-    """
+    """What the vault keeps, and for how long."""
 
     reserve_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    """Bytes: no pull goes below it, and as much again is preallocated for the store."""
     high_water: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
+    """The share of the disk, 0 to 1, above which clearable local copies go."""
     keep_after_receipt_days: Annotated[float, Field(ge=0.0)] = 7.0
+    """How long a copy stays at least after the platform has receipted it."""
     read_back_days: Annotated[float, Field(gt=0.0)] = 7.0
+    """How often every byte of the vault is read again from the medium."""
     read_back_bytes_per_second: Annotated[int, Field(ge=1024 * 1024)] = 32 * 1024 * 1024
+    """How fast, while nothing else is going on."""
 
 
 class AlarmSettings(_Section):
-    """When waiting becomes an alarm, and of how little free space on a card staff is warned (0: never)."""
+    """When something becomes an alarm."""
 
     undelivered_hours: Annotated[float, Field(gt=0.0)] = 24.0
+    """How long a recording may wait for the platform before it is an alarm."""
     no_broker_minutes: Annotated[float, Field(gt=0.0)] = 15.0
+    """How long the broker may be away before it is an alarm."""
     card_free_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    """With less of a card free, 0 to 1, staff is warned; 0 is never."""
 
 
 class ControlSettings(_Section):
+    """How commands at the dock reach it."""
+
     socket: Place = DEFAULT_SOCKET
+    """The socket by which commands reach the dock; its group may tag and hold."""
 
 
 class Settings(_Section):
@@ -297,7 +309,8 @@ class Settings(_Section):
     broker: BrokerSettings | None = None
     platform: PlatformSettings | None = None
     uplink: UplinkSettings = UplinkSettings()
-    people: dict[str, Person] = {}  # Unix user: person, for acts at the dock
+    people: dict[str, Person] = {}
+    """Who a Unix user is, for acts at the dock: `anna = "李娜"`. Anybody else is `unix:NAME`, not proven."""
     tagging: TaggingSettings = TaggingSettings()
     registries: RegistriesSettings = RegistriesSettings()
     inspection: InspectionSettings = Field(default_factory=InspectionSettings)
@@ -305,6 +318,7 @@ class Settings(_Section):
     alarms: AlarmSettings = AlarmSettings()
     control: ControlSettings = ControlSettings()
     profiles: list[Place] = []
+    """Camera profiles of the office's own (files), before those of `config/profiles`."""
     sha256: str = ""
 
     @model_validator(mode="after")
@@ -360,6 +374,11 @@ class Settings(_Section):
         return self.dock.state / "keys" / "dock.pem"
 
     @property
+    def next_key_file(self) -> Path:
+        """Where a new key waits until the chain says that it is in force."""
+        return self.dock.state / "keys" / "dock-next.pem"
+
+    @property
     def tls_key_file(self) -> Path:
         given = self.broker.key if self.broker else None
         return given or self.dock.state / "keys" / "tls.pem"
@@ -406,11 +425,11 @@ def load_settings(path: Path) -> Settings:
 def _explain(path: Path, error: ValidationError) -> str:
     lines = []
     for item in error.errors(include_url=False):
-        key = ".".join(str(part) for part in item["loc"]) or "(the whole)"
+        key = key_of(item["loc"])
         value = (
             "" if item["type"] == "missing" or isinstance(item["input"], dict) else f" = {item['input']!r}"
         )
-        said = item["msg"].removeprefix("Value error, ")
+        said = wanted(item)
         if item["type"] == "extra_forbidden":
             said = f"no such key; allowed here: {', '.join(_allowed(item['loc']))}"
         lines.append(f"{path}: {key}{value[:120]}: {said}")

@@ -6,6 +6,7 @@ Works on a store opened read-only too, so that a stopped daemon leaves reading p
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from typing import Any
 
@@ -75,12 +76,12 @@ def dock_json(store: Store) -> dict[str, Any]:
 
 def recordings_json(store: Store, limit: int = LIST_LIMIT) -> list[dict[str, Any]]:
     """Return the newest recordings, newest first."""
-    rows = store.rows("SELECT * FROM recordings ORDER BY stored_at DESC, idx DESC LIMIT ?", (limit,))
+    rows = store.rows(f"SELECT {_LISTED} FROM recordings ORDER BY stored_at DESC, idx DESC LIMIT ?", (limit,))
     return [recording_json(row) for row in rows]
 
 
 def recording_json(row: Row) -> dict[str, Any]:
-    tag = Tag.model_validate_json(row["tag"]) if row["tag"] else Tag()
+    tag = _tag(row["tag"])
     return {
         "recording": row["recording"],
         "name": best_reading(row["path"]),
@@ -101,10 +102,23 @@ def recording_json(row: Row) -> dict[str, Any]:
         "cases": [case.case for case in tag.cases],
         "place": place_of(tag),
         "conflicts": [claim.model_dump() for claim in open_conflicts(tag)],
-        "holds": json.loads(row["holds"]),
+        "holds": json.loads(row["holds"]) if row["holds"] != "[]" else [],
         "revision": row["revision"],
         "delivered_revision": row["delivered_revision"],
     }
+
+
+# What `recording_json` shows; without the rest a thousand rows are read in half the time.
+_LISTED = (
+    "recording, path, serial, kind, size, sha256, state, failure, work_failure, cleared_at, damaged,"
+    " durable_bytes, stored_at, started_at, verdict, tag, holds, revision, delivered_revision"
+)
+
+
+@functools.lru_cache(maxsize=256)
+def _tag(text: str | None) -> Tag:
+    """Read a tag; those of one officer and case are alike, and a thousand are listed at once."""
+    return Tag.model_validate_json(text) if text else Tag()
 
 
 def find_recording(store: Store, wanted: str) -> Row:

@@ -16,6 +16,7 @@ from daemon.power import cpu_load, temperature_c, under_voltage
 from daemon.revisions import bodydock_version
 from daemon.store import Store
 from daemon.store.database import from_text
+from daemon.throttling import throttled
 from uplink.dockside import StateWord
 from uplink.messages import CameraClaim, Clock, HealthMessage, SlotMessage, StateMessage
 
@@ -90,6 +91,7 @@ class Telemetry:
             temperature_c=temperature_c(),
             cpu_load=cpu_load(),
             under_voltage=under_voltage(),
+            throttled=throttled(),
             settings_sha256=digest_of(self._settings_sha256, kept_amendments(store)),
         )
 

@@ -26,6 +26,11 @@ _LINK_LIMIT_S = 90.0
 _HEALTH_S = 60.0
 _TURN_S = 1.0
 _CHANGE_S = 5.0  # health is told so often at most where what waits changes all the time
+KEY_GONE = (
+    "平台所知的本站密钥不在本机（可能由密钥更换之前的备份恢复）：照常采集，停止上传，请放入新密钥。"
+    " The platform knows this dock by a newer key, which is not here: footage is taken in, nothing is sent."
+    " See docs/keys.md"
+)
 COPIED = (
     "平台上有另一台设备在用本采集站的身份：照常采集，停止上传，请停用其中一台后重启另一台。"
     " Somebody else goes on under this dock's name: footage is taken in, nothing is sent."
@@ -96,7 +101,13 @@ class PlatformUplink:
         topics = DockTopics(settings.dock.site, settings.dock.id)
         self._zone = ZoneInfo(settings.dock.time_zone)
         self._desk = desk = StoreDesk(
-            parts.store, parts.custody, parts.vault, settings.platform.ring(), parts.counters, changed
+            parts.store,
+            parts.custody,
+            parts.vault,
+            settings.platform.ring(),
+            parts.counters,
+            changed,
+            zone=self._zone,
         )
         self._link = DockLink(
             dock_connection(settings.broker_address(), topics, telemetry.state),
@@ -126,13 +137,17 @@ class PlatformUplink:
             "alarms": sorted(report.alarms | self._of_the_chain()),
             "certificate_expires_at": expires_at.isoformat() if expires_at else None,
         }
-        if self._desk.silent:
+        if self._desk.key_gone:
+            shown["why"] = KEY_GONE
+        elif self._desk.silent:
             shown["why"] = COPIED
         elif report.why is None and not self._allowed():
             shown["why"] = "outside the hours in which footage is sent"
         return shown | {"limits": dataclasses.asdict(self._limits)}
 
     def _of_the_chain(self) -> frozenset[str]:
+        if self._desk.key_gone:
+            return frozenset({"key_gone"})
         return frozenset({"copied"}) if self._desk.silent else frozenset()
 
     def apply(self, limits: Limits) -> None:

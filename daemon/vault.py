@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 _EXTENSION = re.compile(rb"\.([A-Za-z0-9]{1,8})$")
 
@@ -39,7 +39,7 @@ class Vault:
 
     def relative(self, recording: str, card_path: bytes) -> str:
         """Return where a recording lies, below the vault's folder."""
-        return str(PurePosixPath(recording[:2]) / f"{recording}.{extension_of(card_path)}")
+        return f"{recording[:2]}/{recording}.{extension_of(card_path)}"
 
     def files(self) -> Iterator[Path]:
         """Yield everything under a recording's lasting name."""

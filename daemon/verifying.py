@@ -2,9 +2,10 @@
 
 - The chain, every docking's sum, the revisions and the receipts, under the keys that this dock knows
   (rules: `uplink.audit`, `uplink.delivery`); then the vault's files, by size, or read from the medium.
-- The dock's key is the one in its key file; where that cannot be read, the one that the chain names in its
-  first event, and that is said: then the chain proves only that it is one piece.  So it is for what was
-  signed under another id (before a new enrolment, or as a copy on another board).
+- The dock's key is the one in its key file, with those that it was rolled from (`daemon.own_keys`); where
+  that cannot be read, the one that the chain names in its first event, and that is said: then the chain
+  proves only that it is one piece.  So it is for what was signed under another id (before a new enrolment, or
+  as a copy on another board).
 - A restored dock holds revisions that no event of its own commits: those it took back from the platform.
 - A platform's keys are those the `enrolled` event of its epoch names, and those in the settings.
 - Reads only, with a daemon or without: chain, revisions and receipts are one snapshot; what the vault lacks
@@ -19,7 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from daemon.errors import NoSuchThing
+from daemon.identity import key_here
 from daemon.medium import hash_from_medium
+from daemon.own_keys import NOBODY, OwnKeys, order_of, own_keys
 from daemon.settings import Settings
 from daemon.status import find_recording
 from daemon.store import Row, Store
@@ -27,9 +30,10 @@ from daemon.vault import Vault
 from uplink import delivery, envelope
 from uplink.audit import ChainAudit, Flaw, HeldEvent, HeldRevision, check_revisions, read_event, short
 from uplink.errors import BadKey, Refused
-from uplink.keys import KeyRecord, KeyRing, Role, SigningKey
+from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages import CustodyEvent, Manifest, Receipt
 from uplink.messages.custody import Enrolled
+from uplink.rolls import KIND
 
 _PAGE = 500
 _EVENTS = (
@@ -73,7 +77,7 @@ class Verifier:
         self._deep = deep
         self._progress = progress
         self._found = Checked()
-        self._keys: dict[str, list[KeyRecord]] = {}  # by the ids that this dock had
+        self._keys: dict[str, OwnKeys] = {}  # by the ids that this dock had
         self._platforms: dict[str, KeyRing] = {}
 
     def everything(self) -> Checked:
@@ -82,7 +86,7 @@ class Verifier:
             self._find_keys()
             audits: dict[str, ChainAudit] = {}
             for dock, held in self._events():
-                audit = audits.setdefault(dock, ChainAudit(dock, self._ring(dock)))
+                audit = audits.setdefault(dock, ChainAudit(dock, self._own(dock).history))
                 self._found.flaws += audit.feed(held)
                 self._found.count("events")
                 if self._found.counts["events"] % 5000 == 0:
@@ -119,34 +123,25 @@ class Verifier:
         first = self._store.row(_EVENTS + " ORDER BY v.place, v.n LIMIT 1")
         if first is None:
             raise NoSuchThing("the chain has no event: this dock was never started")
-        dock = self._settings.dock.id
-        named = self._store.rows(_EVENTS + " WHERE v.kind = 'enrolled' ORDER BY v.place, v.n")
-        here = None
+        named = self._store.rows(
+            _EVENTS + " WHERE v.kind = 'enrolled' OR v.kind = ? ORDER BY v.place, v.n", (KIND,)
+        )
+        dock, here = self._settings.dock.id, None
         try:
-            here = SigningKey.load(self._settings.key_file).record(Role.DOCK, dock)
-            self._keys[dock] = [here]
+            here = key_here(self._settings, self._store).record(Role.DOCK, dock)
         except BadKey as error:
             self._found.notes.append(f"{error}: verified with the key that the chain itself names")
-        others = set()
-        for row in named:
-            record = _own_key(row["raw"], row["dock"])
-            ours = row["dock"] == dock and row["platform"] == self._settings.platform_id
-            if record is None or (ours and here is not None):
-                continue
-            self._keys.setdefault(row["dock"], []).append(record)
-            if here is None or record.key_id != here.key_id:
-                others.add(row["dock"])
-        if others - ({dock} if here is None else set()):
-            told = (
-                f"signed as {', '.join(sorted(others))}: verified with the keys that the chain itself names"
-            )
+        self._keys, others = own_keys(named, dock, self._settings.platform_id, here)
+        if others:
+            told = f"signed as {', '.join(others)}: verified with the keys that the chain itself names"
             self._found.notes.append(told)
         records: dict[str, list[KeyRecord]] = {}
         if self._settings.platform is not None:
             records[self._settings.platform.id] = self._settings.platform.kept_records()
         for row in named:
-            for name, record in _named_keys(row["raw"]):
-                records.setdefault(name, []).append(record)
+            if row["kind"] == "enrolled":
+                for name, record in _named_keys(row["raw"]):
+                    records.setdefault(name, []).append(record)
         self._platforms = {name: KeyRing(found) for name, found in records.items()}
 
     # The chain
@@ -163,7 +158,7 @@ class Verifier:
         """Verify one event, and that it is joined with those beside it."""
         held = _held(row)
         self._found.count("events")
-        event, flaws = read_event(held, row["dock"], self._ring(row["dock"]))
+        event, flaws = read_event(held, row["dock"], self._own(row["dock"]).history)
         self._found.flaws += flaws
         before = self._store.value(
             "SELECT event FROM events WHERE place = ? AND n = ?", (row["place"], row["n"] - 1)
@@ -231,19 +226,19 @@ class Verifier:
         dock = _signer(ones[-1]["raw"], "manifest")
         facts = (ones[-1]["platform"], dock, row["sha256"], row["size"])
         self._found.flaws += check_revisions(
-            row["recording"], held, facts, self._ring(dock), incomplete=bool(ones[0]["aside"])
+            row["recording"], held, facts, self._own(dock).ring, incomplete=bool(ones[0]["aside"])
         )
 
-    def _ring(self, dock: str) -> KeyRing:
+    def _own(self, dock: str) -> OwnKeys:
         """Return the keys of one of the ids that this dock had; none for any other."""
-        return KeyRing(self._keys.get(dock, ()))
+        return self._keys.get(dock, NOBODY)
 
     def _check_receipts(self, row: Row, revisions: list[Row]) -> None:
         valid = 0
         for receipt in self._store.rows("SELECT * FROM receipts WHERE recording = ?", (row["recording"],)):
             self._found.count("receipts")
             dock = _signer(receipt["raw"], "receipt")
-            ours = {key.key_id for key in self._keys.get(dock, ())}
+            ours = self._own(dock).ids
             named = _named_dock_key(receipt["raw"])
             facts = delivery.RecordingFacts(
                 platform=receipt["platform"],
@@ -316,17 +311,8 @@ class Verifier:
 
 
 def _held(row: Row) -> HeldEvent:
-    return HeldEvent(row["epoch"], row["n"], row["event"], row["kind"], row["recording"], row["raw"])
-
-
-def _own_key(raw: bytes, dock: str) -> KeyRecord | None:
-    """Return the dock's key that an `enrolled` event names; the chain's own check judges the event."""
-    try:
-        event = CustodyEvent.parse(envelope.peek(raw, "event"))
-        enrolled = Enrolled.parse(json.dumps(event.data).encode())
-        return KeyRecord(bytes.fromhex(enrolled.public), Role.DOCK, dock)
-    except (Refused, BadKey):
-        return None
+    order = order_of(row["place"], row["n"])
+    return HeldEvent(row["epoch"], row["n"], row["event"], row["kind"], row["recording"], row["raw"], order)
 
 
 def _signer(raw: bytes, kind: str) -> str:

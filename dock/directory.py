@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -68,7 +69,8 @@ def directory_source(
     def is_same() -> bool:
         return _identity(path) == identity and (there is None or there())
 
-    return TreeSource(path, str(path), Handles(), is_same, limits)
+    handles = Handles(trust_ctime=not file_system_of(path).startswith("fuse"))
+    return TreeSource(path, str(path), handles, is_same, limits)
 
 
 def look(path: Path, limits: Limits | None = None) -> Found | None:
@@ -86,6 +88,18 @@ def look(path: Path, limits: Limits | None = None) -> Found | None:
     if not entries and all(e.path == b"" and e.reason is not Reason.LIMIT for e in scan.explained):
         return None
     return Found(*identity, digest_of(entries + unread))
+
+
+def unlistable(path: Path) -> str | None:
+    """Return why what is at `path` cannot be listed; None if it can be, or if nothing is there."""
+    try:
+        with os.scandir(path) as entries:
+            next(entries, None)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{error.strerror} ({errno.errorcode.get(error.errno or 0, '?')})"
+    return None
 
 
 class Settling:
@@ -107,7 +121,8 @@ class Settling:
 @contextlib.contextmanager
 def waking(path: Path, wake: threading.Event) -> Iterator[bool]:
     """Set `wake` when something changes below `path`, where that can be seen; yields whether it can."""
-    if file_system_of(path) not in _LOCAL:
+    # A link that leads nowhere can be watched as well, and says nothing.
+    if _identity(path) is None or file_system_of(path) not in _LOCAL:
         yield False
         return
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -135,7 +150,7 @@ def waking(path: Path, wake: threading.Event) -> Iterator[bool]:
 
 def file_system_of(path: Path) -> str:
     """Return the kernel's name of the file system that `path` lies on; empty where it cannot be told."""
-    wanted = os.fsencode(path.resolve())
+    wanted = os.fsencode(os.path.realpath(path))  # unlike `resolve`, a loop of links is no error to it
     best, found = b"", ""
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
         before, _, after = line.partition(b" - ")

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from dock.zeros import ZeroBlocks
 
-_BUFFERS = 3
+_BUFFERS = 4
 _SMALL_BYTES = 2 * 1024 * 1024
 
 

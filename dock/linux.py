@@ -1,4 +1,7 @@
-"""System calls that Python's `os` lacks, typed: mount, renameat2, sync_file_range, BLKROSET; with OSError."""
+"""System calls that Python's `os` lacks, typed, with OSError.
+
+mount, renameat2, syncfs, sync_file_range, BLKROSET.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def unmount(target: Path, *, detach: bool = False) -> None:
     _check(_libc().umount2(os.fsencode(target), flags), str(target))
 
 
-def rename_no_replace(source: Path, target: Path) -> None:
+def rename_no_replace(source: Path | str, target: Path | str) -> None:
     """renameat2(2) with RENAME_NOREPLACE; link and unlink where the file system lacks it.
 
     Raises FileExistsError if `target` exists, OSError otherwise.
@@ -65,8 +68,16 @@ def rename_no_replace(source: Path, target: Path) -> None:
     except (AttributeError, OSError) as error:  # no such function in the library, or not on this file system
         if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.ENOSYS):
             raise
-        target.hardlink_to(source)
-        source.unlink()
+        os.link(source, target, follow_symlinks=False)
+        Path(source).unlink()
+
+
+def sync_file_system(fd: int) -> None:
+    """syncfs(2): make all that was written to the file system of `fd` durable, contents and names.
+
+    What went wrong since `fd` was opened is told (so does Linux from 5.8 on).  Raises OSError.
+    """
+    _check(_libc().syncfs(fd), f"/proc/self/fd/{fd}")
 
 
 def begin_writing(fd: int, offset: int, length: int) -> None:

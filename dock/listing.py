@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cached_property
 
 from dock.devices import best_reading
 from dock.profiles import CameraProfile, MediaKind, NameFacts
@@ -134,8 +135,10 @@ def suspects(scan: Scan, profile: CameraProfile) -> tuple[CardFile, ...]:
     They have no index yet.
     """
     found: list[CardFile] = []
-    pulled = _largest_by_stem(scan, profile)
+    pulled = _Pulled(scan, profile)
     for entry in scan.entries:
+        if entry.size_bytes <= _SMALL_BYTES:
+            continue
         name = best_reading(entry.path)
         if profile.kind_of(name) is None and _is_too_large(entry, name, pulled):
             found.append(_card_file(-1, entry, "attachment", profile.facts(name), name))
@@ -155,7 +158,7 @@ def listing_of(
     """
     files: list[CardFile] = []
     explained = list(scan.explained)
-    pulled = _largest_by_stem(scan, profile)
+    pulled = _Pulled(scan, profile)
     for entry in sorted(scan.entries, key=lambda entry: entry.path):
         name = best_reading(entry.path)
         kind = profile.kind_of(name) or _footage_after_all(entry, name, profile, pulled, seen or {})
@@ -178,28 +181,39 @@ def listing_of(
     )
 
 
-def _largest_by_stem(scan: Scan, profile: CameraProfile) -> dict[str, int]:
-    """The sizes of the recordings that are pulled by their names, by folder and stem."""
-    found: dict[str, int] = {}
-    for entry in scan.entries:
-        name = best_reading(entry.path)
-        if profile.kind_of(name) in ("video", "audio", "photo"):
-            found[_stem(name)] = max(found.get(_stem(name), 0), entry.size_bytes)
-    return found
+class _Pulled:
+    """The recordings of a card that are pulled by their names; looked for when they are asked for."""
+
+    def __init__(self, scan: Scan, profile: CameraProfile) -> None:
+        self._scan = scan
+        self._profile = profile
+
+    def largest(self, stem: str) -> int:
+        """Return the size of the largest with this folder and stem, 0 without one."""
+        return self._by_stem.get(stem, 0)
+
+    @cached_property
+    def _by_stem(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for entry in self._scan.entries:
+            name = best_reading(entry.path)
+            if self._profile.kind_of(name) in ("video", "audio", "photo"):
+                found[_stem(name)] = max(found.get(_stem(name), 0), entry.size_bytes)
+        return found
 
 
-def _is_too_large(entry: Entry, name: str, pulled: Mapping[str, int]) -> bool:
+def _is_too_large(entry: Entry, name: str, pulled: _Pulled) -> bool:
     if entry.size_bytes <= _SMALL_BYTES:
         return False
     is_proxy = name.lower().endswith(_PROXIES)
-    return not is_proxy or entry.size_bytes > _PROXY_SHARE * pulled.get(_stem(name), 0)
+    return not is_proxy or entry.size_bytes > _PROXY_SHARE * pulled.largest(_stem(name))
 
 
 def _footage_after_all(
     entry: Entry,
     name: str,
     profile: CameraProfile,
-    pulled: Mapping[str, int],
+    pulled: _Pulled,
     seen: Mapping[bytes, MediaKind],
 ) -> MediaKind | None:
     if not _is_too_large(entry, name, pulled):

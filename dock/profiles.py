@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -28,7 +28,7 @@ from typing import Literal
 
 from dock.devices import BlockDevice
 from dock.errors import ProfileError
-from dock.profile_files import Kinds, Marks, Match, NameExample, NamePattern, ProfileFile, read_profile
+from dock.profile_files import Match, NameExample, NamePattern, ProfileFile, read_profile
 
 __all__ = ["CameraProfile", "MediaKind", "NameExample", "NameFacts", "Profiles", "load_profiles"]
 
@@ -63,8 +63,9 @@ class CameraProfile:
         """Return what `path` (best reading, `/` between folders) says; what it does not say is None."""
         stem = _stem(path)
         marked = self._is_marked(path, stem)
+        bare, whole = self._texts(path)
         for pattern in self.file.names:
-            facts = _read_name(pattern, self._text(pattern, path), marked)
+            facts = _read_name(pattern, whole if pattern.path else bare, marked)
             if facts is not None:
                 return facts
         return NameFacts(marked=marked)
@@ -72,10 +73,10 @@ class CameraProfile:
     def kind_of(self, path: str) -> MediaKind | None:
         """Return what to pull `path` as, or None to leave it out."""
         *folders, name = path.split("/")
-        kinds: Kinds = self.file.kinds
-        if _suffix(name) in kinds.left_out or _fits(name, kinds.left_out_names):
+        fits = self._fits
+        if _suffix(name) in self.file.kinds.left_out or fits.left_out_names(name):
             return None
-        if any(_fits(folder, kinds.left_out_folders) for folder in folders):
+        if any(map(fits.left_out_folders, folders)):
             return None
         return self.media_kind_of(path) or "attachment"
 
@@ -96,8 +97,7 @@ class CameraProfile:
     def is_housekeeping(self, path: str) -> bool:
         """Whether the camera itself removes files like `path`, or nobody would miss them."""
         *folders, name = path.split("/")
-        patterns = self.file.housekeeping
-        return _fits(name, patterns.names) or any(_fits(folder, patterns.folders) for folder in folders)
+        return self._fits.housekeeping_names(name) or any(map(self._fits.housekeeping_folders, folders))
 
     def is_clock_file(self, path: str) -> bool:
         """Whether the camera writes `path` when it is plugged in."""
@@ -116,42 +116,69 @@ class CameraProfile:
             return 0
         if device is not None and (device.vendor_id, device.product_id) in match.usb_ids:
             return 4
-        if device is not None and device.fs_label and _fits(device.fs_label, match.labels):
+        if device is not None and device.fs_label and _fitting(match.labels)(device.fs_label):
             return 3
         if match.markers and any(_is_marker(name, match.markers) for name in names):
             return 2
         return 1 if self._share(names) >= _NAMES_SHARE else 0
 
     def _share(self, names: Sequence[str]) -> float:
-        media = [name for name in names if self.kind_of(name) in ("video", "audio", "photo")]
-        if not media or not self._whole_names:
+        if not self._whole_names:
             return 0.0
-        fitting = sum(1 for name in media if self._is_own_name(name))
-        return fitting / len(media)
+        own = sum(1 for name in names if self._is_own_name(name) and self._is_media(name))
+        return own / sum(map(self._is_media, names)) if own else 0.0
+
+    def _is_media(self, path: str) -> bool:
+        return self.kind_of(path) in ("video", "audio", "photo")
 
     def _is_own_name(self, path: str) -> bool:
+        bare, whole = self._texts(path)
         return any(
-            _read_name(pattern, self._text(pattern, path), False) is not None for pattern in self._whole_names
+            _read_name(pattern, whole if pattern.path else bare, False) is not None
+            for pattern in self._whole_names
         )
 
-    def _text(self, pattern: NamePattern, path: str) -> str:
-        """Return what `pattern` is held against."""
+    def _texts(self, path: str) -> tuple[str, str]:
+        """Return what patterns for a stem, and those for a path, are held against."""
         bare = self._without_mark(_stem(path))
         folders = path.rpartition("/")[0]
-        return f"{folders}/{bare}" if pattern.path and folders else bare
+        return bare, f"{folders}/{bare}" if folders else bare
 
     def _is_marked(self, path: str, stem: str) -> bool:
-        marks: Marks = self.file.marks
         folders = path.split("/")[:-1]
-        return stem.endswith(tuple(marks.stem_ends)) or any(
-            _fits(folder, marks.folders) for folder in folders
-        )
+        return stem.endswith(self._stem_ends) or any(map(self._fits.mark_folders, folders))
 
     def _without_mark(self, stem: str) -> str:
-        for end in sorted(self.file.marks.stem_ends, key=len, reverse=True):
+        for end in self._stem_ends:
             if stem.endswith(end):
                 return stem.removesuffix(end)
         return stem
+
+    @cached_property
+    def _stem_ends(self) -> tuple[str, ...]:
+        return tuple(sorted(self.file.marks.stem_ends, key=len, reverse=True))
+
+    @cached_property
+    def _fits(self) -> _Fits:
+        kinds, housekeeping = self.file.kinds, self.file.housekeeping
+        return _Fits(
+            left_out_names=_fitting(kinds.left_out_names),
+            left_out_folders=_fitting(kinds.left_out_folders),
+            housekeeping_names=_fitting(housekeeping.names),
+            housekeeping_folders=_fitting(housekeeping.folders),
+            mark_folders=_fitting(self.file.marks.folders),
+        )
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """Whether a name, or a folder, fits one of a profile's patterns: asked several times for each file."""
+
+    left_out_names: Callable[[str], bool]
+    left_out_folders: Callable[[str], bool]
+    housekeeping_names: Callable[[str], bool]
+    housekeeping_folders: Callable[[str], bool]
+    mark_folders: Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -229,8 +256,11 @@ def _stem(path: str) -> str:
     return name.rpartition(".")[0] if "." in name else name
 
 
-def _fits(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+def _fitting(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether a name fits one of `patterns` (as fnmatch reads them, whatever the case)."""
+    # without patterns: `(?!)`, which fits nothing
+    compiled = re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns) or "(?!)")
+    return lambda name: compiled.match(name.lower()) is not None
 
 
 def _is_marker(path: str, markers: Sequence[str]) -> bool:

@@ -37,8 +37,9 @@ from dock.zeros import ZERO_BLOCK_BYTES
 
 __all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "prove", "pull", "resume"]
 
-# Small enough to stay in a core's own cache between reading, hashing and writing: measured.
-_BUFFER_BYTES = 256 * 1024
+# With smaller ones reading and judging wait for each other more often: measured, a third more processor time
+# with 256 KiB.  Four of them are what a camera costs in memory.
+_BUFFER_BYTES = 1024 * 1024
 _ASK_EVERY_BYTES = 1024 * 1024
 # After a bad place the rest is probed in steps of this size, to say which ranges are lost.
 _PROBE_BYTES = 64 * 1024
@@ -224,6 +225,8 @@ class _Copy:
                         f"{self._file.display_name} changed while it was read: "
                         f"{self._file.size_bytes} bytes listed, {size_bytes} now"
                     )
+            if self._reader.written_to():
+                raise ChangedWhileReading(f"{self._file.display_name} was written to while it was read")
         if not self._source.still_there():
             raise CameraGone(f"the camera left at the end of {self._file.display_name}")
 

@@ -24,6 +24,12 @@ class Readable(Protocol):
     def size_and_time(self) -> tuple[int, int]:
         """Return size in bytes and modification time in ns as they are now.  Raises OSError, CameraGone."""
 
+    def written_to(self) -> bool:
+        """Whether something wrote to it since it was opened, though size and time may say otherwise.
+
+        Raises OSError, CameraGone.
+        """
+
     def forget_cached(self) -> None:
         """Drop the file's cached pages, so that a long card does not push everything else out of memory."""
 
@@ -50,9 +56,10 @@ def read_exactly(reader: Readable, offset: int, length: int) -> bytes:
 class CardReader:
     """One open regular file of a mounted card.  Safe to close while another thread reads."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, trust_ctime: bool = True) -> None:
         self._fd = fd
         self._lock = threading.Lock()
+        self._changed_ns = os.fstat(fd).st_ctime_ns if trust_ctime else None
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
     def __enter__(self) -> CardReader:
@@ -71,6 +78,11 @@ class CardReader:
         with self._lock:
             status = os.fstat(self._open_fd())
         return status.st_size, status.st_mtime_ns
+
+    def written_to(self) -> bool:
+        """See Readable.  The time of the inode's change is the one that no program can set back."""
+        with self._lock:
+            return self._changed_ns not in (None, os.fstat(self._open_fd()).st_ctime_ns)
 
     def forget_cached(self) -> None:
         """See Readable."""
@@ -110,16 +122,20 @@ class CardReader:
 
 
 class Handles:
-    """The readers of one card.  Once closed, nothing can be opened on it any more."""
+    """The readers of one card.  Once closed, nothing can be opened on it any more.
 
-    def __init__(self) -> None:
+    `trust_ctime`: its file system keeps the time of an inode's change; what FUSE says there is anybody's.
+    """
+
+    def __init__(self, trust_ctime: bool = True) -> None:
+        self._trust_ctime = trust_ctime
         self._readers: list[CardReader] = []
         self._lock = threading.Lock()
         self._closed = False
 
     def add(self, fd: int) -> CardReader:
         """Take over an open file descriptor.  Raises CameraGone if the card was released already."""
-        reader = CardReader(fd)
+        reader = CardReader(fd, self._trust_ctime)
         with self._lock:
             if self._closed:
                 reader.close()

@@ -24,7 +24,7 @@ _STEP_NS = 2_000_000_000
 _ZONE_STEP_NS = 15 * 60 * 1_000_000_000
 _ZONE_MAX_NS = 26 * 3600 * 1_000_000_000
 
-ReadAt = Callable[[int, int], bytes]
+ReadAt = Callable[[int, int], bytes | memoryview]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def take_samples(read_at: ReadAt, size_bytes: int, modified_ns: int, seed: bytes
     digest = hashlib.sha256()
     for offset, length in ranges_of(size_bytes, seed):
         part = read_at(offset, length)
-        digest.update(offset.to_bytes(8, "big") + len(part).to_bytes(8, "big") + part)
+        digest.update(offset.to_bytes(8, "big") + len(part).to_bytes(8, "big"))
+        digest.update(part)
     return Samples(size_bytes, modified_ns, seed, digest.hexdigest())
 
 

@@ -19,7 +19,8 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -60,6 +61,9 @@ class CardSource(Protocol):
 
     def still_there(self) -> bool:
         """Whether the very camera that was listed is still attached."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Many files are opened inside the block, those of one folder in a row.  Not from several threads."""
 
     def space(self) -> CardSpace | None:
         """Return how full the card is; None where that is not the camera's own, or not to be had."""
@@ -105,6 +109,17 @@ class TreeSource:
         self._handles = handles
         self._there = there
         self._limits = limits or Limits()
+        self._kept: _KeptFolder | None = None
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """See CardSource."""
+        with _KeptFolder() as kept:
+            self._kept = kept
+            try:
+                yield
+            finally:
+                self._kept = None
 
     def still_there(self) -> bool:
         """See CardSource."""
@@ -149,14 +164,48 @@ class TreeSource:
 
     @contextlib.contextmanager
     def _parent(self, file: CardFile) -> Iterator[tuple[int, bytes]]:
-        *folders, name = file.path.split(b"/")
+        path, _, name = file.path.rpartition(b"/")
+        folders = path.split(b"/") if path else []
         if any(part in (b"", b".", b"..") for part in (*folders, name)):
             raise Refused(f"{file.display_name!r} is no path that a walk gives")
-        with contextlib.ExitStack() as stack:
-            fd = stack.enter_context(_opened(os.open(self._path, _DIRECTORY)))
-            for part in folders:
-                fd = stack.enter_context(_opened(os.open(part, _DIRECTORY, dir_fd=fd)))
+        if self._kept is not None:
+            yield self._kept.folder(path, lambda: self._open_folder(folders)), name
+            return
+        with _opened(self._open_folder(folders)) as fd:
             yield fd, name
+
+    def _open_folder(self, folders: Sequence[bytes]) -> int:
+        fd = os.open(self._path, _DIRECTORY)
+        for part in folders:
+            with _opened(fd) as above:
+                fd = os.open(part, _DIRECTORY, dir_fd=above)
+        return fd
+
+
+class _KeptFolder:
+    """The folder that was opened last stays open, until another one is, or the block ends."""
+
+    def __init__(self) -> None:
+        self._path: bytes | None = None
+        self._fd = -1
+
+    def __enter__(self) -> _KeptFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def folder(self, path: bytes, opened: Callable[[], int]) -> int:
+        """Return the open folder `path`; `opened` opens it.  Raises OSError."""
+        if path != self._path:
+            self._close()
+            self._fd, self._path = opened(), path
+        return self._fd
+
+    def _close(self) -> None:
+        if self._path is not None:
+            self._path = None
+            os.close(self._fd)
 
 
 class MountedSource(TreeSource):
@@ -193,11 +242,13 @@ class MountedSource(TreeSource):
 def _check_unchanged(file: CardFile, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise Refused(f"{file.display_name!r} is no regular file any more")
-    if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
-        raise ChangedWhileReading(
-            f"{file.display_name!r} is not what was listed: "
-            f"{file.size_bytes} bytes then, {status.st_size} now"
-        )
+    if status.st_size != file.size_bytes:
+        said = f"{file.size_bytes} bytes then, {status.st_size} now"
+    elif status.st_mtime_ns != file.modified_ns:
+        said = f"as many bytes, but written {(status.st_mtime_ns - file.modified_ns) / 1e9:+.3f} s from then"
+    else:
+        return
+    raise ChangedWhileReading(f"{file.display_name!r} is not what was listed: {said}")
 
 
 class _LimitReached(Exception):

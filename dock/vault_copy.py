@@ -4,6 +4,8 @@
 - Bytes go in in ascending order.  What a partial copy holds is compared with them first; at the first
   difference writing takes over (architecture.md, "verified prefix").
 - The disk is set to work as it fills, and waited for now and then, so that the last fsync is short.
+- Many small copies are made durable together: one sync of the file system for their contents, renames, one
+  for their names.  Names follow contents, or a power cut could leave a lasting name without its bytes.
 """
 
 from __future__ import annotations
@@ -113,6 +115,73 @@ def finish(temporary: Path, final: Path) -> None:
         raise NameTaken(f"{final} exists already") from error
     except OSError as error:
         raise _vault_error(error, final) from error
+
+
+@contextmanager
+def open_disk(folder: Path) -> Iterator[VaultDisk]:
+    """Open the file system below `folder`: before the first byte of what its `sync` is to answer for.
+
+    Raises DiskFull, VaultFailed.
+    """
+    with _vault_errors(folder):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield VaultDisk(fd, folder)
+    finally:
+        os.close(fd)
+
+
+class VaultDisk:
+    """The file system that the vault lies on, for making many files durable at once."""
+
+    def __init__(self, fd: int, folder: Path) -> None:
+        self._fd = fd
+        self._folder = folder
+
+    def sync(self) -> None:
+        """Make all contents and names durable.  Raises DiskFull, VaultFailed."""
+        with _vault_errors(self._folder):
+            linux.sync_file_system(self._fd)
+
+
+def write_small(path: str, content: memoryview) -> None:
+    """Write the new file `path`, which is durable only after a sync.
+
+    Raises NameTaken if it exists, DiskFull or VaultFailed; then there is nothing of it.
+    """
+    try:
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    except FileExistsError as error:
+        raise NameTaken(f"{path} exists already") from error
+    except OSError as error:
+        raise _vault_error(error, Path(path)) from error
+    try:
+        written = 0
+        while written < len(content):
+            written += os.write(fd, content[written:])
+    except OSError as error:
+        with suppress(OSError):
+            Path(path).unlink()
+        raise _vault_error(error, Path(path)) from error
+    finally:
+        os.close(fd)
+
+
+def rename_new(temporary: str, final: str) -> None:
+    """Give a copy its lasting name, which is durable only after a sync; the folder is made if need be.
+
+    Raises NameTaken if `final` exists, DiskFull or VaultFailed.
+    """
+    try:
+        try:
+            linux.rename_no_replace(temporary, final)
+        except FileNotFoundError:
+            Path(final).parent.mkdir(0o750, exist_ok=True)
+            linux.rename_no_replace(temporary, final)
+    except FileExistsError as error:
+        raise NameTaken(f"{final} exists already") from error
+    except OSError as error:
+        raise _vault_error(error, Path(final)) from error
 
 
 @contextmanager

@@ -19,15 +19,26 @@ class ZeroBlocks:
         self._run_at = 0
         self._run_bytes = 0
 
-    def feed(self, buffer: bytearray, length: int) -> None:
+    def feed(self, buffer: bytearray | memoryview, length: int) -> None:
         """Take in the first `length` bytes of `buffer`, which go on where the last ones ended."""
-        for start in range(0, length, ZERO_BLOCK_BYTES):
+        if length == 0:
+            return
+        view = memoryview(buffer)[:length]
+        # Most blocks show it with their first byte; these are looked through without a step of Python each.
+        firsts = bytes(view[::ZERO_BLOCK_BYTES])
+        ended = 0  # the block after the last one that is known
+        block = firsts.find(0)
+        while block >= 0:
+            start = block * ZERO_BLOCK_BYTES
             size = min(ZERO_BLOCK_BYTES, length - start)
-            # Most blocks show it with their first byte; startswith() compares in place, without a copy.
-            if buffer[start] == 0 and buffer.startswith(_ZEROS[:size], start, start + size):
+            if view[start : start + size] == _ZEROS[:size]:
+                if block > ended:
+                    self._run_bytes = 0
                 self._zero(self._at + start, size)
-            else:
-                self._run_bytes = 0
+                ended = block + 1
+            block = firsts.find(0, block + 1)
+        if ended < len(firsts):
+            self._run_bytes = 0
         self._at += length
 
     def _zero(self, at: int, size: int) -> None:

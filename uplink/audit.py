@@ -3,7 +3,8 @@
 The dock and the platform keep the same signed things; `bodydock verify` and `center verify` both ask this
 (trust.md, Signing and the chain):
 
-- Every event is signed by the dock's key, and is what the columns beside it say.
+- Every event is signed by the key that was in force at its place (`uplink.rolls`), `key_rolled` by the new
+  one besides, and is what the columns beside it say.
 - `n` has no gaps in an epoch; `prev` is the digest of event n-1; an epoch opens with `enrolled` or
   `restarted`.
 - The data of a kind has its shape; `closed` adds up, its `listed` is the one committed before the first byte,
@@ -28,6 +29,7 @@ from uplink.ids import recording_id
 from uplink.keys import KeyRing, Role
 from uplink.messages.custody import DATA, Closed, CustodyEvent, Listed, Stored, Total
 from uplink.messages.manifest import MAX_MANIFEST_BYTES, Manifest
+from uplink.rolls import KIND, KeyHistory, read_roll
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ class Flaw:
 
 @dataclass(frozen=True)
 class HeldEvent:
-    """An event as it is kept: its exact bytes, and the columns beside them."""
+    """An event as it is kept: its exact bytes, and the columns beside them.
+
+    `order`: its place in the order by which keys came into force.
+    """
 
     epoch: str
     n: int
@@ -49,6 +54,7 @@ class HeldEvent:
     kind: str
     recording: str | None
     raw: bytes
+    order: int = 0
 
     @property
     def place(self) -> str:
@@ -76,9 +82,9 @@ class _Sum:
 class ChainAudit:
     """Takes the events of a dock in order; `committed` and `cleared` gather what they say."""
 
-    def __init__(self, dock: str, ring: KeyRing) -> None:
+    def __init__(self, dock: str, keys: KeyHistory) -> None:
         self._dock = dock
-        self._ring = ring
+        self._keys = keys
         self._before: HeldEvent | None = None
         self._open: dict[str, _Sum] = {}
         self._closed: set[bytes] = set()
@@ -92,7 +98,7 @@ class ChainAudit:
         """Check the next event."""
         self.events += 1
         flaws = self._joins(held)
-        event, trouble = read_event(held, self._dock, self._ring)
+        event, trouble = read_event(held, self._dock, self._keys)
         self._before = held
         flaws += trouble
         if event is not None:
@@ -190,11 +196,14 @@ def short(digest: str) -> bytes:
     return bytes.fromhex(digest)[:16]
 
 
-def read_event(held: HeldEvent, dock: str, ring: KeyRing) -> tuple[CustodyEvent | None, list[Flaw]]:
+def read_event(held: HeldEvent, dock: str, keys: KeyHistory) -> tuple[CustodyEvent | None, list[Flaw]]:
     """Verify an event; returns it where it can be read, and what does not hold."""
     try:
+        ring = keys.at(held.order)
         signed = envelope.unseal(held.raw, "event", ring, Role.DOCK)
         event = CustodyEvent.parse(signed.payload)
+        if event.kind == KIND and ring.find(read_roll(held.raw, dock).before.key_id, Role.DOCK) is None:
+            raise Refused("rolled", "the key that goes is not the one in force")
     except Refused as refused:
         return None, [Flaw(held.place, refused.code, str(refused))]
     said = {

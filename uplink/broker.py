@@ -142,8 +142,9 @@ class Limits:
     """Bounds of one connection; nothing here grows with what is sent or received."""
 
     max_inflight: int = 64  # at least window / segment + 20; never above the broker's Receive Maximum
-    queue_size: int = 200  # received and not taken: our Receive Maximum
-    queue_bytes: int = 32 * 1024 * 1024  # then reading stops; twice as much at the very most
+    receive_maximum: int = 200  # received and not acknowledged
+    queue_size: int = 200  # received and not taken; then reading stops; twice as much at the very most
+    queue_bytes: int = 32 * 1024 * 1024
     max_unacknowledged: int = 2000
     max_unacknowledged_bytes: int = 64 * 1024 * 1024
     max_inbound_packet_bytes: int = 8 * 1024 * 1024

@@ -41,7 +41,9 @@ from uplink.broker import (
     is_loopback,
 )
 from uplink.errors import Busy, Offline, TlsUnusable, TooLarge
-from uplink.inbox import Inbox
+from uplink.inbox import Inbox, Waiting
+from uplink.lanes import Dropped, Lanes, Shares
+from uplink.listening import Listening
 from uplink.session import HANDSHAKE_S, MAX_PACKET_BYTES, TURN_S, Client, Session, packet_bytes
 
 __all__ = [
@@ -74,6 +76,8 @@ class Connection:
     """The owner of the one paho client of a process.  `next` is for one thread, the rest for any.
 
     `will` may be a function: it is asked at each attempt, so that a will tells when it was made.
+    `shares`: many are heard, and each has a lane of what waits (`lanes.py`).  `left`: topics that an earlier
+    process may have left subscribed in the broker's session.
     """
 
     def __init__(
@@ -86,15 +90,19 @@ class Connection:
         clean_start: bool = True,
         session_expiry_s: int = 0,
         limits: Limits | None = None,
+        shares: Shares | None = None,
+        left: Sequence[str] = (),
     ) -> None:
         self._address = address
         self._client_id = client_id
-        self._subscriptions = tuple(subscriptions)
+        self._listening = Listening(subscriptions, left)
         self._will = will
         self._clean_start = clean_start
         self._session_expiry_s = session_expiry_s
         self._limits = limits or Limits()
-        self._inbox: Inbox[Notice] = Inbox(self._limits.queue_size, self._limits.queue_bytes)
+        bounds = (self._limits.queue_size, self._limits.queue_bytes)
+        self._lanes: Lanes[Notice] | None = None if shares is None else Lanes(shares, *bounds)
+        self._inbox: Waiting[Notice] = self._lanes or Inbox(*bounds)
         self._backoff = Backoff(random.random)
         self._stop = threading.Event()
         self._lock = threading.Lock()  # over `_session` and `_unacknowledged`; never taken in a callback
@@ -166,6 +174,19 @@ class Connection:
             self._unacknowledged[token] = size_bytes
             self._unacknowledged_bytes += size_bytes
             return token
+
+    def listen(self, topics: Sequence[str], retained: frozenset[str] = frozenset()) -> None:
+        """Hear `topics` and nothing else from now on; the retained messages of those in `retained` come."""
+        self._listening.change(topics, retained)
+
+    def close_lanes(self, names: frozenset[str]) -> None:
+        """Have just these lanes empty and closed (with `shares`)."""
+        if self._lanes is not None:
+            self._lanes.close(names)
+
+    def take_dropped(self) -> dict[str, Dropped]:
+        """Return what was dropped of each lane since the last time (with `shares`)."""
+        return {} if self._lanes is None else self._lanes.take_dropped()
 
     def close(self, farewell: Farewell | None = None, timeout_s: float = FAREWELL_S) -> None:
         """Say `farewell` (waiting for its acknowledgement), disconnect and end the thread."""
@@ -239,7 +260,7 @@ class Connection:
     def _attempt(self) -> float:
         """Connect and stay; return how long to wait before the next attempt."""
         self._attempts += 1
-        session = Session(self._attempts, self._inbox, self._subscriptions)
+        session = Session(self._attempts, self._inbox, self._listening)
         client: Client | None = None
         try:
             client = self._make_client()
@@ -321,6 +342,6 @@ class Connection:
     def _session_properties(self) -> Properties:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = self._session_expiry_s
-        properties.ReceiveMaximum = min(self._limits.queue_size, 65_535)
+        properties.ReceiveMaximum = min(self._limits.receive_maximum, self._limits.queue_size)
         properties.MaximumPacketSize = self._limits.max_inbound_packet_bytes
         return properties

@@ -89,10 +89,10 @@ class Courier:
         if self._transfer is not None:
             self._transfer.disconnected()
 
-    def head_came(self, now: float) -> None:
-        """A receiver lives: nothing need wait for a timer."""
+    def head_came(self, now: float, *, anew: bool = False) -> None:
+        """A receiver lives: nothing need wait for a timer.  `anew`: it may not have heard what was sent."""
         if self._transfer is not None:
-            self._transfer.nudge(now)
+            self._transfer.nudge(now, anew=anew)
 
     def nobody(self, file_id: str, now: float) -> None:
         """Something of this transfer was refused by the broker, or reached nobody."""

@@ -1,7 +1,8 @@
 """What the dock believes of what the platform signs: pure (trust.md, Delivered, released, refused).
 
 - A receipt counts under a `receipt` key of our own ring, if platform, dock and dock key are ours, and
-  recording, size, SHA-256, manifest and revision are those that we hold: no more and no less.
+  recording, size, SHA-256, manifest and revision are those that we hold: no more and no less.  A dock key
+  that was rolled stays ours: bytes and manifest are bound by their digests.
 - A refusal is bound in the same way; it never is a ground to delete anything.
 - What is signed for another dock or platform, or by a key of another role, is refused.
 - Times in a receipt are kept, and never decide (known-faults K05): signature and digests do.
@@ -23,7 +24,10 @@ from uplink.messages.registry import REGISTRIES, CameraRegistry, CaseRegistry, O
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What the dock holds of one recording.  `manifests`: digest to revision, of all its revisions."""
+    """What the dock holds of one recording.  `manifests`: digest to revision, of all its revisions.
+
+    `dock_key`: the dock's key; `before`: those that it was rolled from (receipts may be under way).
+    """
 
     platform: str
     dock: str
@@ -32,6 +36,7 @@ class RecordingFacts:
     size: int
     sha256: str
     manifests: Mapping[str, int]
+    before: frozenset[str] = frozenset()
 
 
 def check_receipt(raw: bytes, ring: KeyRing, facts: RecordingFacts) -> tuple[Envelope, Receipt | Refusal]:
@@ -89,7 +94,8 @@ def check_reconciliation(
 def _check_binding(message: Binding, facts: RecordingFacts) -> None:
     _same("platform", message.platform, facts.platform)
     _same("dock", message.dock, facts.dock)
-    _same("dock_key", message.dock_key, facts.dock_key)
+    if message.dock_key not in facts.before:
+        _same("dock_key", message.dock_key, facts.dock_key)
     _same("recording", message.recording, facts.recording)
     _same("size", message.size, facts.size)
     _same("sha256", message.sha256, facts.sha256)

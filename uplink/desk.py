@@ -68,13 +68,15 @@ class HeadTaken:
     """What became of a head.  `after`: the events after this one are to be sent (None: from the first).
 
     `beside`: the head is on another line, which what is sent will move only in the end.  `again`: it has to
-    stand for a moment before anything follows from it: offer it again, unless another one comes.
+    stand for a moment before anything follows from it: offer it again, unless another one comes.  `anew`: its
+    lease is higher than any before: a receiver began, and may have heard nothing of what was sent.
     """
 
     taken: Taken
     after: ChainPoint | None = None
     beside: bool = False
     again: bool = False
+    anew: bool = False
 
 
 class Desk(Protocol):

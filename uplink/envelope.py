@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_REGISTRY_BYTES = 4 * 1024 * 1024
 MAX_SIGNATURES = 8
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def payload_type(kind: str) -> str:
@@ -68,8 +69,9 @@ def seal(kind: str, payload: bytes, *keys: SigningKey) -> Envelope:
             {"keyid": key.key_id, "sig": base64.b64encode(key.sign(to_sign)).decode("ascii")} for key in keys
         ],
     }
-    raw = json.dumps(outer, separators=(",", ":")).encode()
-    return Envelope(raw, kind, payload, digest(kind, payload), tuple(key.key_id for key in keys))
+    raw = _encode(outer).encode()
+    found = hashlib.sha256(to_sign).hexdigest()
+    return Envelope(raw, kind, payload, found, tuple(key.key_id for key in keys))
 
 
 def cosign(signed: Envelope, key: SigningKey) -> Envelope:
@@ -77,7 +79,7 @@ def cosign(signed: Envelope, key: SigningKey) -> Envelope:
     outer = json.loads(signed.raw)
     sig = base64.b64encode(key.sign(pae(payload_type(signed.kind), signed.payload))).decode("ascii")
     outer["signatures"].append({"keyid": key.key_id, "sig": sig})
-    raw = json.dumps(outer, separators=(",", ":")).encode()
+    raw = _encode(outer).encode()
     return Envelope(raw, signed.kind, signed.payload, signed.digest, (*signed.signers, key.key_id))
 
 
@@ -113,7 +115,7 @@ def dump(outer: dict[str, object]) -> bytes:
 
     What is signed is the payload in it, so its own layout does not matter.
     """
-    return json.dumps(outer, separators=(",", ":")).encode()
+    return _encode(outer).encode()
 
 
 def declared_kind(raw: bytes, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> str | None:

@@ -27,7 +27,7 @@ def parts_digest(*parts: bytes) -> bytes:
 def recording_id(serial: str, path: bytes, size_bytes: int, sha256: str) -> str:
     """Return the 26 characters that name a recording wherever it turns up."""
     digest = parts_digest(b"recording.1", serial.encode(), path, b"%d" % size_bytes, sha256.encode("ascii"))
-    return base64.b32encode(digest).decode("ascii").lower()[:26]
+    return base64.b32encode(digest[:20]).decode("ascii").lower()[:26]
 
 
 def file_id(platform: str, dock_key: str, recording: str, sha256: str, attempt: int) -> str:

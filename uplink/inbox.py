@@ -13,9 +13,27 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Waiting(Protocol[T]):
+    """What a session puts notices and messages into (`Inbox`, `lanes.Lanes`)."""
+
+    dropped: int
+
+    def put(self, notice: T) -> None: ...
+
+    def offer(
+        self, message: T, topic: str, size_bytes: int, acknowledge: Callable[[], None] | None
+    ) -> bool: ...
+
+    def wait_for_room(self, timeout_s: float) -> bool: ...
+
+    def wake(self) -> None: ...
+
+    def take(self, timeout_s: float) -> T | None: ...
 
 
 class Inbox(Generic[T]):
@@ -39,7 +57,7 @@ class Inbox(Generic[T]):
             self._items.append((notice, 0, None))
             self._ready.notify()
 
-    def offer(self, message: T, size_bytes: int, acknowledge: Callable[[], None] | None) -> bool:
+    def offer(self, message: T, _topic: str, size_bytes: int, acknowledge: Callable[[], None] | None) -> bool:
         """Add a message, or drop it and return False.  `acknowledge` is called when its turn comes."""
         with self._ready:
             bytes_fit = self._bytes + size_bytes <= 2 * self._max_bytes

@@ -1,4 +1,4 @@
-"""Private key files: never over one that is there, durable, for their owner only (mode 0600).
+"""Private key files: over no other but by `replace`, durable, for their owner only (mode 0600).
 
 Root makes them for whoever owns the folder: `bodydock identity` typed by an administrator makes the key that
 the service, another user, has to read.
@@ -51,9 +51,19 @@ def keep(path: Path, pem: bytes) -> bool:
         return False
     finally:
         temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+    return True
+
+
+def replace(path: Path, by: Path) -> None:
+    """Put the key file `by` in the place of `path`, durably: what stood there is gone.  Raises OSError."""
+    by.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
-    return True

@@ -137,9 +137,13 @@ class SigningKey:
         if path.exists():
             return cls.load(path), False
         key = cls.draw()
-        pem = key._private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        if not keyfiles.keep(path, pem):
+        if not key.keep(path):
             return cls.load(path), False
         return key, True
+
+    def keep(self, path: Path) -> bool:
+        """Keep it at `path`, durably; False, with nothing changed, where a file is there.  Raises OSError."""
+        pem = self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return keyfiles.keep(path, pem)

@@ -136,4 +136,4 @@ class Reception:
         self.head_known = True
         self._events.head(head.after, now, beside=head.beside)
         if live:
-            self._courier.head_came(now)
+            self._courier.head_came(now, anew=head.anew)

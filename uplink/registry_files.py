@@ -30,6 +30,7 @@ from uplink.errors import BadTable, Refused
 from uplink.messages.base import Wire
 from uplink.messages.registry import MAX_ROWS, CameraRow, CaseRow, OfficerRow
 from uplink.plain import is_plain, plain
+from uplink.wanted import key_of, wanted
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 ROWS: dict[str, type[Wire]] = {"officers": OfficerRow, "cameras": CameraRow, "cases": CaseRow}
@@ -141,9 +142,8 @@ def _row(where: str, kind: str, values: dict[str, Any]) -> Wire:
         row = ROWS[kind].model_validate_json(json.dumps(given))
     except ValidationError as e:
         first = e.errors(include_url=False)[0]
-        column = ".".join(str(part) for part in first["loc"])
         shown = "" if first["type"] == "missing" else f" = {first['input']!r}"
-        raise BadTable(f"{where}: column {column}{shown}: {first['msg']}") from None
+        raise BadTable(f"{where}: column {key_of(first['loc'])}{shown}: {wanted(first)}") from None
     _check_sense(where, row)
     return row
 

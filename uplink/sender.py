@@ -90,9 +90,13 @@ class Transfer:
         self._rate.clear()
         self.why = "waiting for the connection"
 
-    def nudge(self, now: float) -> None:
-        """A receiver showed itself: what silence had slowed down is done now."""
-        silent = self._patience.ran_out > 1 and self.step in (Step.ASKING, Step.FINISHING)
+    def nudge(self, now: float, *, anew: bool = False) -> None:
+        """A receiver showed itself: what silence had slowed down is done now.
+
+        `anew`: it began just now, so what is asked may not have reached it at all.
+        """
+        asks = self.step in (Step.ASKING, Step.FINISHING)
+        silent = asks and (anew or self._patience.ran_out > 1)
         if self._unheard or silent:
             self._unheard = False
             self._patience.reset(now)

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,8 @@ from uplink.broker import (
     SubscriptionTaken,
 )
 from uplink.errors import Busy, Offline, TooLarge
-from uplink.inbox import Inbox
+from uplink.inbox import Waiting
+from uplink.listening import Change, Listening
 from uplink.tls import Trouble
 
 KEEPALIVE_S = 30
@@ -70,8 +71,8 @@ class Session:
     """One connection from CONNECT to its end, and the callbacks of its client."""
 
     number: int
-    inbox: Inbox[Notice]
-    subscriptions: tuple[str, ...]
+    inbox: Waiting[Notice]
+    listening: Listening
     client: Client | None = None
     ready: bool = False
     max_packet_bytes: int = MAX_PACKET_BYTES
@@ -83,6 +84,8 @@ class Session:
     garbled: bool = False  # it answered CONNECT with something that is no MQTT 5
     trouble: Trouble | None = None
     _present: bool = False
+    _heard: frozenset[str] = frozenset()
+    _version: int = 0  # of `listening`, as it was last followed
     _opened_at: float = 0.0
     _asked: dict[int, tuple[str, ...]] = field(default_factory=dict)  # topics of a SUBSCRIBE, by its id
     _refused: tuple[str, ...] = ()
@@ -121,13 +124,34 @@ class Session:
         now = time.monotonic()
         if not self.ready and now - self._opened_at > HANDSHAKE_S:
             return False
+        if self.ready and self._version != self.listening.version:
+            self._follow(client, self.listening.since(self._heard))
         if self._refused and now >= self._ask_again_at:
             refused, self._refused = self._refused, ()
             self._subscribe(client, refused)
         return going
 
-    def _subscribe(self, client: mqtt.Client, topics: tuple[str, ...]) -> None:
-        _, mid = client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
+    def _follow(self, client: mqtt.Client, change: Change) -> None:
+        self._version = change.version
+        self._heard = (self._heard | set(change.new)) - set(change.over)
+        self._refused = tuple(topic for topic in self._refused if topic in self._heard)
+        for topics, retained in (
+            (tuple(topic for topic in change.new if topic in change.retained), True),
+            (tuple(topic for topic in change.new if topic not in change.retained), False),
+        ):
+            if topics:
+                self._subscribe(client, topics, retained)
+        if change.over:
+            client.unsubscribe(list(change.over))
+
+    def _subscribe(self, client: mqtt.Client, topics: tuple[str, ...], retained: bool = True) -> None:
+        options = SubscribeOptions(
+            qos=1,
+            retainHandling=SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+            if retained
+            else SubscribeOptions.RETAIN_DO_NOT_SEND,
+        )
+        _, mid = client.subscribe([(topic, options) for topic in topics])
         if mid is not None:
             self._asked[mid] = topics
 
@@ -195,9 +219,11 @@ class Session:
         )
         if self.client is not None:
             self.client.limit_inflight(getattr(properties, "ReceiveMaximum", 65_535))
-        if self.subscriptions:
-            self._subscribe(client, self.subscriptions)
-        else:
+        change = self.listening.at_connect()
+        if not self._present:  # the broker has forgotten what was left
+            change = replace(change, over=())
+        self._follow(client, change)
+        if not change.new:
             self._begin()
 
     def _on_subscribe(
@@ -236,7 +262,7 @@ class Session:
             tuple((str(name), str(value)) for name, value in pairs),
         )
         extra = sum(len(name) + len(value) for name, value in inbound.user_properties)
-        self.inbox.offer(inbound, len(inbound.payload) + len(topic) + extra + 512, acknowledge)
+        self.inbox.offer(inbound, topic, len(inbound.payload) + len(topic) + extra + 512, acknowledge)
 
     def _acknowledge(self, mid: int) -> None:
         client = self.client

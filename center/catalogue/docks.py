@@ -1,4 +1,7 @@
-"""The docks that were enrolled, and the head of each one's chain."""
+"""The docks that were enrolled, the keys of each, and the head of each one's chain.
+
+A dock has one key in force at a time; those that it was rolled from stay known for ever (trust.md).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from uplink.topics import DockTopics
 
 @dataclass(frozen=True)
 class Dock:
-    """A dock as the platform knows it.  `cloned`: receipts wait for a person (trust.md)."""
+    """A dock as the platform knows it.  `cloned`: receipts wait for a person (trust.md).
+
+    `key`: the one in force; `before`: those that it was rolled from, oldest first.
+    """
 
     dock: str
     site: str
@@ -24,6 +30,7 @@ class Dock:
     cloned: bool
     state: str | None  # a claim (`up/state`), with the time it came
     state_at: str | None
+    before: tuple[KeyRecord, ...] = ()
 
     @property
     def topics(self) -> DockTopics:
@@ -31,7 +38,18 @@ class Dock:
 
     @property
     def ring(self) -> KeyRing:
+        """What signs now."""
         return KeyRing([self.key])
+
+    @property
+    def kept_ring(self) -> KeyRing:
+        """What signed at some time: for what is kept, and what is bound to something that is."""
+        return KeyRing([*self.before, self.key])
+
+    @property
+    def first_key(self) -> KeyRecord:
+        """The one that was enrolled: file ids are made with it."""
+        return self.before[0] if self.before else self.key
 
 
 def add(
@@ -47,20 +65,46 @@ def add(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (key.owner, site, key.key_id, key.public, key.alg, host, identity, now.isoformat()),
     )
+    _add_key(connection, key, now, None)
+
+
+def roll(connection: sqlite3.Connection, key: KeyRecord, event: str, now: datetime) -> None:
+    """Have `key` take the place of its dock's key.  `event`: digest of the `key_rolled` that says so."""
+    connection.execute(
+        "UPDATE docks SET key_id = ?, public = ?, alg = ?, rolled = rolled + 1 WHERE dock = ?",
+        (key.key_id, key.public, key.alg, key.owner),
+    )
+    _add_key(connection, key, now, event)
+
+
+def _add_key(connection: sqlite3.Connection, key: KeyRecord, now: datetime, event: str | None) -> None:
+    connection.execute(
+        "INSERT INTO dock_keys (key_id, dock, public, alg, since, event) VALUES (?, ?, ?, ?, ?, ?)",
+        (key.key_id, key.owner, key.public, key.alg, now.isoformat(), event),
+    )
 
 
 def find(connection: sqlite3.Connection, dock: str) -> Dock | None:
     row = connection.execute("SELECT * FROM docks WHERE dock = ?", (dock,)).fetchone()
-    return None if row is None else _dock(row)
+    return None if row is None else _dock(connection, row)
 
 
 def by_key(connection: sqlite3.Connection, key_id: str) -> Dock | None:
-    row = connection.execute("SELECT * FROM docks WHERE key_id = ?", (key_id,)).fetchone()
-    return None if row is None else _dock(row)
+    """Return the dock whose key it is, or ever was."""
+    row = connection.execute(
+        "SELECT d.* FROM docks d JOIN dock_keys k USING (dock) WHERE k.key_id = ?", (key_id,)
+    ).fetchone()
+    return None if row is None else _dock(connection, row)
 
 
 def every(connection: sqlite3.Connection) -> list[Dock]:
-    return [_dock(row) for row in connection.execute("SELECT * FROM docks ORDER BY site, dock")]
+    rows = connection.execute("SELECT * FROM docks ORDER BY site, dock").fetchall()
+    return [_dock(connection, row) for row in rows]
+
+
+def sites(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the site of each dock."""
+    return {row["dock"]: row["site"] for row in connection.execute("SELECT dock, site FROM docks")}
 
 
 def any_enrolled(connection: sqlite3.Connection) -> bool:
@@ -81,7 +125,14 @@ def note_state(connection: sqlite3.Connection, dock: str, state: str, now: datet
     )
 
 
-def _dock(row: sqlite3.Row) -> Dock:
+def _dock(connection: sqlite3.Connection, row: sqlite3.Row) -> Dock:
+    before: list[KeyRecord] = []
+    if row["rolled"]:
+        rows = connection.execute(
+            "SELECT * FROM dock_keys WHERE dock = ? AND key_id <> ? ORDER BY rowid",
+            (row["dock"], row["key_id"]),
+        )
+        before = [KeyRecord(bytes(key["public"]), Role.DOCK, row["dock"], key["alg"]) for key in rows]
     return Dock(
         dock=row["dock"],
         site=row["site"],
@@ -92,4 +143,5 @@ def _dock(row: sqlite3.Row) -> Dock:
         cloned=bool(row["cloned"]),
         state=row["state"],
         state_at=row["state_at"],
+        before=tuple(before),
     )

@@ -94,6 +94,25 @@ def add(
         docks.set_head(connection, event.dock, ChainPoint(epoch=event.epoch, n=event.n, head=digest))
 
 
+def commits(connection: sqlite3.Connection, dock: str, recording: str, manifest: str) -> bool:
+    """Return whether a held event of the dock commits the manifest with this digest."""
+    row = connection.execute(
+        "SELECT 1 FROM events WHERE dock = ? AND recording = ? AND manifest = ? LIMIT 1",
+        (dock, recording, manifest),
+    ).fetchone()
+    return row is not None
+
+
+def rolls(connection: sqlite3.Connection, dock: str) -> list[tuple[int, bytes]]:
+    """Return what rolled a dock's keys, in the order in which it came: (order, as received)."""
+    rows = connection.execute(
+        "SELECT e.rowid, e.raw FROM dock_keys k JOIN events e ON e.dock = k.dock AND e.digest = k.event"
+        " WHERE k.dock = ? ORDER BY e.rowid",
+        (dock,),
+    )
+    return [(row["rowid"], bytes(row["raw"])) for row in rows]
+
+
 def committed(event: CustodyEvent) -> tuple[str | None, int | None]:
     """Return (manifest digest, revision) that an event commits; (None, None) for others."""
     manifest, revision = event.data.get("manifest"), event.data.get("revision")
@@ -185,13 +204,19 @@ def on_lines(connection: sqlite3.Connection, dock: str, *, main: bool) -> Iterat
     """Yield a dock's events as they joined: of the main line, or of all others."""
     which = "=" if main else "<>"
     rows = connection.execute(
-        "SELECT epoch, n, digest, kind, recording, raw FROM events"
+        "SELECT rowid, epoch, n, digest, kind, recording, raw FROM events"
         f" WHERE dock = ? AND line {which} 'main' ORDER BY rowid",
         (dock,),
     )
     for row in rows:
         yield HeldEvent(
-            row["epoch"], row["n"], row["digest"], row["kind"], row["recording"], bytes(row["raw"])
+            row["epoch"],
+            row["n"],
+            row["digest"],
+            row["kind"],
+            row["recording"],
+            bytes(row["raw"]),
+            row["rowid"],
         )
 
 

@@ -131,3 +131,19 @@ def m007_settlings(db: Database) -> None:
         login TEXT NOT NULL, at TEXT NOT NULL, events_beside INTEGER NOT NULL,
         cloned INTEGER NOT NULL) STRICT"""
     )
+
+
+@MIGRATIONS()
+def m008_dock_keys(db: Database) -> None:
+    """Every key that a dock ever had here, in the order of coming into force; `docks` has the newest.
+
+    `event`: the `key_rolled` that brought it; null for the one that was enrolled.
+    """
+    db.execute(
+        """CREATE TABLE dock_keys (
+        key_id TEXT PRIMARY KEY, dock TEXT NOT NULL REFERENCES docks, public BLOB NOT NULL, alg TEXT NOT NULL,
+        since TEXT NOT NULL, event TEXT) STRICT"""
+    )
+    db.execute("CREATE INDEX dock_keys_of ON dock_keys (dock)")
+    db.execute("INSERT INTO dock_keys SELECT key_id, dock, public, alg, added_at, NULL FROM docks")
+    db.execute("ALTER TABLE docks ADD COLUMN rolled INTEGER NOT NULL DEFAULT 0")

@@ -2,7 +2,8 @@
 
 - What the command changes and the answer it got are committed together: after a kill it is done or not,
   and asked again it is answered the same.
-- A verified `command` id that was seen gets the answer it got, and nothing else happens.
+- A verified `command` id that was seen gets the answer it got (signed anew where the dock's key was rolled),
+  and nothing else happens.
 - What does not verify is refused, said so, and kept nowhere: a later, sound command of that id counts.
 - `ping` and `rescan` may come unsigned; those are kept nowhere, and a `rescan` at most every 10 s.
 """
@@ -94,7 +95,7 @@ class Commands:
                 seen = tx.row("SELECT answer FROM commands WHERE command = ?", (command.command,))
                 if seen is not None:
                     self._count("known.command")
-                    return bytes(seen["answer"])
+                    return self._again(bytes(seen["answer"]))
             done, answer = self._perform(tx, ordered, carried_by)
             if ordered.signed:
                 tx.insert(
@@ -135,6 +136,11 @@ class Commands:
             self._count(f"refused.command.{refused.code}")
             return None, self._signed(command, "refused", str(refused), {"code": refused.code})
         return done, self._signed(command, "done", done.text, done.data)
+
+    def _again(self, answer: bytes) -> bytes:
+        """The answer that was given, under the key in force now: another one counts nowhere any more."""
+        key = self._tools.custody.identity.key
+        return envelope.seal("answer", envelope.peek(answer, "answer"), key).raw
 
     def _check_pace(self, verb: str) -> None:
         if verb != "rescan":

@@ -13,6 +13,7 @@ from daemon.acts.tools import Tools
 from daemon.store import Transaction
 from uplink.messages.base import Wire
 from uplink.messages.command import ARGS
+from uplink.wanted import key_of, wanted
 
 Perform = Callable[[Tools, Transaction, Act], Done]
 PERFORM: Mapping[str, Perform] = {
@@ -33,8 +34,8 @@ def arguments(verb: str, given: Mapping[str, Any]) -> Wire:
         return ARGS[verb].model_validate(dict(given))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ActRefused("args", "参数不正确。", f"{verb}.{where}: {first['msg']}"[:500]) from None
+        said = f"{verb}.{key_of(first['loc'])}: {wanted(first)}"
+        raise ActRefused("args", "参数不正确。", said[:500]) from None
 
 
 def perform(tools: Tools, tx: Transaction, act: Act) -> Done:

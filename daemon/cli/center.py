@@ -56,6 +56,7 @@ def init(
 
     from center import settings
     from center.catalogue import database
+    from uplink.wanted import key_of, wanted
 
     try:
         files = settings.OWN_TLS if tls else {}
@@ -63,7 +64,7 @@ def init(
         made = settings.Settings(id=name, store=store, broker=broker)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise click.ClickException(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise click.ClickException(f"{key_of(first['loc'])}: {wanted(first)}") from None
     with told():
         settings.make(folder_of(root), made)
         database.open_for_writing(folder_of(root)).close()
@@ -82,7 +83,13 @@ center_group.add_command(center_cards.case_card)
     "--replace",
     multiple=True,
     type=click.Choice(["receipt", "registry", "operate"]),
-    help="The key of this role is lost: the one in the folder, or a new one, stands in its place.",
+    help="Another key of this role in place of the one in force: prepared, in the folder, or new.",
+)
+@click.option(
+    "--prepare",
+    multiple=True,
+    type=click.Choice(["receipt", "registry", "operate"]),
+    help="Make a key of this role that docks are to know before it replaces the one in force.",
 )
 @click.option(
     "--distrust", is_flag=True, help="With --replace: it was stolen, what it signed does not count."
@@ -90,21 +97,31 @@ center_group.add_command(center_cards.case_card)
 @folder_option
 @json_option
 @click.pass_context
-def keys(ctx: click.Context, replace: tuple[str, ...], distrust: bool, root: Path, as_json: bool) -> None:
+def keys(
+    ctx: click.Context,
+    replace: tuple[str, ...],
+    prepare: tuple[str, ...],
+    distrust: bool,
+    root: Path,
+    as_json: bool,
+) -> None:
     """Make the keys at first; print the [platform] table for the docks' settings.
 
     A key that docks were told of is never replaced by itself: where its file is gone, put it back.
 
     \b
     bodydock center keys
-    bodydock center keys --replace receipt      lost for good: every dock needs the new table
+    bodydock center keys --prepare receipt      then every dock gets the table that is printed
+    bodydock center keys --replace receipt      when all have it; or at once: lost for good
     bodydock center keys new 王伟 /media/stick/wang.pem
     """
     if ctx.invoked_subcommand is not None:
         return
     from center import keybook, people, platform, settings
-    from uplink.keys import Role
+    from uplink.keys import Role, key_id
 
+    if set(prepare) & set(replace):
+        raise click.UsageError("first --prepare ROLE; --replace ROLE when the docks know that key")
     if distrust and not replace:
         raise click.UsageError("--distrust goes with --replace ROLE")
     folder = folder_of(root)
@@ -112,17 +129,22 @@ def keys(ctx: click.Context, replace: tuple[str, ...], distrust: bool, root: Pat
         name = settings.load(folder).id
         roles = [Role(role) for role in replace]
         held, made = keybook.load_or_make(folder, name, roles, distrust=distrust)
-        persons, retired = people.load(folder), keybook.retired(folder)
+        keybook.prepare(folder, name, [Role(role) for role in prepare])
+        persons, retired, coming = people.load(folder), keybook.retired(folder), keybook.coming(folder)
     for role, key in held.by_role.items():
         new = " (new)" if role in made else ""
         click.echo(f"{role.value:9}{platform.grouped(key.key_id)}{new}", err=True)
     for one in persons:
         click.echo(f"destroy  {platform.grouped(one.record.key_id)} {one.person}", err=True)
+    for of, public in coming.items():
+        click.echo(f"{of:9}{platform.grouped(key_id(bytes.fromhex(public)))} (prepared)", err=True)
     if replace:
-        click.echo("every dock needs the table below in its settings, and a restart, from now on", err=True)
+        click.echo(f"{_EVERY_DOCK}, from now on; `center run` needs a restart too", err=True)
+    elif prepare:
+        click.echo(f"{_EVERY_DOCK}; when all have it: `bodydock center keys --replace ROLE`", err=True)
     if "registry" in replace:
         click.echo("then publish the registries again: `bodydock center registry publish FILE`", err=True)
-    table = held.table(people.table(persons), retired)
+    table = held.table(people.table(persons), retired, coming)
     if as_json:
         print_json({"platform": table})
     else:
@@ -137,7 +159,8 @@ def keys(ctx: click.Context, replace: tuple[str, ...], distrust: bool, root: Pat
 def keys_new(person: str, file: Path, root: Path, as_json: bool) -> None:
     """Make a destroy key for PERSON in FILE (mode 0600), and register its public half.
 
-    FILE stays with that person.  Docks learn of it by the table that `bodydock center keys` prints.
+    FILE stays with that person.  Docks learn of it by the [platform] table, which is printed: each needs it
+    in its settings, and a restart, before it does what this key signs.
 
     \b
     bodydock center keys new 王伟 /media/stick/wang.pem
@@ -146,12 +169,33 @@ def keys_new(person: str, file: Path, root: Path, as_json: bool) -> None:
 
     folder = folder_of(root)
     with told():
-        settings.load(folder)
+        name = settings.load(folder).id
         done = people.register(folder, person, file)
+        table = _table(folder, name)
     if as_json:
-        print_json({"file": str(file), "key": done.key_id, "made": done.made} | done.key.model_dump())
+        made = {"file": str(file), "key": done.key_id, "made": done.made}
+        print_json(made | done.key.model_dump() | {"platform": table})
     what = "made" if done.made else "taken as it was"
     click.echo(f"{done.key.person}: {file} {what}\nfingerprint: {platform.grouped(done.key_id)}", err=True)
+    if table is None:
+        click.echo("next `bodydock center keys`: it prints the table by which docks know this key", err=True)
+        return
+    click.echo(f"{_EVERY_DOCK}: until then it refuses what this key signs", err=True)
+    if not as_json:
+        click.echo(platform.as_toml(table), nl=False)
+
+
+_EVERY_DOCK = "every dock needs the [platform] table below in its settings, and a restart"
+
+
+def _table(folder: Folder, name: str) -> dict[str, Any] | None:
+    """Return the [platform] table as it is now; None where the platform has no keys yet."""
+    from center import keybook, people
+
+    if not (folder.keys / "receipt.pem").exists():
+        return None
+    held, coming = keybook.load(folder, name), keybook.coming(folder)
+    return held.table(people.table(people.load(folder)), keybook.retired(folder), coming)
 
 
 @center_group.command()

@@ -48,7 +48,7 @@ def print_docks(found: list[dict[str, Any]]) -> None:
         (
             dock["site"],
             dock["dock"],
-            dock["key"][:16],
+            dock["key"][:16] + (f" (rolled {len(dock['rolled_from'])})" if dock["rolled_from"] else ""),
             dock["added_at"][:19],
             "-" if dock["head"] is None else f"{dock['head']['epoch'][:8]}:{dock['head']['n']}",
             _chain_word(dock),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from daemon.errors import DaemonError, NotRunning
+from daemon.errors import DaemonError, Declined, NotRunning
 from dock.errors import DockError
 from transcoder.errors import TranscoderError
 from uplink.errors import UplinkError
@@ -52,9 +52,12 @@ def json_option(command: F) -> F:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turn what a person can mend into a message and status 2."""
+    """Turn what a person can mend into a message and status 2; what the dock refuses has status 1."""
     try:
         yield
+    except Declined as refused:
+        click.echo(f"Error: {plain_lines(str(refused))}", err=True)
+        raise click.exceptions.Exit(1) from None
     except (DaemonError, DockError, TranscoderError, UplinkError) as error:
         raise click.ClickException(plain_lines(str(error))) from None
     except BrokenPipeError:

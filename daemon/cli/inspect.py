@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from daemon.cli.common import VERDICTS, json_option, say, told
+from daemon.cli.common import VERDICTS, json_option, say
+from daemon.cli.drawing import draw_report, pictures_option
 from uplink.plain import plain_json
 
 if TYPE_CHECKING:
@@ -52,12 +53,7 @@ MAX_FILES = 10_000
     show_default=True,
     help="The zone of the times in names, where the camera's profile says none.",
 )
-@click.option(
-    "--pictures",
-    "pictures_folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Draw timeline and contact sheets into this folder (docs/pictures.md).",
-)
+@pictures_option
 @json_option
 def inspect(
     paths: tuple[Path, ...],
@@ -96,7 +92,7 @@ def inspect(
     else:
         _print(report)
     if pictures_folder is not None:
-        _draw(report, request, pictures_folder, _zone(time_zone))
+        draw_report(report, [item.path for item in request.items], pictures_folder, _zone(time_zone))
     sys.exit(0 if report.verdict is Verdict.COMPLIANT else 1)
 
 
@@ -222,24 +218,6 @@ def _item(
 def _progress(index: int, share: float) -> None:
     if sys.stderr.isatty():
         click.echo(f"\r{index + 1}: {share:4.0%}", nl=False, err=True)
-
-
-def _draw(report: Report, request: InspectRequest, folder: Path, zone: ZoneInfo) -> None:
-    """Draw; what is written is told on standard error, so that `--json` stays one document."""
-    from transcoder.drawing.pictures import draw
-
-    with told():
-        drawn = draw(
-            report, [item.path for item in request.items], folder, zone, zone_name=zone.key, progress=_reading
-        )
-    say(f"图片 pictures: {', '.join(str(file) for file in drawn.files)}", err=True)
-    for zh, en in drawn.warnings:
-        say(f"{zh} {en}", err=True)
-
-
-def _reading(done: int, count: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\rpictures: {done}/{count}", nl=False, err=True)
 
 
 def _print(report: Report) -> None:

@@ -13,34 +13,67 @@ from daemon.cli.common import (
     console,
     copy_text,
     json_option,
+    open_read_only,
     print_json,
     read,
     settings_option,
     size_text,
+    told,
 )
+from daemon.cli.drawing import draw_report, pictures_option
 
 _NAMES = 3
 
 
 @click.command()
 @click.argument("recording")
+@pictures_option
 @settings_option
 @json_option
-def show(recording: str, settings_file: Path, as_json: bool) -> None:
+def show(recording: str, pictures_folder: Path | None, settings_file: Path, as_json: bool) -> None:
     """Show one recording: facts, verdict, findings, revisions, receipts, custody.
 
-    RECORDING may be the beginning of an id.
+    RECORDING may be the beginning of an id.  Pictures are drawn of its whole shift, from the local copies:
+    by whoever may read the vault.
 
     \b
     bodydock show k3jq
     bodydock show k3jq --json             with its whole report
+    bodydock show k3jq --pictures drawn/  and its timeline, and frames around the findings
     """
     from daemon.status import show_json
 
     data = read(settings_file, "show", lambda store: show_json(store, recording), recording=recording)
     if as_json:
         print_json(data)
-        return
+    else:
+        _print(data)
+    if pictures_folder is not None:
+        _draw(data, settings_file, pictures_folder)
+
+
+def _draw(data: dict[str, Any], settings_file: Path, folder: Path) -> None:
+    import json
+    from zoneinfo import ZoneInfo
+
+    from daemon.settings import load_settings
+    from daemon.vault import Vault
+    from transcoder.report import Report
+
+    if data["report"] is None:
+        raise click.ClickException("it was not inspected yet: there is nothing to draw")
+    report = Report.from_bytes(json.dumps(data["report"]).encode())
+    with told():
+        settings = load_settings(settings_file)
+        vault, store = Vault(settings.vault_folder), open_read_only(settings)
+        paths = [
+            vault.path(store.value("SELECT vault FROM recordings WHERE recording = ?", (one.id,)))
+            for one in report.recordings
+        ]
+    draw_report(report, paths, folder, ZoneInfo(settings.dock.time_zone))
+
+
+def _print(data: dict[str, Any]) -> None:
     from rich.table import Table
 
     out = console()

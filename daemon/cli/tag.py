@@ -20,7 +20,8 @@ def tag(recording: str, settings_file: Path, as_json: bool, **given: Any) -> Non
     """Add to the tag of RECORDING (the beginning of its id is enough).
 
     A tag is only added to: what is there stays.  Another officer or place than the one that stands, or a
-    lower mark, takes two persons (`bodydock center order tag --replace`).
+    lower mark, takes two persons (`bodydock center order tag --replace`).  Exit status 1: the dock
+    refuses, and says why.
 
     \b
     bodydock tag k3jq --case 2026-017 --place 光明路12号 --matter entry_inspection

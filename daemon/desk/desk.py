@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 from daemon.counters import Counters
 from daemon.custody import Custody
@@ -31,6 +32,7 @@ from uplink.errors import Refused
 from uplink.keys import KeyRing
 from uplink.messages import Receipt
 
+UTC = ZoneInfo("UTC")
 _LOG = logging.getLogger(__name__)
 
 
@@ -46,8 +48,9 @@ class StoreDesk(Outgoing):
         counters: Counters,
         changed: Callable[[], None],
         rules: TagRules | None = None,
+        zone: ZoneInfo = UTC,
     ) -> None:
-        super().__init__(store, custody, vault)
+        super().__init__(store, custody, vault, zone)
         self._ring = ring
         self._counters = counters
         self._changed = changed
@@ -58,7 +61,12 @@ class StoreDesk(Outgoing):
 
     @property
     def silent(self) -> bool:
-        return self._chain.copied
+        return self._chain.copied or self._chain.key_gone
+
+    @property
+    def key_gone(self) -> bool:
+        """Whether the platform knows this dock by a key that it does not have."""
+        return self._chain.key_gone
 
     def file_failed(self, recording: str, reason: str, new_attempt: bool) -> None:
         super().file_failed(recording, reason, new_attempt)
@@ -96,15 +104,16 @@ class StoreDesk(Outgoing):
             return HeadTaken(Taken.TAKEN, *self._chain.sending(head.at))
         if head.lease < self._lease:
             return HeadTaken(Taken.IGNORED)
-        if head.lease > self._lease:
+        anew = head.lease > self._lease
+        if anew:
             self._lease = head.lease
             self._send_all_again()
-        what = self._chain.take(head.at)
+        what = self._chain.take(head.at, head.dock_key)
         if what not in (Meaning.OURS, Meaning.UNSETTLED):
             self._counters.count(f"head.{what.value}")
             self._changed()
         after, beside = self._chain.sending(head.at)
-        return HeadTaken(Taken.TAKEN, after, beside, what is Meaning.UNSETTLED)
+        return HeadTaken(Taken.TAKEN, after, beside, what is Meaning.UNSETTLED, anew)
 
     def take_registry(self, kind: str, raw: bytes) -> Taken:
         identity = self._custody.identity

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from daemon.custody import Custody
+from daemon.desk.urgency import Urgency
 from daemon.lineage.chain import NEVER
 from daemon.store import Row, Store
 from daemon.store.database import to_text
@@ -19,14 +21,27 @@ _FLAGGED = (
     "marked OR coalesce(verdict, '') = 'violation' OR json_extract(tag, '$.long_term') IS NOT NULL"
     " OR coalesce(json_array_length(tag, '$.marks'), 0) > 0"
 )
+# By which day the first of its cases has to be archived (article 16; `urgency.py`), those without one last.
+_WAITING = "state IN ('stored', 'sending') AND revision > 0 AND cleared_at IS NULL AND damaged IS NULL"
+_NEXT = (
+    "WITH due AS (SELECT key AS name, value AS day FROM json_each(:days)),"
+    " pressing AS (SELECT recording AS pressed, min(due.day) AS archive_by"
+    f" FROM (SELECT * FROM recordings WHERE {_WAITING} AND tag IS NOT NULL), json_each(tag, '$.cases') c"
+    " JOIN due ON due.name = json_extract(c.value, '$.case') GROUP BY recording)"
+    " SELECT r.* FROM recordings r LEFT JOIN pressing ON pressed = recording"
+    f" WHERE {_WAITING} AND retry_at <= :now"
+    f" ORDER BY holds = '[]', ({_FLAGGED}) AND :marked_first DESC, archive_by IS NULL, archive_by, stored_at"
+    " LIMIT :limit"
+)
 LAST_RETRY_S = 300.0
 
 
 class Outgoing:
     """Reads from the store what the link is to send, and notes what became of it."""
 
-    def __init__(self, store: Store, custody: Custody, vault: Vault) -> None:
+    def __init__(self, store: Store, custody: Custody, vault: Vault, zone: ZoneInfo) -> None:
         self._store = store
+        self._urgency = Urgency(store, zone)
         self._custody = custody
         self._vault = vault
         self._platform = custody.identity.platform
@@ -74,13 +89,17 @@ class Outgoing:
         return bytes(body) if body is not None else None
 
     def next_file(self, busy: frozenset[str]) -> OutgoingFile | None:
-        now = to_text(self._custody.clock.now())
+        moment = self._custody.clock.now()
+        days = self._urgency.days(moment)
         with self._store.write() as tx:
             rows = tx.rows(
-                "SELECT * FROM recordings WHERE state IN ('stored', 'sending') AND revision > 0"
-                " AND cleared_at IS NULL AND damaged IS NULL"
-                f" AND retry_at <= ? ORDER BY holds = '[]', ({_FLAGGED}) AND ? DESC, stored_at LIMIT ?",
-                (now, self.marked_first, len(busy) + 1),
+                _NEXT,
+                {
+                    "days": days,
+                    "now": to_text(moment),
+                    "marked_first": self.marked_first,
+                    "limit": len(busy) + 1,
+                },
             )
             row = next((row for row in rows if row["recording"] not in busy), None)
             if row is None:
@@ -90,7 +109,7 @@ class Outgoing:
             recording=row["recording"],
             file_id=file_id(
                 self._platform,
-                self._custody.identity.key.key_id,
+                self._custody.identity.file_key,
                 row["recording"],
                 row["sha256"],
                 row["attempt"],

@@ -44,6 +44,7 @@ class Receipts:
             size=row["size"],
             sha256=row["sha256"],
             manifests={r["manifest"]: r["revision"] for r in manifests},
+            before=self._custody.identity.keys_before,
         )
 
     def keep(self, signed: Envelope, receipt: Receipt) -> Taken:

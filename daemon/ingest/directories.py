@@ -20,7 +20,16 @@ from daemon.ingest.stay import Stay
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import Volume, boot_id
 from dock.devices import BlockDevice
-from dock.directory import DirectoryOrigin, Found, Settling, directory_source, file_system_of, look, waking
+from dock.directory import (
+    DirectoryOrigin,
+    Found,
+    Settling,
+    directory_source,
+    file_system_of,
+    look,
+    unlistable,
+    waking,
+)
 from dock.docking import Origin
 from dock.leftovers import Leftovers
 from dock.slots import Slot
@@ -116,7 +125,8 @@ class DirectoryKeeper(threading.Thread):
                 _LOG.exception("slot %d: %s was not taken in", self.slot.number, self._path)
                 quiet = False
             # A look at a large network mount takes long: most of the time shall be left to others.
-            pause_s = _SEEN_POLL_S if seen and quiet else max(self._settle_s, _LOOK_SHARE * self._look_s)
+            watched = seen and identity is not None
+            pause_s = _SEEN_POLL_S if watched and quiet else max(self._settle_s, _LOOK_SHARE * self._look_s)
             if not self._wait(pause_s, identity):
                 return
 
@@ -144,7 +154,7 @@ class DirectoryKeeper(threading.Thread):
             self._docked = None
             self._clear()
         if found is None:
-            self._clear()
+            self._show_none(unlistable(self._path))
             self._settling.saw(None, time.monotonic())
             self._is_first = False
             return True
@@ -187,6 +197,17 @@ class DirectoryKeeper(threading.Thread):
                 ledger.close(row["docking"], removed=True)
                 _LOG.warning("slot %d: %s left early", self.slot.number, self._path)
                 self._tools.stored()
+
+    def _show_none(self, why: str | None) -> None:
+        """Show an empty slot, or `why` nobody can know whether it is empty."""
+        if why is None:
+            self._clear()
+            return
+        said = f"{self._path}: {why}"
+        self._tools.board.show(
+            self.slot.number, "error", part=_PART, text=wording.DIRECTORY_UNREADABLE, error=said
+        )
+        self._is_shown = True
 
     def _show_settling(self) -> None:
         if not self._is_shown:

@@ -24,12 +24,14 @@ from daemon.ingest.order import Agenda, Item, Stage
 from daemon.ingest.progress import Progress
 from daemon.ingest.stay import Stay, docking_of
 from daemon.ingest.sums import in_words
+from daemon.ingest.together import GroupFiler, is_small
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import Volume, awaited_partitions, is_superseded
 from daemon.logfields import about
 from daemon.store import Row
 from dock.devices import best_reading
 from dock.errors import CameraGone, PullCancelled
+from dock.small import GROUP_BYTES, GROUP_FILES
 from uplink.messages.telemetry import Phase
 
 _LOG = logging.getLogger(__name__)
@@ -81,15 +83,19 @@ class StayJob:
         opened: list[OpenDocking] = []
         agenda = Agenda()
         with ExitStack() as mounts:
+            self._groups = mounts.enter_context(GroupFiler(self._tools))
             while True:
                 if volumes := self._gathered():
                     self._open(volumes, opened, agenda, mounts)
+                self._await_group(opened, agenda)
                 self._close_finished(opened, agenda)
                 self._show_stage(agenda)
                 self.unfinished = agenda.keeps_camera
-                item = agenda.take()
-                if item is not None:
-                    self._deal(opened[item.docking], item, agenda)
+                items = agenda.take_group(is_small, GROUP_FILES, GROUP_BYTES)
+                if len(items) > 1:
+                    self._deal_together(opened, items, agenda)
+                elif items:
+                    self._deal(opened[items[0].docking], items[0], agenda)
                 elif not self._new_volumes():
                     break
         self._show_end()
@@ -174,6 +180,7 @@ class StayJob:
     def _plan(self, one: OpenDocking, place: int, agenda: Agenda) -> None:
         states = self._tools.ledger.states(one.docking.id)
         serial = one.docking.camera.serial
+        recurring = self._tools.memory.recurring(one.docking.id)
         self._progress.began(one.docking)
         for volume, file in one.contents.files:
             state, known = states[file.index]
@@ -183,7 +190,8 @@ class StayJob:
             if known:
                 stage = Stage.KNOWN
             else:
-                stage = Stage.UNSURE if self._tools.memory.candidates(serial, file) else Stage.NEW
+                seen = file.index in recurring and self._tools.memory.candidates(serial, file)
+                stage = Stage.UNSURE if seen else Stage.NEW
             self._add(Item(stage, place, volume, file), agenda)
 
     def _add(self, item: Item, agenda: Agenda) -> None:
@@ -208,6 +216,43 @@ class StayJob:
         self._progress.unplanned(item)
         stage = Stage.AGAIN if outcome is Outcome.CHANGED else Stage.NEW
         self._add(Item(stage, item.docking, item.volume, item.file), agenda)
+
+    def _await_group(self, opened: Sequence[OpenDocking], agenda: Agenda) -> None:
+        """Wait for the small files on the way, unless more of their kind come: these are copied meanwhile."""
+        after = agenda.next
+        if after is not None and is_small(after) and self._groups.is_busy_with(after.docking):
+            return
+        self._take_settled(opened, agenda)
+
+    def _take_settled(self, opened: Sequence[OpenDocking], agenda: Agenda) -> None:
+        settled, singly = self._groups.settled()
+        self._progress.settled(*settled)
+        for item in singly:
+            self._deal(opened[item.docking], item, agenda)
+
+    def _deal_together(self, opened: Sequence[OpenDocking], items: Sequence[Item], agenda: Agenda) -> None:
+        one = opened[items[0].docking]
+        volume = one.volumes[items[0].volume]
+        with about(docking=one.docking.id):
+            try:
+                with self._filer.turn(one, items[0]):
+                    copied = self._groups.copy(one, items, lambda: self._stop() or self._gone(volume))
+            except (CameraGone, PullCancelled) as error:
+                self._put_back(items[1:], agenda)
+                self._interrupted(one, items[0], agenda, error)
+                return
+            with copied.open_disk:
+                self._take_settled(opened, agenda)
+                self._groups.keep(copied.kept_open())
+        self._put_back(copied.left, agenda)
+        if copied.odd:
+            self._take_settled(opened, agenda)
+            for item in copied.odd:
+                self._deal(one, item, agenda)
+
+    def _put_back(self, items: Sequence[Item], agenda: Agenda) -> None:
+        for item in items:
+            agenda.add(item)
 
     def _judged(self, one: OpenDocking, item: Item) -> Item:
         source, volume = one.source(item.volume), one.volumes[item.volume]

@@ -103,7 +103,7 @@ class Filer:
         pause_s = _ROOM_PAUSE_S
         while True:
             try:
-                with self._turn(opened, item):
+                with self.turn(opened, item):
                     pulled = self._copy(opened, item)
                 if pulled.verified_bytes:
                     _LOG.info(
@@ -120,7 +120,7 @@ class Filer:
         tools.stored()
 
     @contextmanager
-    def _turn(self, opened: OpenDocking, item: Item) -> Iterator[None]:
+    def turn(self, opened: OpenDocking, item: Item) -> Iterator[None]:
         """Wait until this camera may be copied.  Raises CameraGone, PullCancelled."""
         waited = False
 

@@ -1,7 +1,7 @@
 """How many cameras are copied at a time: all, but on a weak supply one (known-faults B13: drives drop out).
 
-A turn is one file long, so that a supply that recovers, or fails, counts from the next file on, and cameras
-take turns.  Thread-safe.
+A turn is one file, or one group of small ones, long, so that a supply that recovers, or fails, counts from
+the next on, and cameras take turns.  Thread-safe.
 """
 
 from __future__ import annotations

@@ -10,13 +10,12 @@
 
 from __future__ import annotations
 
-import base64
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from daemon.custody import Custody
 from daemon.dockings import NAMES_LIMIT, UNREAD_SQL
+from daemon.ingest.arriving import Arrival, Arrived, Came, FileTimes, commit_arrivals
 from daemon.ingest.contents import Contents, VolumeContent
 from daemon.ingest.leavings import Leaving, insert_leavings
 from daemon.ingest.sums import explain_left, sum_of, total
@@ -26,8 +25,6 @@ from dock.camera_clock import ClockReading
 from dock.devices import best_reading
 from dock.docking import Docking
 from dock.listing import Reason
-from dock.profiles import NameFacts
-from dock.samples import Samples
 from uplink.messages import CameraClaim
 from uplink.messages.custody import (
     Attached,
@@ -35,41 +32,10 @@ from uplink.messages.custody import (
     Listed,
     ListedVolume,
     RemovedEarly,
-    Stored,
     Total,
 )
 
-_INT64_MAX = 2**63 - 1
 _MOST_BYTES = 2**53 - 1  # deleted entries may claim any size; a wire integer is no larger
-
-
-@dataclass(frozen=True)
-class FileTimes:
-    """A card file's times in UTC, read in the camera's zone."""
-
-    modified_at: datetime | None
-    named_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Arrived:
-    """A file whose bytes are durable in the vault (`vault`: path below its folder)."""
-
-    docking: str
-    index: int
-    serial: str
-    serial_by: str
-    path: bytes
-    kind: str
-    marked: bool
-    facts: NameFacts
-    times: FileTimes
-    size_bytes: int
-    sha256: str
-    zero_bytes: int
-    recording: str
-    vault: str
-    samples: Samples | None = None
 
 
 class Ledger:
@@ -78,6 +44,10 @@ class Ledger:
     def __init__(self, store: Store, custody: Custody) -> None:
         self._store = store
         self._custody = custody
+
+    def release(self) -> None:
+        """Let go of what this thread holds of the store, before it ends."""
+        self._store.release()
 
     def open_dockings(self) -> list[Row]:
         """Return every docking that is not closed yet, oldest first."""
@@ -216,9 +186,9 @@ class Ledger:
         self, tx: Transaction, docking: str, contents: Contents, times: dict[int, FileTimes]
     ) -> None:
         files = contents.files
-        for place, file in files:
-            tx.insert(
-                "files",
+        tx.insert_all(
+            "files",
+            (
                 {
                     "docking": docking,
                     "idx": file.index,
@@ -230,16 +200,18 @@ class Ledger:
                     "kind": file.kind,
                     "marked": int(file.marked),
                     "state": "listed",
-                },
-            )
+                }
+                for place, file in files
+            ),
+        )
         explained = [
             (place, entry)
             for place, volume in enumerate(contents.volumes)
             for entry in (volume.listing.explained if volume.listing else ())
         ]
-        for index, (place, entry) in enumerate(explained, len(files)):
-            tx.insert(
-                "files",
+        tx.insert_all(
+            "files",
+            (
                 {
                     "docking": docking,
                     "idx": index,
@@ -250,8 +222,10 @@ class Ledger:
                     "state": "explained",
                     "reason": entry.reason.value,
                     "detail": entry.detail,
-                },
-            )
+                }
+                for index, (place, entry) in enumerate(explained, len(files))
+            ),
+        )
 
     def states(self, docking: str) -> dict[int, tuple[str, bool]]:
         """Return each file's state, and whether its samples say that it is known."""
@@ -276,78 +250,38 @@ class Ledger:
         ]
 
     def known(self, recording: str) -> Row | None:
-        return self._store.row(
-            "SELECT vault, size, state, cleared_at, damaged FROM recordings WHERE recording = ?", (recording,)
+        return self.known_of([recording]).get(recording)
+
+    def known_of(self, recordings: Sequence[str]) -> dict[str, Row]:
+        """Return what is known of these recordings, by their ids, as `known` does."""
+        rows = self._store.rows(
+            "SELECT recording, vault, size, state, cleared_at, damaged FROM recordings"
+            " WHERE recording IN (SELECT value FROM json_each(?))",
+            (json.dumps(recordings),),
         )
+        return {row["recording"]: row for row in rows}
 
     def store(self, arrived: Arrived) -> None:
         """Commit that a file is in the vault: hashed, fsynced, under its lasting name.
 
         Raises LookupError if the docking does not wait for this file (any more).
         """
-        now = self._custody.clock.now()
-        with self._store.write() as tx:
-            if tx.row("SELECT 1 FROM recordings WHERE recording = ?", (arrived.recording,)) is not None:
-                # The same camera's card and its clone, pulled in two slots at once (B04).
-                self._settle(tx, arrived, already=True)
-                return
-            tx.insert(
-                "recordings",
-                {
-                    "recording": arrived.recording,
-                    "docking": arrived.docking,
-                    "idx": arrived.index,
-                    "serial": arrived.serial,
-                    "serial_by": arrived.serial_by,
-                    "path": arrived.path,
-                    "kind": arrived.kind,
-                    "size": arrived.size_bytes,
-                    "sha256": arrived.sha256,
-                    "zero_bytes": arrived.zero_bytes,
-                    "vault": arrived.vault,
-                    "stored_at": to_text(now),
-                    "modified_at": to_text(arrived.times.modified_at),
-                    "named_at": to_text(arrived.times.named_at),
-                    "sequence": arrived.facts.sequence,
-                    "name_officer": arrived.facts.officer,
-                    "marked": int(arrived.marked),
-                    "state": "stored",
-                },
-            )
-            self._settle(tx, arrived, already=False)
+        self.store_all([Arrival(arrived)])
 
     def store_again(self, arrived: Arrived, *, given_back: bool = False) -> None:
         """Commit that these very bytes were here already, by their whole SHA-256.  Raises LookupError.
 
         `given_back`: the vault had lost or cleared them, and holds them again.
         """
-        with self._store.write() as tx:
-            if given_back:
-                tx.execute(
-                    "UPDATE recordings SET cleared_at = NULL, damaged = NULL, checked_at = ''"
-                    " WHERE recording = ?",
-                    (arrived.recording,),
-                )
-            self._settle(tx, arrived, already=True)
+        self.store_all([Arrival(arrived, Came.GIVEN_BACK if given_back else Came.AGAIN)])
 
-    def _settle(self, tx: Transaction, arrived: Arrived, *, already: bool) -> None:
-        changed = tx.execute(
-            "UPDATE files SET state = ?, recording = ? WHERE docking = ? AND idx = ? AND state = 'listed'",
-            ("already" if already else "stored", arrived.recording, arrived.docking, arrived.index),
-        )
-        if changed != 1:  # its sum may be signed already: a late puller must not change it
-            raise LookupError(f"file {arrived.index} of docking {arrived.docking} is settled")
-        stored = Stored(
-            docking=arrived.docking,
-            index=arrived.index,
-            path_b64=base64.b64encode(arrived.path).decode("ascii"),
-            size=arrived.size_bytes,
-            sha256=arrived.sha256,
-            zero_bytes=arrived.zero_bytes,
-            already=already,
-        )
-        _remember(tx, arrived)
-        self._custody.append(tx, "stored", stored, recording=arrived.recording, docking=arrived.docking)
+    def store_all(self, arrivals: Sequence[Arrival]) -> None:
+        """Commit files whose bytes and names are durable, all or none.
+
+        Raises LookupError if a docking does not wait for one of them (any more).
+        """
+        with self._store.write() as tx:
+            commit_arrivals(tx, self._custody, arrivals)
 
     def explain(self, docking: str, index: int, reason: Reason, detail: str) -> None:
         """Commit why a listed file is not in the vault."""
@@ -394,22 +328,6 @@ class Ledger:
                 ("removed" if missing.count else "closed", to_text(self._custody.clock.now()), docking),
             )
         return closed
-
-
-def _remember(tx: Transaction, arrived: Arrived) -> None:
-    if arrived.samples is None:
-        return
-    tx.execute(
-        "INSERT INTO samples (recording, modified_ns, seed, digest) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (recording) DO UPDATE SET modified_ns = excluded.modified_ns, seed = excluded.seed,"
-        " digest = excluded.digest",
-        (
-            arrived.recording,
-            max(-_INT64_MAX, min(arrived.samples.modified_ns, _INT64_MAX)),
-            arrived.samples.seed,
-            arrived.samples.digest,
-        ),
-    )
 
 
 def _listed_volume(volume: VolumeContent) -> ListedVolume:

@@ -41,6 +41,18 @@ class Memory:
         self._store = store
         self._vault = vault
 
+    def recurring(self, docking: str) -> set[int]:
+        """Return which files of a docking are called, and as long as, a recording of its camera: few, mostly.
+
+        Only these have `candidates`; reads nothing of the card.
+        """
+        rows = self._store.rows(
+            "SELECT f.idx FROM dockings d JOIN files f USING (docking) WHERE d.docking = ? AND EXISTS ("
+            " SELECT 1 FROM recordings r WHERE r.serial = d.serial AND r.path = f.path AND r.size = f.size)",
+            (docking,),
+        )
+        return {row["idx"] for row in rows}
+
     def candidates(self, serial: str, file: CardFile) -> list[Samples]:
         """Return the samples of recordings that `file` may be; reads nothing of the card."""
         rows = self._store.rows(

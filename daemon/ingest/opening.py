@@ -14,11 +14,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from daemon.camera_time import to_utc
+from daemon.ingest.arriving import FileTimes
 from daemon.ingest.contents import Contents, Note, VolumeContent, list_volumes
 from daemon.ingest.disguised import look_into
 from daemon.ingest.fullness import FullCard, full_card
 from daemon.ingest.leavings import leftovers_of
-from daemon.ingest.ledger import FileTimes
 from daemon.ingest.stay import docking_of
 from daemon.ingest.tools import Tools
 from daemon.ingest.volumes import Volume

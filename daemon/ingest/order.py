@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -52,13 +53,31 @@ class Agenda:
         heapq.heappush(self._heap, (item.order, item))
         self._left[item.docking] += 1
 
-    def take(self) -> Item | None:
-        """Return what comes next, and count it as done; None when nothing is left."""
-        if not self._heap:
-            return None
-        item = heapq.heappop(self._heap)[1]
-        self._left[item.docking] -= 1
-        return item
+    @property
+    def next(self) -> Item | None:
+        """What comes next; None when nothing is left."""
+        return self._heap[0][1] if self._heap else None
+
+    def take_group(self, small: Callable[[Item], bool], files: int, total_bytes: int) -> list[Item]:
+        """Return what comes next, and count it as done; nothing when nothing is left.
+
+        Where that is `small`, the small ones that follow from the same volume come with it, up to so many
+        `files` and `total_bytes`.
+        """
+        taken: list[Item] = []
+        sum_bytes = 0
+        while self._heap and len(taken) < files:
+            head = self._heap[0][1]
+            sum_bytes += head.file.size_bytes
+            is_small = small(head)
+            if taken and not (is_small and sum_bytes <= total_bytes and _together(head, taken[0])):
+                break
+            heapq.heappop(self._heap)
+            self._left[head.docking] -= 1
+            taken.append(head)
+            if not is_small:
+                break
+        return taken
 
     def drop(self, docking: int, volume: int) -> None:
         """Forget the files of a volume."""
@@ -77,3 +96,7 @@ class Agenda:
     def keeps_camera(self) -> bool:
         """Whether anything is left for which the camera has to stay."""
         return bool(self._heap) and self._heap[0][0][0] < Stage.KNOWN
+
+
+def _together(one: Item, other: Item) -> bool:
+    return (one.docking, one.volume) == (other.docking, other.volume)

@@ -62,10 +62,12 @@ class Progress:
     def unplanned(self, item: Item) -> None:
         self._planned[item.stage is Stage.KNOWN].add(item.file, -1)
 
-    def settled(self, item: Item) -> None:
-        self._done[item.stage is Stage.KNOWN].add(item.file)
-        self._all.add(item.file)
-        self.moved(item.file, 0)
+    def settled(self, *items: Item) -> None:
+        for item in items:
+            self._done[item.stage is Stage.KNOWN].add(item.file)
+            self._all.add(item.file)
+        for last in items[-1:]:
+            self.moved(last.file, 0)
 
     def moved(self, file: CardFile, done_bytes: int) -> None:
         """So many bytes of `file` were read."""

@@ -13,7 +13,8 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.ingest.ledger import Arrived, FileTimes, Ledger
+from daemon.ingest.arriving import Arrived, FileTimes
+from daemon.ingest.ledger import Ledger
 from daemon.store import Row, Store
 from daemon.store.database import from_text
 from daemon.vault import Vault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ class DiskVolume:
             yield MountedSource(card, said_gone=gone)
 
 
+@functools.cache  # asked for all the time, and no process outlives it
 def boot_id() -> str:
     """Return the id of this start of the kernel."""
     return _BOOT_ID.read_text().strip()

@@ -39,6 +39,10 @@ UNREADABLE: Text = {
     "zh": "存储卡无法读取，请联系管理员",
     "en": "the card cannot be read: call the administrator",
 }
+DIRECTORY_UNREADABLE: Text = {
+    "zh": "卡位目录无法读取，请联系管理员",
+    "en": "the slot's directory cannot be read: call the administrator",
+}
 TROUBLE: Text = {"zh": "采集出错，正在重试，请勿拔出", "en": "copying failed, trying again, do not unplug"}
 WEAK_SUPPLY: Text = {
     "zh": "采集站供电不足，逐台采集，正在排队，请勿拔出",

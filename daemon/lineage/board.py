@@ -38,7 +38,7 @@ def copied_from(store: Store, identity: DockIdentity) -> str | None:
     for row in rows:
         event = CustodyEvent.parse(envelope.peek(row["raw"], "event"))
         enrolled = Enrolled.model_validate(event.data)
-        if enrolled.dock_key == identity.key.key_id:
+        if enrolled.dock_key in {identity.key.key_id, *identity.keys_before}:
             return event.dock if another_board(enrolled.host, identity.host) else None
     return None
 
@@ -48,7 +48,7 @@ def as_copy(settings: Settings, identity: DockIdentity) -> DockIdentity:
     assert identity.host is not None  # or it could not be told from the original
     name = f"copy-{identity.host[:_SHOWN]}"
     key, _ = SigningKey.load_or_make(settings.key_file.with_name(f"{name}.pem"))
-    return replace(identity, dock=name, platform=LOCAL, key=key)
+    return replace(identity, dock=name, platform=LOCAL, key=key, before=(), enrolled=None)
 
 
 def what_to_do(dock: str, key_file: object) -> str:

@@ -15,6 +15,7 @@ from daemon.custody import Custody, chain_end
 from daemon.lineage.heads import NOTHING, From, Meaning, Place, Stand, Suspicion, meaning, start
 from daemon.store import Store, Transaction
 from uplink.ids import draw_id
+from uplink.keys import Role
 from uplink.messages import ChainPoint
 from uplink.messages.custody import Restarted
 
@@ -23,7 +24,7 @@ NEVER = "9999"  # sorts after every time: waits for a person
 
 
 class ChainLine:
-    """For the link's one thread; `copied` may be read by any."""
+    """For the link's one thread; `copied` and `key_gone` may be read by any."""
 
     def __init__(
         self, store: Store, custody: Custody, monotonic: Callable[[], float] = time.monotonic
@@ -33,9 +34,29 @@ class ChainLine:
         self._monotonic = monotonic
         self._suspicion = Suspicion()
         self.copied = False
+        self._told_key: str | None = None
 
-    def take(self, head: ChainPoint | None) -> Meaning:
-        """Take a *live* head that was verified, and commit what follows from it."""
+    @property
+    def key_gone(self) -> bool:
+        """Whether the platform knows this dock by a key that it never had (as far as it knows)."""
+        told = self._told_key
+        return told is not None and self._custody.identity.ring.find(told, Role.DOCK) is None
+
+    def take(self, head: ChainPoint | None, dock_key: str | None = None) -> Meaning:
+        """Take a *live* head that was verified, and commit what follows from it.
+
+        `dock_key`: the key by which the platform knows this dock now; None: it does not say.
+        """
+        news, self._told_key = dock_key != self._told_key, dock_key
+        if self.key_gone:
+            if news:
+                _LOG.error(
+                    "the platform knows dock %s by key %s, and this dock never had it: it was restored from"
+                    " before its key was rolled, or is a copy.  Nothing is sent (docs/keys.md)",
+                    self._custody.identity.dock,
+                    (dock_key or "")[:16],
+                )
+            return Meaning.KEY_GONE
         found = self._stand(head)
         settled = False
         if found.place is not None:
@@ -135,8 +156,8 @@ class ChainLine:
             _LOG.warning("the platform forgot: its head went back; the newest manifests are sent again")
 
     def _restart(self, head: ChainPoint) -> None:
-        identity = self._custody.identity
         with self._store.write() as tx:
+            identity = self._custody.identity
             end = chain_end(tx)
             seen = tx.row("SELECT event FROM heads WHERE platform = ?", (identity.platform,))
             tx.insert(

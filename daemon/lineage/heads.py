@@ -6,6 +6,8 @@
   same run: there is a copy of this dock, and it stops sending.
 - A foreign head counts once it stood still for a moment: events of before the restore may still be on their
   way through the broker, and move it.
+- A head that names a key which this dock never had: it was rolled in a life that this store forgot.  What is
+  signed with the key of before counts nowhere: nothing is sent, and no `restarted` is committed under it.
 - A retained head starts nothing but sending.
 - Beside the platform's head (a branch it has to be told of) what is sent starts *with* the last head that was
   ours, so that there is always something that the platform answers.  In a chain that was restored before,
@@ -31,6 +33,7 @@ class Meaning(Enum):
     UNSETTLED = "unsettled"  # foreign, but not for long enough
     RESTORED = "restored"
     COPIED = "copied"
+    KEY_GONE = "key_gone"  # the platform knows this dock by a key that this store knows nothing of
 
 
 @dataclass(frozen=True)

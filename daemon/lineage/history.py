@@ -25,7 +25,7 @@ from daemon.tagrules import TagRules
 from uplink import envelope
 from uplink.envelope import Envelope
 from uplink.errors import Refused
-from uplink.keys import KeyRing, Role
+from uplink.keys import Role
 from uplink.messages import Manifest, Refusal
 from uplink.messages.manifest import MAX_MANIFEST_BYTES, ReportRef
 
@@ -52,15 +52,13 @@ class History:
         self._store = store
         self._custody = custody
         self._rules = rules
-        identity = custody.identity
-        self._own = KeyRing([identity.key.record(Role.DOCK, identity.dock)])
 
     def current(self, refusal: Refusal) -> Current | None:
         """Return the refusal's `current`, if it has one.  Raises Refused where it is not this dock's."""
         if refusal.current is None:
             return None
         raw = envelope.dump(refusal.current)
-        signed = envelope.unseal(raw, "manifest", self._own, Role.DOCK, MAX_MANIFEST_BYTES)
+        signed = envelope.unseal(raw, "manifest", self._custody.identity.ring, Role.DOCK, MAX_MANIFEST_BYTES)
         manifest = Manifest.parse(signed.payload, MAX_MANIFEST_BYTES)
         theirs = (manifest.platform, manifest.dock, manifest.recording, manifest.sha256, manifest.size)
         identity = self._custody.identity

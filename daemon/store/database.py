@@ -13,9 +13,10 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,21 @@ class Transaction:
         return found if isinstance(found, Row) else None
 
     def insert(self, table: str, values: dict[str, Value]) -> None:
-        names = ", ".join(values)
-        marks = ", ".join(f":{name}" for name in values)
-        self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+        self.insert_all(table, (values,))
+
+    def insert_all(self, table: str, rows: Iterable[dict[str, Value]]) -> None:
+        """Insert rows that name the same columns in the same order."""
+        rows = iter(rows)
+        first = next(rows, None)
+        if first is None:
+            return
+        marks = ", ".join("?" * len(first))
+        sql = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({marks})"
+        self._connection.executemany(sql, (tuple(row.values()) for row in chain((first,), rows)))
+
+    def execute_all(self, sql: str, args: Iterable[Sequence[Value]]) -> int:
+        """Run one statement for each of `args`; return how many rows they changed in all."""
+        return self._connection.executemany(sql, args).rowcount
 
 
 class Store:

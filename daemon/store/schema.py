@@ -443,5 +443,22 @@ def rules_kept(db: Database) -> None:
     db.execute("ALTER TABLE recordings ADD COLUMN inspect_again INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def rolled_keys(db: Database) -> None:
+    """Which event put another key in the place of this dock's (`daemon.keyline`)."""
+    db.execute(
+        """CREATE TABLE rolls (
+        event TEXT PRIMARY KEY,
+        place INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        platform TEXT NOT NULL,
+        dock TEXT NOT NULL,
+        before_key TEXT NOT NULL,
+        before_public TEXT NOT NULL,
+        dock_key TEXT NOT NULL UNIQUE
+    ) STRICT"""
+    )
+
+
 def _statements(block: str) -> list[str]:
     return [part for part in (p.strip() for p in block.split(";\n")) if part]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from daemon.desk.outgoing import Outgoing
 from daemon.status import dock_json, recordings_json
@@ -24,7 +25,7 @@ def measure(bench: Bench) -> list[Row]:
     runs = max(bench.runs, 5)
     with fresh_folder(bench.folder / "finished") as folder, bench_dock(folder / "dock") as dock:
         _fill(dock, count)
-        outgoing = Outgoing(dock.store, dock.custody, dock.vault)
+        outgoing = Outgoing(dock.store, dock.custody, dock.vault, ZoneInfo("Asia/Shanghai"))
         rows = [
             _row(
                 f"claim of the next file among {count} finished",

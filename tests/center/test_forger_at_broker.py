@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,58 +19,18 @@ from center.reading import status
 from tests.center.scripted import Footage, ScriptedDock
 from tests.center.test_center_run import Center
 from tests.rig.broker import Broker
-from tests.rig.memory_desk import DOCK, PLATFORM, SITE, MemoryDesk
+from tests.rig.memory_desk import PLATFORM
+from tests.rig.real_desk import SERIAL, RealDesk
 from tests.rig.until import until
 from tests.uplink.test_link import Dock
 from uplink.broker import BrokerAddress
 from uplink.connection import Connected, Connection, Inbound
-from uplink.desk import OutgoingFile, OutgoingManifest
-from uplink.keys import KeyRing, SigningKey
+from uplink.desk import OutgoingFile
+from uplink.keys import SigningKey
 from uplink.messages import FileAnswer, FileInit
 from uplink.messages.transfer import MAX_RANGES
 
 MIB = 1024 * 1024
-SERIAL = "SN1"
-
-
-class RealDesk(MemoryDesk):
-    """A desk whose manifests a real center takes; a file that failed waits behind the others."""
-
-    def __init__(self, key: SigningKey, ring: KeyRing) -> None:
-        super().__init__(key, ring)
-        self.dock = ScriptedDock(DOCK, SITE, PLATFORM, key)
-
-    def add(self, footage: Footage, path: Path) -> OutgoingFile:
-        """Take a file in: its manifest is sent, its bytes not before `release`."""
-        path.write_bytes(footage.data)
-        signed = self.dock.manifest(footage)
-        made = OutgoingManifest(footage.recording, 1, signed.digest, signed.raw, ())
-        self.revisions[footage.recording] = [made]
-        self.due.append(made)
-        file = OutgoingFile(
-            footage.recording,
-            self.dock.file_id(footage),
-            1,
-            path,
-            "mp4",
-            len(footage.data),
-            footage.sha256,
-            signed.digest,
-            0,
-        )
-        self.files[footage.recording] = file
-        return file
-
-    def file_failed(self, recording: str, reason: str, new_attempt: bool) -> None:
-        super().file_failed(recording, reason, new_attempt)
-        if new_attempt:
-            file = self.files[recording]
-            footage = Footage(file.path.read_bytes(), file.path.name.encode(), SERIAL)
-            attempt = file.attempt + 1
-            self.files[recording] = replace(
-                file, attempt=attempt, file_id=self.dock.file_id(footage, attempt)
-            )
-        self.waiting.append(recording)
 
 
 class Forger:

@@ -181,3 +181,35 @@ def test_a_center_under_another_id_does_not_start(bench: Bench, dock: ScriptedDo
         assert f"platform '{PLATFORM}'" in result.stderr
     bench.folder.settings.write_text(text)
     assert call(bench, "keys").exit_code == 0
+
+
+def test_a_key_that_was_prepared_is_known_to_docks_before_it_signs(bench: Bench, dock: ScriptedDock) -> None:
+    first = deliver(bench, dock)
+    before = printed(call(bench, "keys", "--json"))["platform"]["keys"]["receipt"]
+    done = call(bench, "keys", "--prepare", "receipt")
+    assert "every dock needs the [platform] table" in done.stderr
+    table = tomllib.loads(done.stdout)["platform"]
+    assert table["keys"]["receipt"][:1] == before
+    assert len(table["keys"]["receipt"]) == 2
+    told = PlatformSettings.model_validate(table)
+    assert printed(call(bench, "keys", "--prepare", "receipt", "--json"))["platform"] == table, "once"
+    assert call(bench, "keys", "--prepare", "receipt", "--replace", "receipt").exit_code == 2
+    assert envelope.unseal(first, "receipt", told.ring(), Role.RECEIPT)
+
+    rolled = call(bench, "keys", "--replace", "receipt")
+    assert rolled.exit_code == 0, rolled.output
+    assert envelope.unseal(again(bench, dock), "receipt", told.ring(), Role.RECEIPT), "docks know it already"
+    after = tomllib.loads(rolled.stdout)["platform"]
+    assert after["keys"]["receipt"] == table["keys"]["receipt"][1:]
+    assert after["retired"]["receipt"] == before
+    PlatformSettings.model_validate(after)
+
+
+def test_a_persons_key_is_printed_with_the_table_that_docks_need(bench: Bench, tmp_path: Path) -> None:
+    made = call(bench, "keys", "new", "王伟", str(tmp_path / "wang.pem"))
+    assert "every dock needs the [platform] table" in made.stderr
+    table = tomllib.loads(made.stdout)["platform"]
+    told = PlatformSettings.model_validate(table)
+    assert [record.owner for record in told.records() if record.role is Role.DESTROY] == ["王伟"]
+    again_ = printed(call(bench, "keys", "new", "王伟", str(tmp_path / "wang.pem"), "--json"))
+    assert (again_["platform"], again_["made"]) == (table, False)

@@ -62,7 +62,7 @@ def test_json_rows_are_read(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("officer,name,nmae\n1,a,b\n", r"rows.csv:1: column 'nmae' is none of officers"),
-        ("officer,name\n1,a\n,b\n", r"rows.csv:3: column officer: Field required"),
+        ("officer,name\n1,a\n,b\n", r"rows.csv:3: column officer: it has to be given"),
         ("officer,name\n1,a\n1,b\n", r"rows.csv:3: column officer = '1' is in line 2 already"),
         ("officer,name\n1,a,b\n", r"rows.csv:2: not 2 cells"),
         ("officer,name\n1\n", r"rows.csv:2: not 2 cells"),
@@ -71,8 +71,8 @@ def test_json_rows_are_read(tmp_path: Path) -> None:
         ("case,officers\nC1,\n", r"rows.csv:2: column officers: case 'C1' names nobody"),
         ("case,officers\nC1,;\n", r"rows.csv:2: column officers: case 'C1' names nobody"),
         ('[{"case": "C1", "officers": [" "]}]', r"rows.csv:1: column officers: case 'C1' names nobody"),
-        ('[{"camera": "A", "officer": " "}]', r"rows.csv:1: column officer: Field required"),
-        ('[{"officer": "1", "name": " "}]', r"rows.csv:1: column name: Field required"),
+        ('[{"camera": "A", "officer": " "}]', r"rows.csv:1: column officer: it has to be given"),
+        ('[{"officer": "1", "name": " "}]', r"rows.csv:1: column name: it has to be given"),
         (
             "camera,officer,from,to\nA,1,2026-03-05T09:00:00Z,2026-03-05T17:00:00+08:00\n",
             r"rows.csv:2: column to = .* is not after from",

@@ -12,8 +12,9 @@ import pytest
 from daemon.clock import DockClock
 from daemon.custody import Custody, enrol
 from daemon.identity import DockIdentity
+from daemon.ingest.arriving import FileTimes
 from daemon.ingest.contents import Contents, Note, VolumeContent
-from daemon.ingest.ledger import FileTimes, Ledger
+from daemon.ingest.ledger import Ledger
 from daemon.store import Store
 from daemon.vault import Vault
 from dock.docking import Camera, Docking, new_docking_id
@@ -77,3 +78,9 @@ def listing(
     entries = tuple(Entry(path, size, 1_764_000_000_000_000_000) for path, size in files.items())
     left = tuple(Explained(path, size, Reason.UNREADABLE, "test") for path, size in (explained or {}).items())
     return listing_of(Scan(entries, left), load_profiles().by_name(profile))
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are pulled as large ones are, each by itself: for tests of what happens to one."""
+    monkeypatch.setattr("daemon.ingest.docking.is_small", lambda item: False)

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from daemon.board import SlotBoard
 from daemon.counters import Counters
 from daemon.desk import StoreDesk
+from daemon.ingest.arriving import Arrived, FileTimes
 from daemon.ingest.docking import StayJob
-from daemon.ingest.ledger import Arrived, FileTimes
 from daemon.ingest.memory import Memory
 from daemon.ingest.opening import open_docking
 from daemon.ingest.stay import Stay, docking_of

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,9 +70,22 @@ def test_hold_needs_a_reason_and_says_which_hold(desk: Desk) -> None:
 
 def test_what_one_person_may_not_do_is_said_with_the_way_to_do_it(desk: Desk) -> None:
     refused = run(desk, "tag", desk.recording, "--officer", "J2")
-    assert refused.exit_code == 1  # click's; the one command ends with 2
+    assert refused.exit_code == 1
     assert "两人签名" in refused.stderr
     assert "cosign" in refused.stderr
+
+
+def test_what_the_dock_refuses_ends_with_1_and_what_is_not_there_with_2(desk: Desk) -> None:
+    settings = ["--settings", str(desk.dock.folder / "s.toml")]
+    for words, status in (
+        (["tag", desk.recording, "--officer", "J2"], 1),
+        (["tag", "zzzz", "--case", "C1"], 2),
+    ):
+        ran = subprocess.run(
+            [sys.executable, "-m", "daemon", *words, *settings], capture_output=True, check=False, timeout=60
+        )
+        assert (ran.returncode, ran.stdout) == (status, b"")
+        assert ran.stderr.startswith(b"Error: ")
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ EACH: dict[str, dict[str, Any]] = {
     "vault.damaged": {"damaged": ["r1"]},
     "vault.unknown_file": {"unknown_files": True},
     "dock.copied": {"link": frozenset({"copied"})},
+    "dock.key_gone": {"link": frozenset({"key_gone"})},
     "dock.other_board": {"link": frozenset({"other_board"})},
     "card.full": {"full_cards": [SlotTrouble(2, "CAM1")]},
     "slot.error": {"slots": [SlotTrouble(3, "unreadable")]},

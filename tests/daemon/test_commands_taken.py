@@ -19,7 +19,7 @@ from uplink import envelope
 from uplink.desk import Taken
 from uplink.ids import draw_id
 from uplink.keys import KeyRing, Role, SigningKey
-from uplink.messages import Answer, Command
+from uplink.messages import MACHINE, Answer, Command
 
 OPERATE, WANG, LI, RECEIPT = (SigningKey.draw() for _ in range(4))
 RING = KeyRing(
@@ -88,6 +88,15 @@ def test_after_a_restart_the_same_command_gets_the_same_answer(desk: Desk, tmp_p
     desk.dock.store.close()
     desk.dock.store = Store(tmp_path / "store.db")
     assert answered(desk, "hold", raw) == first
+    assert len(desk.manifest().holds) == 1
+
+
+def test_after_a_roll_the_same_command_gets_its_answer_under_the_new_key(desk: Desk) -> None:
+    raw = order(desk, "hold", OPERATE, recording=desk.recording, hold=draw_id())
+    first = answered(desk, "hold", raw)
+    with desk.dock.store.write() as tx:
+        desk.dock.custody.roll(tx, SigningKey.draw(), "", MACHINE)
+    assert answered(desk, "hold", raw) == first, "the platform believes no other key any more"
     assert len(desk.manifest().holds) == 1
 
 

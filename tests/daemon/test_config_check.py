@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from click.testing import CliRunner, Result
 from daemon.cli.main import main_group
 from daemon.identity import CREDENTIAL, load_identity
 from daemon.settings import load_settings
+from tests.rig.tls_broker import Certificates, dated
 from uplink.errors import BadKey
 from uplink.keys import SigningKey
+from uplink.tls import TlsFiles
 
 SETTINGS = """
 [dock]
@@ -54,7 +57,7 @@ def test_what_was_read_is_printed_as_json(settings: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("[uplink]\nbytes_per_second = -1", ["uplink.bytes_per_second", "-1", "greater than or equal to 0"]),
+        ("[uplink]\nbytes_per_second = -1", ["uplink.bytes_per_second", "-1", "at least 0 is wanted"]),
         ("[uplink]\nbytes_per_secnod = 1", ["uplink.bytes_per_secnod", "allowed here", "bytes_per_second"]),
         ('[inspection]\nrules = "/none.toml"', ["/none.toml"]),
         (
@@ -114,3 +117,57 @@ def test_the_unit_says_where_the_inspector_is_unless_the_settings_do(
     assert load_settings(settings).inspection.socket == Path("/run/bodydock/inspect.sock")
     settings.write_text(settings.read_text() + '[inspection]\nsocket = "/elsewhere"\n')
     assert load_settings(settings).inspection.socket == Path("/elsewhere")
+
+
+def with_broker(settings: Path, files: TlsFiles) -> None:
+    key = SigningKey.draw().public.hex()
+    settings.write_text(
+        settings.read_text() + f'[broker]\nhost = "mqtt.office.example"\nport = 8883\nca = "{files.ca}"\n'
+        f'certificate = "{files.certificate}"\nkey = "{files.key}"\n'
+        f'[platform]\nid = "pf"\n[platform.keys]\nreceipt = ["{key}"]\n'
+    )
+
+
+def test_files_for_the_broker_are_tried(settings: Path, tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    files = certificates.client("xlt/dock-01")
+    with_broker(settings, files)
+    assert (_check(settings).exit_code, _check(settings).stderr) == (0, "")
+    stranger = certificates.client("xlt/dock-02")
+    kept = files.key.read_bytes()
+    for damage, said in (
+        (stranger.key.read_bytes(), f"{files.certificate} and {files.key} are no certificate and its key"),
+        (None, "`bodydock identity` makes it"),
+    ):
+        if damage is None:
+            files.key.unlink()
+        else:
+            files.key.write_bytes(damage)
+        wrong = _check(settings)
+        assert wrong.exit_code == 1
+        assert said in wrong.stderr
+    files.key.write_bytes(kept)
+    files.certificate.unlink()
+    assert f"{files.certificate} cannot be read" in _check(settings).stderr
+
+
+def test_a_certificate_that_ended_is_a_warning(settings: Path, tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    files = certificates.client("xlt/dock-01")
+    with_broker(settings, dated(certificates, files, timedelta(days=-9), timedelta(days=-1)))
+    result = _check(settings)
+    assert result.exit_code == 0
+    assert "ended on" in result.stderr
+
+
+def test_a_slots_directory_that_is_not_there_is_a_warning(settings: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "camera"
+    settings.write_text(settings.read_text() + f'[[slots]]\nnumber = 2\ndirectory = "{gone}"\n')
+    result = _check(settings)
+    assert result.exit_code == 0
+    assert f"slot 2: {gone} is not there now" in result.stderr
+    gone.write_bytes(b"")
+    assert f"slot 2: {gone} is no directory" in _check(settings).stderr
+    gone.unlink()
+    gone.mkdir()
+    assert _check(settings).stderr == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -374,3 +375,22 @@ def test_a_file_that_may_not_be_written_is_a_word_with_what_to_do(run: Run, tmp_
     assert ran.status == 2
     assert str(tmp_path / "keys") in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_show_draws_from_the_vaults_copy(run: Run, recording: str, dock: Dock, tmp_path: Path) -> None:
+    lies = dock.vault.path(dock.store.value("SELECT vault FROM recordings WHERE recording = ?", (recording,)))
+    lies.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(KARMA, lies)
+    drawn = tmp_path / "drawn"
+    shown = run("show", recording, "--json", "--pictures", str(drawn))
+    assert shown.status == 0, shown.err
+    assert shown.data["recording"] == recording
+    assert {"timeline.png", "timeline.svg"} <= {file.name for file in drawn.iterdir()}
+    assert str(drawn / "timeline.png") in shown.err
+
+
+def test_show_of_what_was_not_inspected_draws_nothing(run: Run, dock: Dock, tmp_path: Path) -> None:
+    (made,) = take_in(dock, ODD)
+    shown = run("show", made, "--pictures", str(tmp_path / "drawn"))
+    assert (shown.status, (tmp_path / "drawn").exists()) == (2, False)
+    assert "not inspected yet" in shown.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -335,6 +336,43 @@ def test_what_is_flagged_goes_before_what_is_older(dock: Dock, flag: str) -> Non
     assert found.recording == newer
 
 
+def test_after_what_is_flagged_the_nearest_archive_deadline_goes_first(dock: Dock) -> None:
+    """mqtt.md, Order of sending: flagged, then by deadline (30 days after the case ended), then oldest."""
+    names = [f"DCIM/100/0{n}.MP4" for n in range(6)]
+    plain, later, running, sooner, flagged, both = (take_in(dock, name, attachment=name)[0] for name in names)
+    line_of(dock).first.step()
+    desk = desk_of(dock, platform := Platform(dock))
+    cases = {later: ["LATER"], running: ["RUNNING"], sooner: ["SOONER"], both: ["LATER", "OVER"]}
+    with dock.store.write() as tx:
+        for recording, held in cases.items():
+            said = json.dumps([{"case": case} for case in held])
+            tag = "json_set(coalesce(tag, '{}'), '$.cases', json(?))"
+            tx.execute(f"UPDATE recordings SET tag = {tag} WHERE recording = ?", (said, recording))
+        tx.execute("UPDATE recordings SET marked = 1 WHERE recording = ?", (flagged,))
+        for n, recording in enumerate((plain, later, running, sooner, flagged, both)):
+            tx.execute(
+                "UPDATE recordings SET stored_at = ? WHERE recording = ?", (f"2026-01-0{n}", recording)
+            )
+
+    def order_of_sending() -> list[str]:
+        busy: list[str] = []
+        while (file := desk.next_file(frozenset(busy))) is not None:
+            busy.append(file.recording)
+        return busy
+
+    assert order_of_sending() == [flagged, plain, later, running, sooner, both], "no case has ended"
+    now = dock.custody.clock.now()
+    ended = {"LATER": -1, "RUNNING": 1, "SOONER": -20, "OVER": -40}
+    rows = [{"case": case, "to": now + timedelta(days=days)} for case, days in ended.items()]
+    snapshot = CaseRegistry.model_validate(
+        {"platform": "pf", "scope": "site-1", "kind": "cases", "version": 1, "time": now, "rows": rows}
+    )
+    assert desk.take_registry("cases", platform.seal("registry", snapshot, platform.registry)) is Taken.TAKEN
+    assert order_of_sending() == [flagged, both, sooner, later, plain, running]
+    desk.marked_first = False
+    assert order_of_sending() == [both, sooner, later, plain, running, flagged]
+
+
 def test_a_failed_file_backs_off_and_a_new_attempt_has_another_id_and_no_progress(counter: Counter) -> None:
     first = counter.desk.next_file(frozenset())
     assert first is not None
@@ -391,7 +429,9 @@ def test_a_live_head_of_a_new_receiver_sends_what_waits_again(counter: Counter) 
     at = newest_event(counter.desk)
     assert counter.desk.take_head(counter.platform.head(at, 5), live=False) == HeadTaken(Taken.TAKEN, at)
     assert counter.waiting() == []  # a ghost starts nothing
-    assert counter.desk.take_head(counter.platform.head(at, 5), live=True) == HeadTaken(Taken.TAKEN, at)
+    assert counter.desk.take_head(counter.platform.head(at, 5), live=True) == HeadTaken(
+        Taken.TAKEN, at, anew=True
+    )
     assert counter.waiting() == [1]
     assert counter.desk.next_file(frozenset()) is not None
 
@@ -410,7 +450,9 @@ def test_a_head_that_is_not_signed_for_us_is_refused_and_a_foreign_one_counted(c
     assert counter.desk.take_head(forged, live=True) == HeadTaken(Taken.REFUSED)
     foreign = ChainPoint(epoch="0" * 32, n=3, head="ab" * 32)
     head = counter.desk.take_head(counter.platform.head(foreign, 1), live=True)
-    assert head == HeadTaken(Taken.TAKEN, None, beside=True, again=True), "nothing of ours is known there"
+    assert head == HeadTaken(Taken.TAKEN, None, beside=True, again=True, anew=True), (
+        "nothing of ours is known there"
+    )
     assert counter.counted() == {"refused.head.key": 1}
 
 

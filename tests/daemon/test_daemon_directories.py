@@ -189,6 +189,20 @@ def test_what_is_mounted_over_it_is_another_camera(mount: Mount, tmp_path: Path)
     until(lambda: mount.phase() == "empty")
 
 
+def test_a_directory_that_cannot_be_read_is_no_empty_slot(mount: Mount) -> None:
+    mount.path.symlink_to(mount.path)
+    until(lambda: mount.phase() == "error")
+    assert mount.board.views()[0].error == f"{mount.path}: Too many levels of symbolic links (ELOOP)"
+    mount.path.unlink()
+    mount.path.write_bytes(b"")
+    until(lambda: "ENOTDIR" in (mount.board.views()[0].error or ""))
+    mount.path.unlink()
+    until(lambda: mount.phase() == "empty")
+    mount.path.mkdir()
+    mount.write("a.mp4", b"one")
+    mount.wait_closed(1)
+
+
 def test_an_open_docking_whose_directory_is_gone_at_the_start_is_closed(
     dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,6 +307,7 @@ def test_what_left_unread_is_told_to_the_same_camera_only(
     assert ("b.mp4" in mount.board.views()[0].text["en"]) is again
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_file_that_ends_early_is_told_to_the_officer_and_stays_told(
     mount: Mount, dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

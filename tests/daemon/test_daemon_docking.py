@@ -275,6 +275,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception, times:
     return tried
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_an_unreadable_file_is_explained_with_its_ranges_and_costs_only_itself_a08(
     dock: Dock, card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +290,7 @@ def test_an_unreadable_file_is_explained_with_its_ranges_and_costs_only_itself_a
 
 
 @pytest.mark.parametrize(("times", "kept"), [(1, True), (2, False)])
+@pytest.mark.usefixtures("one_by_one")
 def test_a_file_that_changes_is_looked_at_once_more_at_the_end_a09(
     dock: Dock, card: Card, monkeypatch: pytest.MonkeyPatch, times: int, kept: bool
 ) -> None:

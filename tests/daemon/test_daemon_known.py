@@ -185,6 +185,7 @@ def test_what_the_vault_lost_is_new_again(dock: Dock, docked: Card, monkeypatch:
     assert dock.vault.path(row["vault"]).stat().st_size == SIZE
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_the_same_files_of_another_camera_are_new(
     dock: Dock, docked: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +215,7 @@ def texts(dock: Dock, card: Card) -> list[dict[str, str]]:
     return [view.text for view in views if view.phase in ("pulling", "done")]
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_what_was_missing_is_told_at_the_next_docking_and_when_it_is_there(dock: Dock, card: Card) -> None:
     for number in range(5):
         card.write(f"DCIM/{number}.mp4", b"x" * number, modified_s=number)
@@ -228,6 +230,7 @@ def test_what_was_missing_is_told_at_the_next_docking_and_when_it_is_there(dock:
     assert texts(dock, card)[-1] == wording.SAFE  # told once
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_what_is_not_on_the_card_any_more_is_said_to_be_lost(dock: Dock, card: Card) -> None:
     card.write("DCIM/a.mp4", b"1", modified_s=1)
     card.write("DCIM/b[red]\x1b.mp4", b"2", modified_s=2)

@@ -145,6 +145,7 @@ def test_a_volume_that_comes_later_is_a_further_docking_of_the_stay(dock: Dock, 
     assert camera.tools.board.views()[0].files_total == 2
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_volume_that_comes_in_mid_copy_is_pulled_by_the_same_thread(
     dock: Dock, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_volume_that_comes_in_mid_copy_is_pulled_by_the_same_thread(
     assert sorted(one.stored.count for one in closed) == [1, 2]
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_volume_that_leaves_while_others_stay_costs_its_own_files_only(
     dock: Dock, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:

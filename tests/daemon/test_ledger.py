@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from pydantic import ValidationError
 
-from daemon.ingest.ledger import Arrived, FileTimes
+from daemon.ingest.arriving import Arrived, FileTimes
 from daemon.ingest.memory import Memory
 from dock.docking import Docking
 from dock.listing import CardFile, Reason

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from center import enrolment
@@ -21,10 +22,11 @@ from daemon.clock import DockClock
 from daemon.counters import Counters
 from daemon.custody import Custody, enrol
 from daemon.desk import StoreDesk
-from daemon.identity import DockIdentity
+from daemon.identity import load_identity
 from daemon.ingest.ledger import Ledger
 from daemon.lineage.chain import ChainLine
 from daemon.revisions import Deed, holds_of, revise
+from daemon.rolling import Rolled, roll
 from daemon.settings import BrokerSettings, DockSettings, PlatformSettings, Settings, SlotSettings
 from daemon.stages.first import tag_of
 from daemon.stages.told import ToldStage
@@ -39,7 +41,7 @@ from uplink import envelope
 from uplink.desk import HeadTaken
 from uplink.ids import draw_id
 from uplink.keys import SigningKey
-from uplink.messages import Case, FileFin, FileInit, Manifest, Tag
+from uplink.messages import MACHINE, Case, FileFin, FileInit, Manifest, Tag
 from uplink.messages.manifest import Hold
 
 Pair = tuple[Dock, StoreDesk]
@@ -318,13 +320,27 @@ class TwoEnds:
 
     def flaws(self) -> list[str]:
         """Return what `bodydock verify` and `bodydock center verify` find."""
-        platform = PlatformSettings(id=PLATFORM, keys=self._public_keys())
-        dock = DockSettings(id=NAME, site=SITE, state=self.dock.folder)
-        slots = [SlotSettings(number=1, ports=["p"])]
-        settings = Settings(dock=dock, slots=slots, platform=platform, broker=BrokerSettings())
-        here = Verifier(self.dock.store, settings).everything().flaws
+        here = Verifier(self.dock.store, self.settings_of(self.dock.folder)).everything().flaws
         there = CenterVerifier(self.bench.folder).every_dock().flaws
         return [f"{flaw.place}: {flaw.code}: {flaw.text}" for flaw in (*here, *there)]
+
+    def settings_of(self, folder: Path) -> Settings:
+        platform = PlatformSettings(id=PLATFORM, keys=self._public_keys())
+        dock = DockSettings(id=NAME, site=SITE, state=folder)
+        slots = [SlotSettings(number=1, ports=["p"])]
+        return Settings(dock=dock, slots=slots, platform=platform, broker=BrokerSettings())
+
+    def roll(self, forgotten: Path | None = None) -> Rolled:
+        """Roll the dock's key, as its administrator does."""
+        settings = self.settings_of(self.dock.folder)
+        return roll(self.dock.store, self.dock.custody, settings, MACHINE, forgotten=forgotten)
+
+    def key_file(self) -> Path:
+        """A copy of the key file as it is now, as somebody keeps it who backs up keys alone."""
+        self.made += 1
+        kept = self.folder / f"key-{self.made}.pem"
+        shutil.copy2(self.dock.folder / "keys" / "dock.pem", kept)
+        return kept
 
     def _public_keys(self) -> dict[str, list[str]]:
         return {role.value: [key.public.hex()] for role, key in self.bench.keys.by_role.items()}
@@ -372,11 +388,17 @@ class TwoEnds:
             self.desk._lease = -1  # each start of a center has a higher one; here they share a millisecond
 
     def _open(self, folder: Path, platform: str = PLATFORM) -> Dock:
-        folder.mkdir(exist_ok=True)
-        identity = DockIdentity(NAME, SITE, platform, self.key, None, draw_id())
+        (folder / "keys").mkdir(exist_ok=True, parents=True, mode=0o700)
+        if not (folder / "store.db").exists():
+            self.key.keep(folder / "keys" / "dock.pem")
         store = Store(folder / "store.db")
-        custody = Custody(identity, DockClock())
-        enrol(store, custody, [])
+        try:
+            identity = replace(load_identity(self.settings_of(folder)), platform=platform, host=None)
+            custody = Custody(identity, DockClock())
+            enrol(store, custody, [])
+        except BaseException:
+            store.close()
+            raise
         vault = Vault(folder / "vault")
         vault.prepare()
         return Dock(folder, store, custody, Ledger(store, custody), vault)

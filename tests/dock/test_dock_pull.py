@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,7 @@ def test_a_copy_longer_than_the_file_is_cut_a09(folder: Folder) -> None:
     assert folder.into.read_bytes() == folder.content
 
 
-@pytest.mark.parametrize("change", ["grows", "shrinks", "touched", "replaced", "removed"])
+@pytest.mark.parametrize("change", ["grows", "shrinks", "touched", "replaced", "removed", "in place"])
 def test_a_file_that_changes_under_the_copy_is_no_copy_a09(folder: Folder, change: str) -> None:
     path = folder.path / "a.mp4"
 
@@ -150,6 +151,10 @@ def test_a_file_that_changes_under_the_copy_is_no_copy_a09(folder: Folder, chang
             os.truncate(path, 2_000_000)
         elif change == "touched":
             os.utime(path, ns=(1, 1))
+        elif change == "in place":  # as many bytes, and the time put back
+            with path.open("r+b") as file:
+                file.write(b"another start")
+            os.utime(path, ns=(folder.file.modified_ns, folder.file.modified_ns))
         else:
             path.unlink(missing_ok=True)
             if change == "replaced":
@@ -233,6 +238,9 @@ class BadSectors:
     def still_there(self) -> bool:
         return time.monotonic() < self._failed_at + self.leaves_after_s
 
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def space(self) -> None: ...
 
     def size_and_time(self) -> tuple[int, int]:
@@ -245,6 +253,9 @@ class BadSectors:
             raise OSError(errno.EIO, "Input/output error")
         buffer[: len(part)] = part
         return len(part)
+
+    def written_to(self) -> bool:
+        return False
 
     def forget_cached(self) -> None: ...
 

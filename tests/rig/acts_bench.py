@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.acts.tools import Tools
-from daemon.ingest.ledger import Arrived, FileTimes
+from daemon.ingest.arriving import Arrived, FileTimes
 from daemon.limits import Limits
 from daemon.revisions import revise
 from daemon.settings import DockSettings, Settings, SlotSettings

@@ -38,6 +38,7 @@ class MemoryDesk:
         self.reports: dict[str, bytes] = {}
         self.counters: Counter[str] = Counter()
         self.silent = False
+        self.lease = 0
 
     # What a test puts in
 
@@ -149,7 +150,12 @@ class MemoryDesk:
             self.count(f"refused.head.{e.code}")
             return HeadTaken(Taken.REFUSED)
         self.heads.append((head.at, live))
-        return HeadTaken(Taken.TAKEN, head.at)
+        anew = live and head.lease > self.lease
+        if anew:  # as the daemon's: a receiver that began lacks, at worst, all that it gave no receipt for
+            self.lease = head.lease
+            unheard = [made[-1] for name, made in self.revisions.items() if name not in self.delivered]
+            self.due += [manifest for manifest in unheard if manifest not in self.due]
+        return HeadTaken(Taken.TAKEN, head.at, anew=anew)
 
     def take_registry(self, kind: str, raw: bytes) -> Taken:
         try:

@@ -6,8 +6,8 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+from daemon.ingest.arriving import Arrived, FileTimes
 from daemon.ingest.contents import Contents, Note, VolumeContent
-from daemon.ingest.ledger import Arrived, FileTimes
 from daemon.parts import open_parts
 from daemon.revisions import ReportFacts, revise
 from daemon.settings import load_settings

@@ -10,10 +10,12 @@ import copy
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,16 +50,30 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def demo(*options: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+def demo(
+    *options: str, before: tuple[str, ...] = (), temporary: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [*before, sys.executable, "-m", "tests.rig.demo", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
+    env = os.environ | ({"TMPDIR": str(temporary)} if temporary else {})
+    return subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=170, check=False
+    )
 
 
 @pytest.fixture(scope="module")
-def shown(cards: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def temporary() -> Iterator[Path]:
+    """A folder for what the demonstration makes; its path is short, sockets lie in it."""
+    folder = Path(tempfile.mkdtemp(prefix="bd-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def shown(cards: Path, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """What a good demonstration printed, and where its evidence is."""
     capture = tmp_path_factory.mktemp("wire")
-    ran = demo("--cards", str(cards), "--rate", "4", "--require-devices", "--capture", str(capture))
+    options = ("--cards", str(cards), "--rate", "4", "--require-devices", "--capture", str(capture))
+    ran = demo(*options, temporary=temporary)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout, capture
 
@@ -87,10 +103,10 @@ class TestOnDevices:
             assert said in text
         assert "NO LOOP DEVICES" not in text
 
-    def test_nothing_is_left_mounted_or_plugged(self, shown: tuple[str, Path]) -> None:
+    def test_nothing_is_left_mounted_or_plugged(self, shown: tuple[str, Path], temporary: Path) -> None:
         assert shown
-        assert "bodydock-demo-" not in Path("/proc/self/mounts").read_text()
-        assert not list(Path("/tmp").glob("bodydock-demo-*/control.sock"))
+        assert str(temporary) not in Path("/proc/self/mounts").read_text()
+        assert not list(temporary.iterdir())
 
     def test_the_evidence_is_good(self, good: Evidence) -> None:
         assert checks.judge(good, labels(good)) == []

@@ -30,6 +30,7 @@ from uplink.broker import (
 )
 from uplink.connection import Connection
 from uplink.errors import Busy, NotLoopback, Offline, TooLarge
+from uplink.inbox import Inbox
 
 MIB = 1024 * 1024
 T = TypeVar("T")
@@ -201,6 +202,11 @@ def cut(victim: Connection) -> None:
     sock.shutdown(socket.SHUT_RDWR)
 
 
+def inbox_of(connection: Connection) -> Inbox[Notice]:
+    assert isinstance(connection._inbox, Inbox)
+    return connection._inbox
+
+
 def test_a_slow_consumer_blocks_no_callback_d11(broker: Broker) -> None:
     """Nothing is taken for longer than the keepalive would bear, and the connection stays."""
     limits = Limits(queue_size=10)
@@ -213,7 +219,7 @@ def test_a_slow_consumer_blocks_no_callback_d11(broker: Broker) -> None:
         assert not any(notice.refused for notice in acknowledged)
         assert slow.connected
         # The rest waits at the broker or in TCP; none is lost.
-        assert len(slow._inbox._items) <= 20
+        assert len(inbox_of(slow)._items) <= 20
         assert [int(wait_for(slow, Inbound).payload) for n in range(50)] == list(range(50))
         assert slow.dropped == 0
 
@@ -226,8 +232,8 @@ def test_a_flood_waits_outside_and_none_of_it_is_lost(broker: Broker) -> None:
         for n in range(60):
             fast.publish("x/1", b"%02d" % n + b"z" * 100_000)
             wait_for(fast, Acknowledged)
-        until(lambda: slow._inbox._bytes >= 300_000)
-        assert slow._inbox._bytes <= 600_000
+        until(lambda: inbox_of(slow)._bytes >= 300_000)
+        assert inbox_of(slow)._bytes <= 600_000
         assert [int(wait_for(slow, Inbound).payload[:2]) for _ in range(60)] == list(range(60))
         assert slow.dropped == 0
         assert slow.connected

@@ -266,6 +266,17 @@ def test_a_segment_that_reached_nobody_is_not_sent_d19() -> None:
     assert next_action(sender, 3.2) == Wait(4.0), "not more often than once a second"
 
 
+@pytest.mark.parametrize("anew", [True, False])
+def test_what_was_asked_is_asked_again_at_once_only_of_a_receiver_that_began(anew: bool) -> None:
+    sender = transfer(MIB)
+    assert isinstance(next_action(sender, 1.0), Init)
+    sender.nudge(1.5, anew=anew)
+    due = sender.action(1.5, 10 * MIB)
+    assert isinstance(due, Wait)
+    assert (due.until == 2.0) is anew, "not more often than once a second; else after ten"
+    assert isinstance(sender.action(2.0, 10 * MIB), Init if anew else Wait)
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [("checksum", Outcome.NEW_ATTEMPT), ("conflict", Outcome.NEW_ATTEMPT), ("full", Outcome.FULL)],

@@ -14,6 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from uplink.broker import Connected, Notice, SubscriptionRefused, SubscriptionTaken
 from uplink.inbox import Inbox
+from uplink.listening import Listening
 from uplink.session import Session
 
 GRANTED, REFUSED = (ReasonCode(PacketTypes.SUBACK, identifier=code) for code in (1, 0x87))
@@ -36,9 +37,9 @@ class FakeClient:
 
 def test_what_was_refused_is_asked_for_again_and_told_when_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     inbox: Inbox[Notice] = Inbox(100, 1_000_000)
-    session, client = Session(1, inbox, ("a", "b", "c")), FakeClient()
+    session, client = Session(1, inbox, Listening(("a", "b", "c"))), FakeClient()
     session.client = client  # type: ignore[assignment]
-    session._subscribe(client, session.subscriptions)  # type: ignore[arg-type]
+    session._follow(client, session.listening.at_connect())  # type: ignore[arg-type]
     session._on_subscribe(client, None, 1, [GRANTED, REFUSED, REFUSED], None)  # type: ignore[arg-type]
     assert session.turn()
     assert client.asked == [["a", "b", "c"]]  # not at once

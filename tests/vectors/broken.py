@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tests.vectors import chains
 from tests.vectors import parts as p
 
 Row = tuple[str, str, bytes, str, str | None, str]
@@ -189,6 +190,13 @@ def _heads() -> Iterator[Row]:
     rows: list[tuple[str, p.Json, str, str | None, str]] = [
         ("good", p.head(at), "receipt", None, "event 4 is held"),
         ("good-none", p.head(None), "receipt", None, "nothing is held"),
+        (
+            "good-key",
+            p.head(at, dock_key=p.KEYS["dock"].key_id),
+            "receipt",
+            None,
+            "and the dock's key in force",
+        ),
         ("dock", p.head(at, dock="dock-2"), "receipt", "dock", "another dock's"),
         ("platform", p.head(at, platform="pf-other"), "receipt", "platform", "another platform's"),
         ("role", p.head(at), "operate", "key", "signed by an operate key"),
@@ -289,3 +297,17 @@ def _from_the_dock() -> Iterator[Row]:
     yield "identities", "good", p.sealed("identity", identity, "dock"), "", None, "signed by the key it names"
     other = p.sealed("identity", identity, "other-dock")
     yield "identities", "other-key", other, "", "key", "signed by another key than it names"
+    yield from _rolled_identities(identity)
+
+
+def _rolled_identities(identity: p.Json) -> Iterator[Row]:
+    files = chains.files()
+    next_key = identity | {"public": p.KEYS["dock-next"].public.hex()}
+
+    def row(name: str, of: p.Json, signer: str, rolled: str, code: str | None, why: str) -> Row:
+        told = of | {"rolled": [json.loads(files[f"chain/{rolled}.json"])]}
+        return "identities", name, p.sealed("identity", told, signer), "", code, why
+
+    yield row("rolled", next_key, "dock-next", "rolled", None, "its key was rolled, and how")
+    yield row("rolled-half", next_key, "dock-next", "rolled-by-new", "rolled", "only the new key signed that")
+    yield row("rolled-away", identity, "dock", "rolled", "rolled", "the key that went")

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from tests.vectors import parts as p
+from uplink.keys import key_id
 
 EPOCH_2 = p.fixed("epoch 2")
 
@@ -91,9 +92,52 @@ def _chain() -> tuple[dict[str, bytes], p.Json, p.Json]:
     wrong("signer", "closed", 4, third["head"], CLOSED, signer="other-dock")
     wrong("kind", "burnt", 4, third["head"], CLOSED)
     wrong("sum", "closed", 4, third["head"], CLOSED | {"stored": NONE})
+    files |= _rolled(last)
     more = DOCKING | {"listed": ONE, "stored": NONE, "already_stored": ONE, "explained": []}
     wrong("sum-of-events", "closed", 4, third["head"], more)
     return {f"chain/{name}.json": raw for name, raw in files.items()}, second, last
+
+
+def rolled(before: str, key: str) -> p.Json:
+    """Return the data of a `key_rolled` from one key to another, by their names."""
+    old, new = p.KEYS[before], p.KEYS[key]
+    return {
+        "before": old.key_id,
+        "before_public": old.public.hex(),
+        "dock_key": new.key_id,
+        "public": new.public.hex(),
+        "reason": "test vector",
+    }
+
+
+def _rolled(last: p.Json) -> dict[str, bytes]:
+    """Return the roll that follows on event 4, what follows on it, and what it could have been."""
+    n, both = last["n"] + 1, ("dock", "dock-next")
+
+    def signed(data: p.Json, *signers: str) -> bytes:
+        return p.sealed("event", p.event("key_rolled", n, last["head"], data), *signers)
+
+    good = signed(rolled(*both), *both)
+    after = p.event("attached", n + 1, p.digest("event", good), ATTACHED)
+    neutral = (1).to_bytes(32, "little")
+    small = {"dock_key": key_id(neutral), "public": neutral.hex()}
+    return {
+        "rolled": good,
+        "rolled-after": p.sealed("event", after, "dock-next"),
+        "rolled-after-old": p.sealed("event", after, "dock"),
+        "rolled-by-old": signed(rolled(*both), "dock"),
+        "rolled-by-new": signed(rolled(*both), "dock-next"),
+        "rolled-by-others": signed(rolled(*both), "dock", "stranger"),
+        "rolled-same": signed(rolled("dock", "dock"), "dock"),
+        "rolled-small": signed(rolled(*both) | small, "dock"),
+        "rolled-id": signed(rolled(*both) | {"dock_key": "5" * 64}, *both),
+        "rolled-foreign": signed(rolled("stranger", "dock-next"), "dock", "stranger", "dock-next"),
+        "rolled-back": p.sealed(
+            "event",
+            p.event("key_rolled", n + 1, p.digest("event", good), rolled("dock-next", "dock")),
+            *both,
+        ),
+    }
 
 
 @cache
@@ -147,6 +191,27 @@ def lines() -> list[tuple[str, str, list[p.Json]]]:
         ("chain-kind", "an unknown kind", [*begin, "kind=refused:shape"]),
         ("chain-sum", "`closed` does not add up in itself", [*begin, "sum=odd:data"]),
         ("chain-sum-of-events", "`closed` is not what `stored` said", [*begin, "sum-of-events=odd:sum"]),
+    ]
+    closed = [*begin, "4-closed=joins"]
+    went = [*closed, "rolled=joins"]
+    chains += [
+        ("chain-rolled", "another key takes the dock's place", [*went, "rolled-after=joins", "rolled=known"]),
+        ("chain-rolled-known", "what is held stays, under the old key", [*went, "4-closed=known"]),
+        ("chain-rolled-old", "the old key after the roll", [*went, "rolled-after-old=refused:retired"]),
+        ("chain-rolled-fork", "the old key beside the roll", [*went, "fork=refused:retired"]),
+        ("chain-rolled-back", "a key that went comes back", [*went, "rolled-back=refused:key"]),
+        ("chain-rolled-soon", "the new key before the roll", [*closed, "rolled-after=refused:key"]),
+        ("chain-rolled-by-old", "only the old key signed", [*closed, "rolled-by-old=refused:rolled"]),
+        ("chain-rolled-by-new", "only the new key signed", [*closed, "rolled-by-new=refused:key"]),
+        (
+            "chain-rolled-by-others",
+            "an unknown key for the new",
+            [*closed, "rolled-by-others=refused:rolled"],
+        ),
+        ("chain-rolled-same", "the old key is the new one", [*closed, "rolled-same=refused:key"]),
+        ("chain-rolled-small", "the new key is of small order", [*closed, "rolled-small=refused:key"]),
+        ("chain-rolled-id", "the id is not the key's", [*closed, "rolled-id=refused:key"]),
+        ("chain-rolled-foreign", "from a key not in force", [*closed, "rolled-foreign=refused:retired"]),
     ]
     revisions: list[tuple[str, str, list[str]]] = [
         ("revisions-good", "one after the other", ["1=take", "2=take", "3=take", "3=again"]),

@@ -21,7 +21,8 @@ DATA = b"bodydock test vector\n" * 40
 SHA256 = hashlib.sha256(DATA).hexdigest()
 T0, T1 = "2026-03-05T01:30:00.000000Z", "2026-03-05T01:31:00.000000Z"
 RECORDING = ids.recording_id(SERIAL, PATH, len(DATA), SHA256)
-# Who signs what: name, role, owner.  `stranger` is in nobody's ring.
+# Who signs what: name, role, owner.  `stranger` is in nobody's ring; `dock-next` becomes the dock's key by
+# `key_rolled`.
 SIGNERS: tuple[tuple[str, Role | None, str], ...] = (
     ("dock", Role.DOCK, DOCK),
     ("other-dock", Role.DOCK, "dock-2"),
@@ -31,6 +32,7 @@ SIGNERS: tuple[tuple[str, Role | None, str], ...] = (
     ("wang", Role.DESTROY, "wang"),
     ("li", Role.DESTROY, "li"),
     ("stranger", None, ""),
+    ("dock-next", None, ""),
 )
 
 Json = dict[str, Any]

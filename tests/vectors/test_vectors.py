@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from center import chain, revisions
+from center import chain, revisions, rolling
 from center.chain import Held, Line
 from tests.vectors import make
 from tests.vectors import parts as p
@@ -19,6 +19,7 @@ from uplink.errors import BadKey, Refused
 from uplink.keys import KeyRecord, KeyRing, Role, check_public, key_id
 from uplink.messages import Answer, ChainPoint, CustodyEvent, Identity, Manifest
 from uplink.messages.manifest import MAX_MANIFEST_BYTES
+from uplink.rolls import KeyHistory, Roll, read_line, read_roll
 
 HERE = Path(__file__).parent
 INDEX = json.loads((HERE / "index.json").read_text("utf-8"))
@@ -92,6 +93,7 @@ def take(raw: bytes, vector: dict[str, Any]) -> None:
             said = Identity.parse(envelope.peek(raw, "identity"))
             own = KeyRecord(bytes.fromhex(said.public), Role.DOCK, said.dock)
             envelope.unseal(raw, "identity", KeyRing([own]), Role.DOCK)
+            read_line([envelope.dump(one) for one in said.rolled], p.DOCK, p.PLATFORM, own)
         case other:
             pytest.fail(f"nobody takes {other}")
 
@@ -172,27 +174,55 @@ class HeldHere:
         self.runs.add(event.run)
 
 
+class DockHere:
+    """One dock's keys as a platform knows them."""
+
+    def __init__(self) -> None:
+        self.keys = DOCK_RING.of_role(Role.DOCK)
+        self.rolls: list[tuple[int, Roll]] = []
+        self.order = 0
+
+    def owner_of(self, key: str) -> str | None:
+        return p.DOCK if any(known.key_id == key for known in self.keys) else None
+
+    def keep(self, key: KeyRecord | None, raw: bytes) -> None:
+        self.order += 1
+        if key is not None:
+            self.keys.append(key)
+            self.rolls.append((self.order, read_roll(raw, p.DOCK)))
+
+    def history(self) -> KeyHistory:
+        return KeyHistory.of(self.keys[0], self.rolls)
+
+
 @pytest.mark.parametrize("name", lines("chain"))
 def test_events_join_or_are_refused(name: str) -> None:
-    held, audit = HeldHere(), ChainAudit(p.DOCK, DOCK_RING)
+    held, dock = HeldHere(), DockHere()
+    joined: list[HeldEvent] = []
     for step in LINES[name]:
         try:
-            outcome, code = join(raw_of(step["file"]), held, audit)
+            outcome, code = join(raw_of(step["file"]), held, dock, joined)
         except Refused as refused:
             outcome, code = "refused", refused.code
         assert (outcome, code) == (step["outcome"], step.get("code", "")), step
 
 
-def join(raw: bytes, held: HeldHere, audit: ChainAudit) -> tuple[str, str]:
+def join(raw: bytes, held: HeldHere, dock: DockHere, joined: list[HeldEvent]) -> tuple[str, str]:
     """Take an event as a platform does.  `odd`: it joins, and what it says does not hold."""
-    signed = envelope.unseal(raw, "event", DOCK_RING, Role.DOCK)
+    signed = envelope.unseal(raw, "event", KeyRing(dock.keys), Role.DOCK)
     event = CustodyEvent.parse(signed.payload)
     if (event.dock, event.platform) != (p.DOCK, p.PLATFORM):
         raise Refused("address", event.dock)
     decision = chain.decide(event, signed.digest, held, 0.0)
+    if decision.outcome is not chain.Outcome.KNOWN:
+        key = rolling.key_after(signed, event, dock.keys[-1], dock.owner_of)
     if decision.outcome is chain.Outcome.JOINS:
         held.keep(event, signed.digest)
-        flaws = audit.feed(HeldEvent(event.epoch, event.n, signed.digest, event.kind, event.recording, raw))
+        dock.keep(key, raw)
+        facts = (event.epoch, event.n, signed.digest, event.kind, event.recording, raw)
+        joined.append(HeldEvent(*facts, order=dock.order))
+        audit = ChainAudit(p.DOCK, dock.history())
+        flaws = [flaw for one in joined for flaw in audit.feed(one)]
         return ("odd", flaws[0].code) if flaws else ("joins", "")
     return decision.outcome.value, "chain" if decision.outcome is chain.Outcome.BROKEN else ""
 

@@ -99,6 +99,19 @@ class Enrolled(Wire):
     after: ChainPoint | None = None
 
 
+class KeyRolled(Wire):
+    """Another key of the dock takes the place of the one that signed so far: signed by both.
+
+    `before`, `before_public`: the key that goes, `dock_key`, `public`: the one that comes.
+    """
+
+    before: KeyId
+    before_public: PublicKey
+    dock_key: KeyId
+    public: PublicKey
+    reason: Text = ""
+
+
 class Restarted(Wire):
     """A new epoch of a restored dock: joins if the platform's head is either parent."""
 
@@ -285,6 +298,7 @@ DATA: dict[str, type[Wire]] = {
     "enrolled": Enrolled,
     "restarted": Restarted,
     "merged": Merged,
+    "key_rolled": KeyRolled,
     "attached": Attached,
     "listed": Listed,
     "stored": Stored,

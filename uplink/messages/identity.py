@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ class Identity(Wire):
 
     `tls_request`: a certificate request (PKCS #10, DER, base64) for the dock's other key, the one it shows to
     the broker; bound to the dock by the signature over all of this.
+
+    `rolled`: the `key_rolled` events (envelopes) of this dock at the platform in its settings, oldest first:
+    by them a platform that never knew the first key, or forgot it, can verify the chain from its start.
     """
 
     dock: Name
@@ -22,3 +25,4 @@ class Identity(Wire):
     host: Sha256 | None
     time: Utc
     tls_request: Annotated[str, Field(max_length=8192, pattern=r"^[A-Za-z0-9+/]*={0,2}$")] | None = None
+    rolled: Annotated[list[dict[str, Any]], Field(max_length=64)] = []

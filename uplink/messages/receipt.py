@@ -80,13 +80,17 @@ class Refusal(Binding):
 
 
 class Head(Wire):
-    """Payload type `head`: the last event of this dock that the platform holds; null: none."""
+    """Payload type `head`: the last event of this dock that the platform holds; null: none.
+
+    `dock_key`: the key of this dock that is in force at the platform; null: it does not say.
+    """
 
     platform: Name
     dock: Name
     at: ChainPoint | None
     lease: Count
     time: Utc
+    dock_key: KeyId | None = None
     log: LogPoint | None = None
 
 

@@ -20,6 +20,7 @@ from uplink.messages.base import (
     Wire,
 )
 
+Throttle = Literal["under_voltage", "frequency_capped", "slowed", "hot"]
 TELEMETRY_EXPIRY_S = 2 * 24 * 3600
 Phase = Literal[
     "empty",
@@ -83,6 +84,7 @@ class HealthMessage(Telemetry):
     temperature_c: float | None = None
     cpu_load: float | None = None  # of the last minute, to a core
     under_voltage: bool | None = None  # the board throttles itself, or will
+    throttled: Annotated[list[Throttle], Field(max_length=8)] | None = None  # why it is, now; null: unknown
     extra: dict[str, Any] = {}
 
 
