@@ -1,8 +1,8 @@
 """The clock that a camera burns into the picture, read where its profile says it stands.  Article 15(5).
 
 No font is known beforehand, and none is needed: in the cell of the seconds' last digit the ten digits come
-one after another, a second each; so a dozen seconds show what they look like, and the moment at which the tens
-change shows which of them is the nought.  With these the other cells are read.
+one after another, a second each; so a dozen seconds show what they look like, and the moment at which the
+tens change shows which of them is the nought.  With these the other cells are read.
 
 - A reading counts where every cell is plainly one digit and they make a time that there is.
 - *Jump*: what the clock tells, less the recording's own time, steps between readings that agree among
