@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from transcoder.errors import CannotRead, Unreadable
 from transcoder.facts import StreamFacts
 from transcoder.findings import rounded
-from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular, packets_of
 from transcoder.pictures import luma_of
 from transcoder.recording import Inspected
 from transcoder.report import Card
@@ -124,7 +124,7 @@ def _pictures(
             context.skip_frame = "NONKEY"
         if start is not None:
             container.seek(start, stream=live)
-        for packet in container.demux(live):
+        for packet in packets_of(container, live):
             late = packet.pts is not None and packet.pts * float(stream.time_base) - zero_s > seconds
             if late or (start is not None and packet.is_keyframe and packet.pts not in (None, start)):
                 break

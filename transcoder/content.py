@@ -8,6 +8,7 @@
 - A failed key frame spoils the picture until the next one.
 """
 
+import math
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -155,8 +156,12 @@ def _report_others(
         known_s = float(failure.pts * stream.time_base) if failure.pts is not None else None
         return (stamps.get(failure.pos or 0, 0.0) if known_s is None else known_s) - timeline.start_s
 
+    timed = [(at, f) for f in failures if not math.isnan(at := at_s(f))]
+    if len(timed) < len(failures):
+        lost = len(failures) - len(timed)
+        found.add("file.partial/picture", reason=failures[0].reason, evidence={"failed": lost})
     groups: list[list[tuple[float, Failure]]] = []
-    for at, failure in sorted(((at_s(f), f) for f in failures), key=lambda pair: pair[0]):
+    for at, failure in sorted(timed, key=lambda pair: pair[0]):
         if any((f.start_s or 0.0) <= at < (f.end_s or 0.0) for f in known):
             continue  # follows from the key frame before
         if groups and at - groups[-1][-1][0] <= _ONE_DAMAGE_S:

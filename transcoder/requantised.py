@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcoder.facts import StreamFacts
-from transcoder.media import MEDIA_ERRORS, decoded, open_media
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, packets_of
 
 _PICTURES = 12
 _FEWEST_PICTURES = 3
@@ -161,7 +161,7 @@ def _pictures(file: BinaryIO, stream: StreamFacts) -> Iterator[tuple[NDArray[np.
             live.codec_context.thread_count = 1
             for stamp in dict.fromkeys(wanted):
                 container.seek(stamp, stream=live)
-                packet = next((p for p in container.demux(live) if p.size), None)
+                packet = next((p for p in packets_of(container, live) if p.size), None)
                 steps = None if packet is None else steps_of(bytes(packet)[:_MAX_HEAD])
                 if packet is None or steps is None:
                     continue

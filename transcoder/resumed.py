@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcoder.errors import Unreadable
-from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular, packets_of
 from transcoder.recording import Inspected
 from transcoder.runs import Run, Segment
 from transcoder.timeline import Track
@@ -148,7 +148,7 @@ def _grids(container: Any, track: Track, *, last: bool) -> Iterator[NDArray[np.f
     live.codec_context.options = {"skip_loop_filter": "all"}
     if last and track.end_s - track.start_s > _SIDE_S:
         container.seek(round((track.end_s - _SIDE_S) / float(live.time_base)), stream=live)
-    for count, packet in enumerate(container.demux(live)):
+    for count, packet in enumerate(packets_of(container, live)):
         if count > _MOST_PACKETS:
             return
         for frame in decoded(live.codec_context, packet):

@@ -21,7 +21,7 @@ from transcoder.errors import CannotRead
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
-from transcoder.media import MEDIA_ERRORS, open_media
+from transcoder.media import MEDIA_ERRORS, open_media, packets_of
 from transcoder.pictures import PictureMeter, Pictures, luma_of
 from transcoder.reading import of_surroundings
 from transcoder.request import ClockBox
@@ -115,7 +115,7 @@ def watch_between(
         seek_to = (start_s + timeline.start_s + 1e-3) / float(plan.video.time_base)
         try:
             container.seek(int(seek_to), stream=live)
-            for packet in container.demux(live):
+            for packet in packets_of(container, live):
                 at = _time_s(packet, live.time_base, timeline.start_s)
                 if at is not None and at > end_s and packet.is_keyframe:
                     break
@@ -189,7 +189,7 @@ class _Pass:
             if plan.audio is not None:
                 live[-1].codec_context.thread_count = 1
             try:
-                for packet in container.demux(live):
+                for packet in packets_of(container, live):
                     self._take(packet, video)
                     if progress is not None and packet.pos is not None:
                         progress(packet.pos)
