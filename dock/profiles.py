@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,22 +73,26 @@ class CameraProfile:
 
     def kind_of(self, path: str) -> MediaKind | None:
         """Return what to pull `path` as, or None to leave it out."""
-        *folders, name = path.split("/")
-        fits = self._fits
-        if _suffix(name) in self.file.kinds.left_out or fits.left_out_names(name):
+        folders, _, name = path.rpartition("/")
+        suffix = _suffix(name)
+        if suffix in self.file.kinds.left_out or self._fits.left_out_names(name):
             return None
-        if any(map(fits.left_out_folders, folders)):
+        if self._fits.left_out_folders(folders):
             return None
-        return self.media_kind_of(path) or "attachment"
+        return self._kinds.get(suffix, "attachment")
 
     def media_kind_of(self, path: str) -> MediaKind | None:
         """Return what footage a file like `path` is, whether it is left out or not; None if it is none."""
-        kinds, suffix = self.file.kinds, _suffix(path)
-        if suffix in kinds.video:
-            return "video"
-        if suffix in kinds.audio:
-            return "audio"
-        return "photo" if suffix in kinds.photo else None
+        return self._kinds.get(_suffix(path))
+
+    @cached_property
+    def _kinds(self) -> dict[str, MediaKind]:
+        """By suffix; one that is in several lists is of the first."""
+        kinds = self.file.kinds
+        video: dict[str, MediaKind] = dict.fromkeys(kinds.video, "video")
+        audio: dict[str, MediaKind] = dict.fromkeys(kinds.audio, "audio")
+        photo: dict[str, MediaKind] = dict.fromkeys(kinds.photo, "photo")
+        return {**photo, **audio, **video}
 
     @property
     def chaptered(self) -> bool:
@@ -96,8 +101,8 @@ class CameraProfile:
 
     def is_housekeeping(self, path: str) -> bool:
         """Whether the camera itself removes files like `path`, or nobody would miss them."""
-        *folders, name = path.split("/")
-        return self._fits.housekeeping_names(name) or any(map(self._fits.housekeeping_folders, folders))
+        folders, _, name = path.rpartition("/")
+        return self._fits.housekeeping_names(name) or self._fits.housekeeping_folders(folders)
 
     def is_clock_file(self, path: str) -> bool:
         """Whether the camera writes `path` when it is plugged in."""
@@ -145,8 +150,7 @@ class CameraProfile:
         return bare, f"{folders}/{bare}" if folders else bare
 
     def _is_marked(self, path: str, stem: str) -> bool:
-        folders = path.split("/")[:-1]
-        return stem.endswith(self._stem_ends) or any(map(self._fits.mark_folders, folders))
+        return stem.endswith(self._stem_ends) or self._fits.mark_folders(path.rpartition("/")[0])
 
     def _without_mark(self, stem: str) -> str:
         for end in self._stem_ends:
@@ -163,16 +167,16 @@ class CameraProfile:
         kinds, housekeeping = self.file.kinds, self.file.housekeeping
         return _Fits(
             left_out_names=_fitting(kinds.left_out_names),
-            left_out_folders=_fitting(kinds.left_out_folders),
+            left_out_folders=_one_fits(kinds.left_out_folders),
             housekeeping_names=_fitting(housekeeping.names),
-            housekeeping_folders=_fitting(housekeeping.folders),
-            mark_folders=_fitting(self.file.marks.folders),
+            housekeeping_folders=_one_fits(housekeeping.folders),
+            mark_folders=_one_fits(self.file.marks.folders),
         )
 
 
 @dataclass(frozen=True)
 class _Fits:
-    """Whether a name, or a folder, fits one of a profile's patterns: asked several times for each file."""
+    """Whether a name, or one of the folders of a path, fits one of a profile's patterns: asked for often."""
 
     left_out_names: Callable[[str], bool]
     left_out_folders: Callable[[str], bool]
@@ -261,6 +265,15 @@ def _fitting(patterns: Sequence[str]) -> Callable[[str], bool]:
     # without patterns: `(?!)`, which fits nothing
     compiled = re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns) or "(?!)")
     return lambda name: compiled.match(name.lower()) is not None
+
+
+def _one_fits(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether one of the folders of a path of folders fits one of `patterns`."""
+    fits = _fitting(patterns)
+    # files of one folder come in a row
+    return functools.lru_cache(maxsize=64)(
+        lambda folders: bool(folders) and any(map(fits, folders.split("/")))
+    )
 
 
 def _is_marker(path: str, markers: Sequence[str]) -> bool:

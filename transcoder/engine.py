@@ -52,7 +52,8 @@ def inspect(request: InspectRequest, progress: Progress | None = None, ears: "Ea
         def share(done: float, index: int = index) -> None:
             report_progress(index, (index + done) / count)
 
-        inspected.append(inspect_recording(item, request, found, share))
+        before = inspected[-1] if inspected else None
+        inspected.append(inspect_recording(item, request, found, share, before))
     recover_unfinished(inspected, decode=request.depth is not Depth.FAST)
     listener, digest = _listener(request, ears)
     across = _across(inspected, request, rules)

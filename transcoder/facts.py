@@ -62,6 +62,7 @@ class StreamFacts:
     extradata: bytes = b""  # the sample description: parameter sets
     samples_per_packet: int | None = None  # sound of a fixed frame size
     tags: Mapping[str, str] = field(default_factory=dict)
+    as_decoded: bool = False  # the container's own tables show pictures when they are decoded, in that order
 
 
 @dataclass(frozen=True)

@@ -38,19 +38,21 @@ def check_headers(
     *,
     lost: Sequence[ByteRange],
     deep: bool,
-) -> None:
+) -> bool:
     """Make all findings that headers alone show; `deep`: packets' first bytes may be read as well.
 
+    Returns whether some of those could not be understood: a sign of damage, and no finding.
     `lost`: byte ranges known to hold nothing.  Raises Unreadable where the file cannot be opened again.
     """
     is_photo = media.container in PHOTO_FORMATS
     heads: list[Heads] = read_heads(file, media) if deep and not is_photo else []
     check_software(file, media, heads, expected_software, found)
     if is_photo:
-        return
+        return False
     check_sound_end(file, media, timeline.duration_s if timeline else None, found)
     check_edit_list(movie, found)
     check_parameters(media, timeline, movie, heads, found)
     check_smoothed(media, timeline, heads, lost, found)
     if deep and media.structure.family == "ts":
         check_transport(file, media, timeline, lost, found)
+    return any(one.unread for one in heads)

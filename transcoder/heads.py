@@ -33,6 +33,7 @@ class Heads:
     encoder_texts: list[str] = field(default_factory=list)
     holes: list[Hole] = field(default_factory=list)
     idr_ids: list[tuple[int, int]] = field(default_factory=list)  # sample, idr_pic_id
+    unread: int = 0  # heads that could not be understood
 
 
 def read_heads(file: BinaryIO, media: MediaFacts) -> list[Heads]:
@@ -66,6 +67,7 @@ class _Reader:
         self.references = ReferenceCount()
         self.order = ShowOrder()
         self.idr_ids: list[tuple[int, int]] = []
+        self.unread = 0
         self._sps: dict[int, h264.Sps] = {}
         self._sps_of_pps: dict[int, int] = {}
         self._by_pps: dict[int, h264.Sps] = {}
@@ -96,6 +98,7 @@ class _Reader:
 
     def lost(self) -> None:
         """A head without a readable slice."""
+        self.unread += 1
         self.references.forget()
         self.order.forget()
         if len(self.idr_ids) < _MAX_IDS:
@@ -169,6 +172,7 @@ class _Reader:
             self.parameters.encoder_texts,
             sorted([*holes, *alone], key=lambda hole: hole.after),
             self.idr_ids,
+            self.unread,
         )
 
 

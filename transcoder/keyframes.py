@@ -32,6 +32,7 @@ class KeyFrameCheck:
     failures: tuple[Failure, ...]
     rotation: int | None
     stopped: str | None  # why reading ended early
+    in_part: int = 0  # of those decoded: looked at in part
 
 
 def check_key_frames(file: BinaryIO, stream: StreamFacts) -> KeyFrameCheck:

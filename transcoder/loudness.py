@@ -7,8 +7,10 @@
 """
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,10 @@ _BAND_EDGES_HZ = (60.0, 200.0, 500.0, 1000.0, 2000.0, 3400.0, 7000.0)
 _JITTER_S = 0.1
 _CLIPPED = 0.975  # A-law ends at 0.984, mu-law at 0.980
 _GATHER_S = 1.0
+_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8", "s64": "i8"}
 _FULL_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "flt": 1.0, "dbl": 1.0, "s64": 2.0**63}
 Floats = NDArray[np.float32]
+_NONE: Floats = np.zeros((0, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,45 +59,47 @@ class SoundMeter:
         self._times = array("d")
         self._bands = bytearray()
         self._tones = ToneWatch() if spectrum else None
-        self._pieces: list[Floats] = []
-        self._held = 0
-        self._shape: tuple[int, int] = (0, 0)  # channels, rate
+        self._pieces: list[tuple[Any, int]] = []  # planes of frames with how many samples they hold
+        self._rest: Floats = _NONE  # of the block that the frames before began
+        self._held = 0  # samples of both
+        self._kind: tuple[str, int, int] = ("", 0, 0)  # format, channels, rate
         self._at_s: float | None = None  # where the held pieces begin
 
     def add(self, frame: Any) -> None:
         """Measure one frame."""
-        samples = samples_of(frame)
-        shape = (samples.shape[0], int(frame.sample_rate))
-        if shape != self._shape:
+        rate, count, planes = frame.sample_rate, frame.samples, frame.planes
+        kind = (frame.format.name, frame.layout.nb_channels, rate)
+        if kind != self._kind:
             self._measure(everything=True)
-            self._shape = shape
-        rate = shape[1]
-        if rate <= 0 or not samples.size:
+            self._kind = kind
+        if rate <= 0 or not count:
             return
-        if frame.pts is not None and frame.time_base:
-            stamp_s = float(frame.pts * frame.time_base) - self._zero_s
+        stamp_s = frame.time
+        if stamp_s is not None and isfinite(stamp_s):  # of frames without a time base it is NaN
+            stamp_s -= self._zero_s
             if self._at_s is None or abs(stamp_s - self._at_s - self._held / rate) > _JITTER_S:
                 self._measure(everything=True)
                 self._at_s = stamp_s
         self._at_s = self._at_s or 0.0
-        self._pieces.append(samples)
-        self._held += samples.shape[1]
+        self._pieces.append((planes, count))
+        self._held += count
         if self._held >= _GATHER_S * rate:
             self._measure(everything=False)
 
     def _measure(self, *, everything: bool) -> None:
-        channels, rate = self._shape
+        name, channels, rate = self._kind
         size = max(1, round(rate * BLOCK_S))
         count = self._held // size if self._held else 0
         if count:
-            held = np.concatenate(self._pieces, axis=1)
+            pieces = [samples_of(name, channels, self._pieces)] if self._pieces else []
+            held = np.concatenate([self._rest, *pieces], axis=1) if self._rest.size else pieces[0]
             blocks = held[:, : count * size].reshape(channels, count, size)
             self._keep(blocks, rate, size)
-            rest = held[:, count * size :]
             self._at_s = (self._at_s or 0.0) + count * size / rate
-            self._pieces, self._held = [rest.copy()], rest.shape[1]
+            self._pieces, self._rest = [], held[:, count * size :].copy()
+            self._held = self._rest.shape[1]
         if everything:
-            self._pieces, self._held = [], 0
+            self._pieces, self._rest, self._held = [], _NONE, 0
 
     def _keep(self, blocks: Floats, rate: int, size: int) -> None:
         high, low = blocks.max(axis=2), blocks.min(axis=2)
@@ -127,15 +133,24 @@ class SoundMeter:
         )
 
 
-def samples_of(frame: Any) -> Floats:
-    """A frame's samples as float32, full scale 1, one row a channel."""
-    values = frame.to_ndarray()
-    name = frame.format.name
-    if not name.endswith("p"):
-        values = values.reshape(-1, len(frame.layout.channels)).T
-    full = _FULL_SCALE[name.removesuffix("p")]
-    samples: Floats = values.astype(np.float32)
-    if name.startswith("u8"):
+def samples_of(name: str, channels: int, frames: Sequence[tuple[Any, int]]) -> Floats:
+    """Frames' samples as float32, full scale 1, one row a channel; `frames`: (planes, samples in them).
+
+    All at once, and straight from the decoder's memory: a frame is short, and taking one is what costs.
+    """
+    kind = name.removesuffix("p")
+    if name != kind:
+        rows = [
+            np.concatenate([np.frombuffer(planes[channel], _TYPES[kind], count) for planes, count in frames])
+            for channel in range(channels)
+        ]
+        values = rows[0][None] if channels == 1 else np.stack(rows)
+    else:
+        pieces = [np.frombuffer(planes[0], _TYPES[kind], count * channels) for planes, count in frames]
+        values = np.concatenate(pieces).reshape(-1, channels).T
+    full = _FULL_SCALE[kind]
+    samples: Floats = values.astype(np.float32, copy=False)
+    if kind == "u8":
         samples = samples - np.float32(full)
     return samples if full == 1.0 else samples * np.float32(1.0 / full)
 

@@ -154,16 +154,21 @@ def _read_facts(file: BinaryIO, max_packets: int) -> MediaFacts:
             from_index = structure.plain_mp4 and container.format.name.startswith("mov,")
             stopped = None
             late: tuple[int, ...] = ()
+            as_decoded: set[int] = set()
             if from_index:
                 plain = read_tables(view, size_bytes, max_packets)
                 tables = {s.index: _from_index(s, max_packets, plain.get(s.id)) for s in container.streams}
+                as_decoded = {s.index for s in container.streams if s.id in plain and plain[s.id].as_decoded}
             else:
                 tables, stopped, late = _demux(container, max_packets)
             return MediaFacts(
                 container=container.format.name,
                 size_bytes=size_bytes,
                 structure=structure,
-                streams=tuple(with_size(file, _stream(s, tables[s.index])) for s in container.streams),
+                streams=tuple(
+                    with_size(file, _stream(s, tables[s.index], as_decoded=s.index in as_decoded))
+                    for s in container.streams
+                ),
                 created_at=_created_at(container.metadata),
                 from_index=from_index,
                 stopped=stopped,
@@ -283,7 +288,7 @@ def _demux(
     return {index: table.samples() for index, table in tables.items()}, stopped, tuple(sorted(late))
 
 
-def _stream(stream: Any, samples: Samples) -> StreamFacts:
+def _stream(stream: Any, samples: Samples, *, as_decoded: bool) -> StreamFacts:
     context = stream.codec_context  # None where the sample description is missing
     codec = context.name if context is not None else None
     facts = StreamFacts(
@@ -296,6 +301,7 @@ def _stream(stream: Any, samples: Samples) -> StreamFacts:
         samples=samples,
         start_ticks=stream.start_time,
         duration_ticks=stream.duration,
+        as_decoded=as_decoded,
     )
     extra: dict[str, Any] = {
         "extradata": bytes(getattr(context, "extradata", None) or b"")[:_MAX_EXTRADATA_BYTES],

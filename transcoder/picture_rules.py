@@ -22,6 +22,8 @@ _BLACK_SHARE = 0.98  # of the pixels, as ffmpeg's blackdetect
 _BLACK_MEAN = 8.0
 _FLAT = 0.75  # spread of black without noise
 _STRUCTURE = 6.0  # detail of a scene that a covered lens can be told from
+_USUAL_SHARE = 0.7  # of the time
+_LONGEST_HELD_S = 10.0
 _COVERED_SHARE = 0.22  # of the recording's usual detail
 _UNCOVERED_SHARE = 0.5
 _DARKER = 0.75  # of the usual brightness
@@ -107,8 +109,7 @@ def _is_black(p: Pictures) -> Mask:
 
 
 def _covered(p: Pictures, end_s: float) -> list[Stretch]:
-    seen = p.detail[(p.dark < _BLACK_SHARE) & ~np.isnan(p.detail)]
-    usual = float(np.percentile(seen, 70)) if len(seen) else 0.0
+    usual = _usual_detail(p)
     if usual < _STRUCTURE:
         return []
     open_ = p.detail >= _UNCOVERED_SHARE * usual
@@ -127,6 +128,15 @@ def _covered(p: Pictures, end_s: float) -> list[Stretch]:
             }
             found.append(Stretch("picture.covered", start, end, "seconds", {**evidence, **_edges(p, run)}))
     return found
+
+
+def _usual_detail(p: Pictures) -> float:
+    """The detail it has for most of its time: where pictures were looked at closer counts for no more."""
+    lit = (p.dark < _BLACK_SHARE) & ~np.isnan(p.detail)
+    if not lit.any():
+        return 0.0
+    held_s = np.clip(np.diff(p.time_s, append=p.time_s[-1]), 1e-3, _LONGEST_HELD_S)[lit]
+    return float(np.quantile(p.detail[lit], _USUAL_SHARE, weights=held_s, method="inverted_cdf"))
 
 
 def _sudden(p: Pictures, open_: Mask, run: tuple[int, int]) -> bool:

@@ -107,6 +107,18 @@ def looked_closer(spots: Pictures, closer: Sequence[Pictures]) -> Pictures:
     return Pictures(**{name: column[order] for name, column in columns.items()}, **_NO_PRINTS)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Measures:
+    """What one picture shows by itself; the columns of `Pictures` say what each means."""
+
+    mean: float
+    spread: float
+    dark: float
+    detail: float
+    sharp: float
+    blocks: NDArray[np.uint16]  # its print
+
+
 class PictureMeter:
     """Takes decoded frames in order and keeps their rows."""
 
@@ -115,41 +127,61 @@ class PictureMeter:
         self._keys = array("b")
         self._spots = array("b")
         self._columns = {name: array("f") for name in _COLUMNS}
+        self._in_order = tuple(self._columns.values())
         self._prints = bytearray()
         self._print_every = 1
         self._before: Bytes | None = None
         self._key_before: Bytes | None = None
         self._spot_before: Bytes | None = None
-        self._grids: dict[tuple[object, ...], _Grid] = {}
+        self._grids: dict[tuple[object, ...], Grid] = {}
 
     def __len__(self) -> int:
         return len(self._times)
 
-    def add(self, frame: Any, time_s: float, *, spot: bool) -> None:
-        """Measure one frame."""
+    def add(self, frame: Any, time_s: float, *, spot: bool, change: float | None = None) -> Measures:
+        """Measure one frame; `change`: what is known of it where the key frame before was not seen whole."""
         plane, floor, scale = luma_of(frame)
         grid = self._grid_for(plane)
         points = grid.points(plane)
         counted = grid.measure(points, plane, floor, scale)
-        change, moved = _difference(points, self._before, scale)
+        apart, moved = difference(points, self._before, scale)
         key_change = spot_change = float("nan")
         key = bool(frame.key_frame)
         if key:
-            key_change, _ = _difference(points, self._key_before, scale)
+            key_change, _ = difference(points, self._key_before, scale)
             self._key_before = points
         if spot:
-            spot_change, _ = _difference(points, self._spot_before, scale)
+            spot_change, _ = difference(points, self._spot_before, scale)
             self._spot_before = points
         self._before = points
+        if change is not None:
+            apart = key_change = spot_change = change
+            moved = float("nan")
+        self._append(counted, time_s, (key, spot), (apart, moved, key_change, spot_change))
+        return counted
+
+    def add_estimate(self, measures: Measures, time_s: float, change: float) -> None:
+        """Take what is known of a key frame of which not all was decoded."""
+        self._before = self._key_before = self._spot_before = None
+        self._append(measures, time_s, (True, True), (change, float("nan"), change, change))
+
+    def _append(
+        self,
+        measures: Measures,
+        time_s: float,
+        marks: tuple[bool, bool],
+        changes: tuple[float, float, float, float],
+    ) -> None:
         self._times.append(time_s)
-        self._keys.append(key)
-        self._spots.append(spot)
-        mean, spread, dark, detail, sharp, blocks = counted
-        row = (mean, spread, dark, change, moved, detail, sharp, key_change, spot_change)
-        for name, value in zip(_COLUMNS, row, strict=True):
-            self._columns[name].append(value)
+        self._keys.append(marks[0])
+        self._spots.append(marks[1])
+        m = measures
+        change, moved, key_change, spot_change = changes
+        row = (m.mean, m.spread, m.dark, change, moved, m.detail, m.sharp, key_change, spot_change)
+        for column, value in zip(self._in_order, row, strict=True):
+            column.append(value)
         if (len(self._times) - 1) % self._print_every == 0:
-            self._prints += blocks.tobytes()
+            self._prints += m.blocks.tobytes()
             if len(self._prints) > _MAX_PRINTS * PRINT_SIZE * 2:
                 self._thin_out()
 
@@ -158,9 +190,9 @@ class PictureMeter:
         self._prints = bytearray(kept.tobytes())
         self._print_every *= 2
 
-    def _grid_for(self, plane: Bytes) -> "_Grid":
+    def _grid_for(self, plane: Bytes) -> "Grid":
         if plane.shape not in self._grids:
-            self._grids = {plane.shape: _Grid(plane.shape)}
+            self._grids = {plane.shape: Grid(plane.shape)}
             self._before = self._key_before = self._spot_before = None
         return self._grids[plane.shape]
 
@@ -190,7 +222,7 @@ def luma_of(frame: Any) -> tuple[Bytes, float, float]:
     return plane, *((0.0, 1.0) if full else (16.0, 255.0 / 219.0))
 
 
-def _difference(now: Bytes, before: Bytes | None, scale: float) -> tuple[float, float]:
+def difference(now: Bytes, before: Bytes | None, scale: float) -> tuple[float, float]:
     if before is None:
         return float("nan"), float("nan")
     apart = np.maximum(now, before) - np.minimum(now, before)
@@ -198,7 +230,7 @@ def _difference(now: Bytes, before: Bytes | None, scale: float) -> tuple[float, 
     return float(apart.sum(dtype=np.int64)) / apart.size * scale, moved / apart.size
 
 
-class _Grid:
+class Grid:
     """Where to look in pictures of one size."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -216,10 +248,7 @@ class _Grid:
     def points(self, plane: Bytes) -> Bytes:
         return np.ascontiguousarray(plane[self._points])
 
-    def measure(
-        self, points: Bytes, plane: Bytes, floor: float, scale: float
-    ) -> tuple[float, float, float, float, float, NDArray[np.uint16]]:
-        """Mean, spread, dark share, detail, sharpness, print."""
+    def measure(self, points: Bytes, plane: Bytes, floor: float, scale: float) -> Measures:
         count = points.size
         total = float(points.sum(dtype=np.int64))
         wide = points.astype(np.float32)
@@ -229,7 +258,7 @@ class _Grid:
         dark = np.count_nonzero(points <= floor + BLACK_LEVEL / scale) / count
         blocks = self._down @ wide @ self._right
         detail, sharp = self._detail(plane[self._rows].astype(np.float32), scale)
-        return (
+        return Measures(
             max(0.0, (mean - floor) * scale),
             spread * scale,
             dark,

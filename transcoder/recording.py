@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from transcoder import reading
 from transcoder.checks import check_end, check_streams, check_timeline, describe, kind_of
+from transcoder.codes import CodeSearch, can_read
 from transcoder.content import check_decoded, check_photo, check_zeros
 from transcoder.errors import CannotRead, Unreadable
 from transcoder.facts import MediaFacts
@@ -48,6 +49,7 @@ from transcoder.watching import plan_for, watch
 from transcoder.whereabouts import places_of
 
 Progress = Callable[[float], None]  # share of this recording done, 0 to 1
+_GOES_ON_S = 30.0
 _DAMAGE = {"file.unreadable", "file.partial", "continuity.truncated"}
 
 
@@ -66,6 +68,7 @@ class Inspected:
     readings: Readings = field(default_factory=lambda: Readings({}))
     streams: list[StreamInfo] = field(default_factory=list)
     key_frames: KeyFrameCheck | None = None
+    codes: CodeSearch | None = None  # held to the lens, where they were looked for
     places: tuple[Fix, ...] = ()
     notes: tuple[Text, ...] = ()
     finished: bool = False  # every check of the depth was made
@@ -96,7 +99,9 @@ class Inspected:
             started_at=self.started_at,
             duration_s=self.duration_s,
             streams=tuple(self.streams),
-            key_frames=KeyFrames(decoded=keys.decoded, failed=keys.failed) if keys else None,
+            key_frames=KeyFrames(decoded=keys.decoded, failed=keys.failed, in_part=keys.in_part)
+            if keys
+            else None,
             places=tuple(PlaceAt(**asdict(fix)) for fix in self.places),
             notes=self.notes,
             verdict=worst_verdict(findings),
@@ -105,9 +110,16 @@ class Inspected:
 
 
 def inspect_recording(
-    item: InspectItem, request: InspectRequest, found: FindingList, progress: Progress
+    item: InspectItem,
+    request: InspectRequest,
+    found: FindingList,
+    progress: Progress,
+    before: Inspected | None = None,
 ) -> Inspected:
-    """Inspect one file at the request's depth, all but the notice.  Never raises for what a file holds."""
+    """Inspect one file at the request's depth, all but the notice.  Never raises for what a file holds.
+
+    `before`: the recording inspected before it, which it may go on from.
+    """
     state = Inspected(item, found, item.kind, size_bytes=item.size_bytes, sha256=item.sha256)
     if item.failed is not None:
         _limit(found, item.failed.limit, item.failed.reason, item.failed.reason_zh)
@@ -117,7 +129,7 @@ def inspect_recording(
         with open_regular(item.path) as file:
             state.size_bytes = os.fstat(file.fileno()).st_size
             try:
-                _inspect_open(state, file, request, progress)
+                _inspect_open(state, file, request, progress, before)
             except Unreadable as error:
                 _unreadable(found, error)
             _believe(state, file, request)
@@ -152,7 +164,7 @@ def _believe(state: Inspected, file: BinaryIO, request: InspectRequest) -> None:
 def _unread(state: Inspected, reason: str) -> None:
     """Nothing that was found so far rests on bytes that were there."""
     state.unread = True
-    state.media = state.timeline = state.key_frames = None
+    state.media = state.timeline = state.key_frames = state.codes = None
     state.streams, state.places, state.notes = [], (), ()
     state.found.findings.clear()
     _limit(state.found, reading.READ_ERROR, reason, "存储读取失败，或文件暂时无法打开")
@@ -162,7 +174,13 @@ def _limit(found: FindingList, limit: str, reason: str, zh: str) -> None:
     found.add("file.limits", reason=reason, reason_zh=zh, evidence={"limit": limit})
 
 
-def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, progress: Progress) -> None:
+def _inspect_open(
+    state: Inspected,
+    file: BinaryIO,
+    request: InspectRequest,
+    progress: Progress,
+    before: Inspected | None,
+) -> None:
     standard = request.depth is not Depth.FAST
     scan = None
     if not state.size_bytes:
@@ -195,7 +213,7 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
             check_timeline(media, state.timeline, state.found)
     lost = check_zeros(media, state.timeline, scan, state.found) if scan and state.kind != "photo" else []
     state.places = places_of(file, media, state.timeline)
-    check_headers(
+    odd_heads = check_headers(
         file,
         media,
         state.timeline,
@@ -214,19 +232,31 @@ def _inspect_open(state: Inspected, file: BinaryIO, request: InspectRequest, pro
         state.key_frames = check_photo(file, media, state.found)
         return
     size = media.size_bytes
+    codes_s = state.found.rules.notice.search_s if _may_begin_a_run(state, before) and can_read() else 0.0
+    every = request.depth is Depth.DEEP
     plan = plan_for(
         media,
-        every=request.depth is Depth.DEEP,
+        every=every,
         max_pixels=request.max_pixels,
+        codes_s=codes_s,
+        damaged=bool(lost) or odd_heads,
         clock=request.join.clock_text,
     )
     seen = watch(file, plan, state.timeline, lambda at: progress(0.5 + 0.5 * at / size))
-    state.key_frames = seen.keys
+    state.key_frames, state.codes = seen.keys, seen.codes
     check_decoded(seen, media, state.timeline, state.found, lost=lost)
     if state.timeline is not None:
         jumps_s = judge_pictures(seen, file, plan, media, state.timeline, state.found)
         judge_sound(seen, plan, state.timeline, request.join.pre_record_s, jumps_s, state.found)
     _add_rotation(state)
+
+
+def _may_begin_a_run(state: Inspected, before: Inspected | None) -> bool:
+    """Whether it does not plainly go on from the one before: a guess, which costs time if it is wrong."""
+    if before is None or before.started_at is None or state.started_at is None or before.duration_s is None:
+        return True
+    apart = (state.started_at.earliest - before.started_at.earliest).total_seconds() - before.duration_s
+    return abs(apart) > _GOES_ON_S
 
 
 def _too_large(media: MediaFacts, file: BinaryIO, request: InspectRequest, found: FindingList) -> bool:

@@ -180,10 +180,11 @@ class StreamInfo(_Model):
 
 
 class KeyFrames(_Model):
-    """How many key frames were decoded and how many of them failed."""
+    """How many key frames were decoded and how many failed; `in_part`: of those decoded, their upper part."""
 
     decoded: int
     failed: int
+    in_part: int = 0
 
 
 class PlaceAt(_Model):

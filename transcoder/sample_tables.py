@@ -30,12 +30,16 @@ _UNIFORM_AT_LEAST_BYTES = 64  # below, it is PCM, whose samples FFmpeg groups
 
 @dataclass(frozen=True)
 class SampleTable:
-    """One track's samples in decoding order.  `times` in ticks from 0, positions and sizes in bytes."""
+    """One track's samples in decoding order.  `times` in ticks from 0, positions and sizes in bytes.
+
+    `as_decoded`: samples are shown when they are decoded; there are no composition offsets.
+    """
 
     times: Ticks
     positions: Ticks
     sizes: Ticks
     keys: Flags
+    as_decoded: bool
 
     def __len__(self) -> int:
         return len(self.times)
@@ -140,7 +144,7 @@ def _table(tables: _Tables, max_samples: int) -> SampleTable | None:
         keys[:] = False
         numbers = sync[:, 0] - 1
         keys[numbers[(numbers >= 0) & (numbers < len(sizes))]] = True
-    return SampleTable(times, positions, sizes, keys)
+    return SampleTable(times, positions, sizes, keys, as_decoded=b"ctts" not in tables.boxes)
 
 
 def _sizes(tables: _Tables, max_samples: int) -> NDArray[np.int64] | None:

@@ -6,7 +6,7 @@
 - Deep findings that a standard one cannot make are marked by their depth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -21,17 +21,19 @@ from transcoder import (
     sound_splices,
     splices,
 )
+from transcoder.closer_looks import CloserLooks
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
 from transcoder.pictures import Pictures, looked_closer
 from transcoder.report import Depth
 from transcoder.stretches import Stretch, without
-from transcoder.suspects import Window, at_edges, by_size, within_budget
+from transcoder.suspects import Window, at_edges, by_size, unproven, within_budget
 from transcoder.timeline import Timeline, sample_times
-from transcoder.watching import Plan, Seen, watch_between
+from transcoder.watching import Plan, Seen
 
 _DEEP_ONLY = {"picture.black/dark", "picture.frozen/still", "sound.silent/quiet"}  # said, no fault
 _IDLE = ("picture.black", "picture.frozen", "picture.covered")  # looks like itself anyway
+Look = Callable[[Window], Pictures | None]
 _REFUTED = "every picture between was looked at: {what}"
 
 
@@ -45,15 +47,16 @@ def judge_pictures(
     track = next((t for t in timeline.tracks if t.stream == plan.video.index), None)
     end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
     copied = _copied(plan, media, timeline)
-    suspicious = _suspicious(pictures, plan, media, timeline, end_s)
     if not plan.every:
-        looks = [watch_between(file, plan, timeline, w.start_s, w.end_s) for w in suspicious]
-        rows = looked_closer(pictures.as_spots(), [look for look in looks if look is not None])
+        with CloserLooks(file, plan.video, plan.max_pixels, timeline) as closer:
+            rows = _closer(
+                pictures, plan, media, timeline, end_s, lambda w: closer.between(w.start_s, w.end_s)
+            )
         for stretch in [*picture_rules.find_stretches(rows, end_s), *copied]:
             if stretch.key not in _DEEP_ONLY:
                 report(stretch, found)
         return []
-    rows = looked_closer(pictures.as_spots(), [_between(pictures, window) for window in suspicious])
+    rows = _closer(pictures, plan, media, timeline, end_s, lambda window: _between(pictures, window))
     standard = picture_rules.find_stretches(rows, end_s)
     deep = picture_rules.find_stretches(pictures, end_s)
     certain, refuted = picture_rules.reconciled(standard, deep)
@@ -107,16 +110,19 @@ def _judge_steps(file: BinaryIO, plan: Plan, found: FindingList) -> None:
         found.add("origin.reencoded/steps", value=twice.proportion, evidence=evidence)
 
 
-def _suspicious(
-    pictures: Pictures, plan: Plan, media: MediaFacts, timeline: Timeline, end_s: float
-) -> list[Window]:
+def _closer(
+    pictures: Pictures, plan: Plan, media: MediaFacts, timeline: Timeline, end_s: float, look: Look
+) -> Pictures:
+    """The spots, and between them all pictures where they are suspicious."""
     spots = pictures.as_spots()
-    windows = at_edges(spots, picture_rules.find_stretches(spots, end_s), end_s)
+    stretches = unproven(spots, picture_rules.find_stretches(spots, end_s), look)
+    windows = at_edges(spots, stretches, end_s)
     track = next((t for t in timeline.tracks if plan.video and t.stream == plan.video.index), None)
     if track is not None and plan.video is not None:
         times = sample_times(plan.video, track, media) - timeline.start_s
         windows += by_size(plan.video, times, spots)
-    return within_budget(windows, end_s)
+    looks = [look(window) for window in within_budget(windows, end_s)]
+    return looked_closer(spots, [one for one in looks if one is not None])
 
 
 def _copied(plan: Plan, media: MediaFacts, timeline: Timeline) -> list[Stretch]:
@@ -128,7 +134,7 @@ def _copied(plan: Plan, media: MediaFacts, timeline: Timeline) -> list[Stretch]:
 
 
 def _between(pictures: Pictures, window: Window) -> Pictures:
-    """What `watch_between` would have seen: nothing before its first picture."""
+    """What `CloserLooks.between` would have seen: nothing before its first picture."""
     inside = pictures.where((pictures.time_s >= window.start_s - 1e-3) & (pictures.time_s <= window.end_s))
     first = np.arange(len(inside)) == 0
     change, moved = (np.where(first, np.float32(np.nan), column) for column in (inside.change, inside.moved))

@@ -1,12 +1,14 @@
 """Where a standard inspection looks closer than its key frames: pure.
 
 - At both ends of whatever key frames show, and once inside of what looks frozen: between two key frames.
-- Where key frames are far apart: at stretches in which the bytes of the frames between change for a while
-  (black and frozen pictures need few, a hand before the lens needs others).
+- At stretches in which the bytes of the frames between change for a while: fewer, as black and frozen
+  pictures need them; more, as of a hand before the lens, only where no key frame shows it.
+- What looks still is mostly a scene that is: a moment behind its first and its last key frame tells, for
+  what is frozen does not move there.  Only where it does not are its ends looked at.
 - All of it is bounded: a share of the recording, most telling first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +17,12 @@ from transcoder.facts import StreamFacts
 from transcoder.pictures import Pictures
 from transcoder.stretches import Stretch, runs_of
 
-_CLOSER = ("picture.black", "picture.covered", "picture.frozen", "picture.frozen/still")
+_STILL = "picture.frozen/still"
+_CLOSER = ("picture.black", "picture.covered", "picture.frozen", _STILL)
+_PROOF_S = 0.4
+_PROOF_PICTURES = 5
+_MOVES = 0.08  # tried: frozen up to 0.043 (constant rate, refined), weak noise from 0.145
+_DRAWN_ANEW = 2.0  # between key frames; tried: frozen up to 1.5, weak noise from 3.3
 _ONWARD_S = 0.6  # how far behind a freeze, to see what it ends with
 _SHARE = 0.05
 _LEAST_BUDGET_S = 20.0
@@ -23,6 +30,7 @@ _WINDOW_S = 0.5
 _AROUND = 30  # windows on either side that say what is usual
 _FEWER, _MORE = 0.4, 2.5
 _USUAL = 70  # percentile around: half of that may be the fault itself
+_NEAR_S = 2.7  # tried: spots no farther apart than 2.8 s showed each covered lens of 3 s and more
 _LEAST_WINDOWS, _MOST_WINDOWS = 3, 60
 
 
@@ -52,6 +60,28 @@ def at_edges(spots: Pictures, stretches: Sequence[Stretch], end_s: float) -> lis
     return windows
 
 
+def unproven(
+    spots: Pictures, stretches: Sequence[Stretch], look: Callable[[Window], Pictures | None]
+) -> list[Stretch]:
+    """The stretches without those that look still by key frames and in which pictures move between them."""
+    return [one for one in stretches if one.key != _STILL or not _moves_in(spots, one, look)]
+
+
+def _moves_in(spots: Pictures, one: Stretch, look: Callable[[Window], Pictures | None]) -> bool:
+    inside = np.flatnonzero((spots.time_s >= one.start_s - 1e-6) & (spots.time_s < one.end_s - 1e-6))
+    if len(inside) < 3 or not float(np.median(spots.change[inside[1:]])) > _DRAWN_ANEW:
+        return False
+    ends = dict.fromkeys(float(spots.time_s[row]) for row in (inside[0], inside[-2]))
+    return all(_moves(look(Window(at, at + _PROOF_S))) for at in ends)
+
+
+def _moves(pictures: Pictures | None) -> bool:
+    if pictures is None:
+        return False
+    change = pictures.change[~pictures.key & ~np.isnan(pictures.change)][1:]  # the first one settles
+    return len(change) >= _PROOF_PICTURES and float(np.median(change)) > _MOVES
+
+
 def by_size(stream: StreamFacts, times: "np.typing.NDArray[np.float64]", spots: Pictures) -> list[Window]:
     """Windows where frames between distant key frames become much smaller or larger for a while.
 
@@ -67,7 +97,9 @@ def by_size(stream: StreamFacts, times: "np.typing.NDArray[np.float64]", spots: 
     frames = np.bincount(slots, minlength=count)
     sizes = np.bincount(slots, weights=stream.samples.size[between], minlength=count) / np.maximum(frames, 1)
     windows = []
-    for start, end in _odd(sizes, frames > 0):
+    known = frames > 0
+    fewer, more = _odd(sizes, known)
+    for start, end in [*fewer, *(run for run in more if _shown_by_none(spots, run))]:
         a, b = start * _WINDOW_S, end * _WINDOW_S
         inside = np.count_nonzero((spots.time_s > a + 0.5) & (spots.time_s < b - 0.5))
         if end - start <= _MOST_WINDOWS and inside < 2:  # two would tell by themselves
@@ -75,9 +107,18 @@ def by_size(stream: StreamFacts, times: "np.typing.NDArray[np.float64]", spots: 
     return windows
 
 
+def _shown_by_none(spots: Pictures, run: tuple[int, int]) -> bool:
+    """Whether a stretch as long as a fault is lies between two spots around this run."""
+    first = int(np.searchsorted(spots.time_s, run[0] * _WINDOW_S, side="right"))
+    after = int(np.searchsorted(spots.time_s, run[1] * _WINDOW_S))
+    times = spots.time_s[max(0, first - 1) : after + 1]
+    return len(times) < 2 or float(np.diff(times).max()) > _NEAR_S
+
+
 def _odd(
     sizes: "np.typing.NDArray[np.float64]", known: "np.typing.NDArray[np.bool_]"
-) -> list[tuple[int, int]]:
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Runs of windows whose frames need (far fewer, far more) bytes than those around."""
     padded = np.pad(np.where(known, sizes, np.nan), _AROUND, constant_values=np.nan)
     views = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1)
     with np.errstate(all="ignore"):
@@ -88,8 +129,12 @@ def _odd(
             ],
             axis=1,
         )
-        odd = known & ((sizes < _FEWER * usual[0]) | (sizes > _MORE * usual[1]))
-    return [run for run in runs_of(odd, bridge=1) if run[1] - run[0] >= _LEAST_WINDOWS]
+        fewer = known & (sizes < _FEWER * usual[0])
+        more = known & (sizes > _MORE * usual[1])
+    long = [
+        [run for run in runs_of(odd, bridge=1) if run[1] - run[0] >= _LEAST_WINDOWS] for odd in (fewer, more)
+    ]
+    return long[0], long[1]
 
 
 def within_budget(windows: Sequence[Window], duration_s: float) -> list[Window]:

@@ -1,7 +1,7 @@
 """One pass over a file's packets: pictures and sound decoded once, measured, thrown away.
 
-- `standard` decodes key frames only, no nearer to each other than need be, and all of the sound; `deep`
-  decodes everything.
+- `standard` decodes key frames only, no nearer to each other than need be, and all of the sound; of
+  recordings above two minutes most of them only in part (first_looks.py).  `deep` decodes everything.
 - Packet by packet: a decode loop over the container ends at the first error and the rest of a damaged file is
   never seen (known fault C24).
 - Decoding threads are fast and lose frames after an error: the first error of a picture begins a deep pass
@@ -17,8 +17,12 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from transcoder.clock_text import ClockReader
+from transcoder.codes import CodeSearch
+from transcoder.decoding import leave_out, prepare, time_s
 from transcoder.errors import CannotRead
 from transcoder.facts import MediaFacts, StreamFacts
+from transcoder.first_looks import FirstLooks
+from transcoder.glimpses import Glimpses
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
 from transcoder.media import MEDIA_ERRORS, open_media, packets_of
@@ -43,6 +47,7 @@ class Seen:
     pictures: Pictures | None
     sound: Envelope | None
     failures: tuple[Failure, ...]  # of pictures that are no key frames
+    codes: CodeSearch | None = None  # where the plan has one
     clock_steps: tuple[Stretch, ...] = ()  # of the clock in the picture
 
 
@@ -51,6 +56,8 @@ class Plan:
     """What to decode of a file; `every`: all pictures, not key frames only.
 
     `read_through`: its packets were read to the end before, so that what stops reading now is the disk.
+    `damaged`: something is known to be lost: key frames are not trusted to be whole by their first part.
+    `codes_s`: in how many seconds from the start codes held to the lens are looked for.
     """
 
     video: StreamFacts | None
@@ -58,6 +65,8 @@ class Plan:
     every: bool
     max_pixels: int
     read_through: bool = True
+    codes_s: float = 0.0
+    damaged: bool = False
     clock: ClockBox | None = None  # read at depth `deep`
 
 
@@ -65,13 +74,21 @@ class _Restart(Exception):
     """A picture did not decode while threads were at work."""
 
 
-def plan_for(media: MediaFacts, *, every: bool, max_pixels: int, clock: ClockBox | None = None) -> Plan:
+def plan_for(
+    media: MediaFacts,
+    *,
+    every: bool,
+    max_pixels: int,
+    codes_s: float = 0.0,
+    damaged: bool = False,
+    clock: ClockBox | None = None,
+) -> Plan:
     """The main picture and the main sound, where they can be decoded."""
     streams = (media.main("video"), media.main("audio"))
     video, audio = (s if s is not None and s.decodable else None for s in streams)
     if media.structure.encrypted:
         video = audio = None
-    return Plan(video, audio, every, max_pixels, read_through=media.stopped is None, clock=clock)
+    return Plan(video, audio, every, max_pixels, media.stopped is None, codes_s, damaged, clock)
 
 
 def watch(
@@ -102,81 +119,37 @@ def _forward(progress: Callable[[int], None] | None) -> Callable[[int], None] | 
     return further if progress is not None else None
 
 
-def watch_between(
-    file: BinaryIO, plan: Plan, timeline: Timeline, start_s: float, end_s: float
-) -> Pictures | None:
-    """All pictures from the key frame at or before `start_s` up to `end_s`; None when there are none."""
-    if plan.video is None:
-        return None
-    meter = PictureMeter()
-    with open_media(file) as container:
-        live = container.streams[plan.video.index]
-        _prepare(live, plan.max_pixels, threads=1)
-        seek_to = (start_s + timeline.start_s + 1e-3) / float(plan.video.time_base)
-        try:
-            container.seek(int(seek_to), stream=live)
-            for packet in packets_of(container, live):
-                at = _time_s(packet, live.time_base, timeline.start_s)
-                if at is not None and at > end_s and packet.is_keyframe:
-                    break
-                _measure(live, packet, meter, timeline.start_s, start_s - 1e-3, end_s)
-        except MEDIA_ERRORS:
-            pass  # what is damaged has been reported by the pass
-    return meter.pictures() if len(meter) else None
-
-
-def _measure(
-    live: Any, packet: Any, meter: PictureMeter, zero_s: float, start_s: float, end_s: float
-) -> None:
-    try:
-        frames = live.codec_context.decode(packet if packet.size else None)
-    except MEDIA_ERRORS:
-        return
-    for frame in frames:
-        at = _time_s(frame, live.time_base, zero_s)
-        if at is not None and start_s <= at <= end_s:
-            meter.add(frame, at, spot=False)
-
-
-def _prepare(live: Any, max_pixels: int, *, threads: int, keys_only: bool = False) -> None:
-    context = live.codec_context
-    context.thread_count = threads
-    context.thread_type = "FRAME" if threads > 1 else "NONE"
-    if keys_only:
-        context.skip_frame = "NONKEY"
-    context.options = {
-        "err_detect": "explode",
-        "skip_loop_filter": "all",
-        "max_pixels": str(max_pixels),
-    }
-
-
-def _time_s(timed: Any, base: Any, zero_s: float) -> float | None:
-    """By the stream's own time base: frames that come out at the end carry none."""
-    stamp = timed.pts if timed.pts is not None else timed.dts
-    return None if stamp is None or not base else float(stamp * base) - zero_s
-
-
 class _Pass:
     def __init__(self, plan: Plan, timeline: Timeline | None, *, threads: int) -> None:
         self._plan = plan
         self._threads = threads
         self._timed = timeline is not None
+        self._video = plan.video.index if plan.video is not None else None
         self._base = plan.video.time_base if plan.video is not None else None
         self._zero_s = timeline.start_s if timeline else 0.0
         self._meter = PictureMeter()
+        self._first = self._first_looks(plan, timeline)
+        self._codes = CodeSearch(plan.codes_s) if plan.codes_s > 0 and timeline is not None else None
         self._sound = SoundMeter(self._zero_s, spectrum=plan.every)
         self._clock = ClockReader(plan.clock) if plan.every and plan.clock is not None else None
         short = timeline is None or timeline.duration_s <= SHORT_S
         self._spot_every_s = _SPOT_EVERY_SHORT_S if short else _SPOT_EVERY_S
         self._last_spot_s: float | None = None
+        self._whole = False  # the next key frame is wanted whole
         self._spots: set[int | None] = set()
-        self._decoded = self._failed = self._shown = 0
+        self._decoded = self._failed = self._shown = self._in_part = 0
         self._key_failures: list[Failure] = []
         self._failures: list[Failure] = []
         self._rotation: int | None = None
         samples = plan.video.samples if plan.video is not None else None
         self._keys = frozenset() if samples is None else frozenset(samples.pos[samples.key].tolist())
+
+    def _first_looks(self, plan: Plan, timeline: Timeline | None) -> FirstLooks | None:
+        if plan.every or plan.video is None or plan.damaged:
+            return None
+        if timeline is None or timeline.duration_s <= SHORT_S:
+            return None
+        return FirstLooks(Glimpses(plan.video, plan.max_pixels), self._meter)
 
     def run(self, file: BinaryIO, progress: Callable[[int], None] | None) -> Seen:
         plan = self._plan
@@ -184,8 +157,10 @@ class _Pass:
         with open_media(file) as container:
             live = [container.streams[s.index] for s in (plan.video, plan.audio) if s is not None]
             video = live[0] if plan.video is not None else None
-            if video is not None:
-                _prepare(video, plan.max_pixels, threads=self._threads, keys_only=not plan.every)
+            if plan.video is not None:
+                sound = plan.audio.index if plan.audio is not None else None
+                leave_out(container, plan.video, keys_only=not plan.every, sound=sound)
+                prepare(video, plan.max_pixels, threads=self._threads, keys_only=not plan.every)
             if plan.audio is not None:
                 live[-1].codec_context.thread_count = 1
             try:
@@ -202,16 +177,21 @@ class _Pass:
         return self._seen(stopped)
 
     def _take(self, packet: Any, video: Any) -> None:
-        if video is None or packet.stream.index != video.index:  # an empty packet has no index of its own
+        # An empty packet, which ends a stream, has no index of its own.
+        index = packet.stream_index if packet.size else packet.stream.index
+        if index != self._video:
             self._hear(packet)
         elif packet.size and self._wanted(packet):
             self._look(packet, video.codec_context)
 
     def _wanted(self, packet: Any) -> bool:
         if self._is_key(packet):
-            at = _time_s(packet, packet.time_base, self._zero_s)
+            at = time_s(packet, packet.time_base, self._zero_s)
+            self._whole = self._codes is not None and self._codes.wants(packet.pts, at)
             near = at is not None and self._last_spot_s is not None
             if near and 0 <= (at or 0.0) - (self._last_spot_s or 0.0) < self._spot_every_s:
+                if self._codes is not None and self._whole and not self._plan.every:
+                    self._codes = None  # key frames come faster than this pass looks at them
                 return self._plan.every
             self._last_spot_s = at
             self._shown += not packet.is_discard
@@ -223,10 +203,23 @@ class _Pass:
         return bool(packet.is_keyframe) or packet.pos in self._keys
 
     def _look(self, packet: Any, context: Any) -> None:
+        if self._first is not None and self._first.usable and not self._whole:
+            at = time_s(packet, packet.time_base, self._zero_s)
+            if at is not None and self._first.settles(packet, at):
+                self._decoded += 1
+                self._in_part += 1
+                return
+        alone = self._first is not None and self._first.usable  # nothing may come out late, behind a part
         try:
             self._keep(context.decode(packet))
+            if alone:
+                self._keep(context.decode(None))
         except MEDIA_ERRORS as error:
             self._fail(error, packet)
+        if alone:
+            context.flush_buffers()
+        if self._failed:  # where one is damaged, so may others be
+            self._first = None
 
     def _fail(self, error: Exception, packet: Any) -> None:
         if self._threads > 1:
@@ -253,8 +246,12 @@ class _Pass:
             if self._rotation is None:
                 self._rotation = int(frame.rotation)
             stamp = frame.pts if frame.pts is not None else frame.dts
-            at = _time_s(frame, self._base, self._zero_s)
-            if self._timed and at is not None:
+            at = time_s(frame, self._base, self._zero_s)
+            if self._codes is not None and frame.key_frame:
+                self._codes.take(frame.pts, luma_of(frame)[0])
+            if self._timed and at is not None and self._first is not None:
+                self._first.add(frame, at)
+            elif self._timed and at is not None:
                 self._meter.add(frame, at, spot=stamp in self._spots)
                 if self._clock is not None and self._clock.is_due(at):
                     self._clock.add(luma_of(frame)[0], at)
@@ -279,13 +276,11 @@ class _Pass:
                 self._key_failures.append(Failure(None, None, 0, reason))
                 self._failed = self._shown
             failures = tuple(self._key_failures)
-            keys = KeyFrameCheck(self._decoded, self._failed, failures, self._rotation, stopped)
+            keys = KeyFrameCheck(
+                self._decoded, self._failed, failures, self._rotation, stopped, self._in_part
+            )
         pictures = self._meter.pictures() if len(self._meter) else None
         sound = self._sound.envelope() if self._plan.audio is not None and self._timed else None
-        return Seen(
-            keys,
-            pictures,
-            sound if sound is not None and len(sound) else None,
-            tuple(self._failures),
-            tuple(self._clock.jumps()) if self._clock is not None else (),
-        )
+        sound = sound if sound is not None and len(sound) else None
+        steps = tuple(self._clock.jumps()) if self._clock is not None else ()
+        return Seen(keys, pictures, sound, tuple(self._failures), self._codes, steps)

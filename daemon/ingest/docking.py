@@ -227,7 +227,8 @@ class StayJob:
     def _take_settled(self, opened: Sequence[OpenDocking], agenda: Agenda) -> None:
         settled, singly = self._groups.settled()
         self._progress.settled(*settled)
-        for item in singly:
+        self._put_back(singly[1:], agenda)
+        for item in singly[:1]:  # it waits for room
             self._deal(opened[item.docking], item, agenda)
 
     def _deal_together(self, opened: Sequence[OpenDocking], items: Sequence[Item], agenda: Agenda) -> None:

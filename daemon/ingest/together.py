@@ -104,7 +104,7 @@ class GroupFiler:
         self._kept = self._pool.submit(context.run, self._keep, copied)
 
     def settled(self) -> tuple[Sequence[Item], Sequence[Item]]:
-        """Wait for the group on the way; return what of it is settled, and what is to be settled singly.
+        """Wait for the group on the way; return what of it is settled, and what is not, for want of room.
 
         Raises VaultFailed, LookupError.
         """

@@ -281,6 +281,18 @@ def test_events_for_another_platform_or_with_another_key_are_refused(
     assert bench.counted("refused.events.address") == 2
 
 
+def test_enrolled_has_to_name_the_key_that_signs_it(bench: Bench, dock: ScriptedDock) -> None:
+    named: dict[str, Any] = {
+        "platform": PLATFORM,
+        "keys": [],
+        "site": dock.site,
+        "public": dock.key.public.hex(),
+        "host": None,
+    }
+    bench.event(dock, dock.event("enrolled", named | {"dock_key": ScriptedDock().key.key_id}))
+    assert bench.counted("refused.events.address") == 1
+
+
 def test_an_early_event_is_asked_for_again_by_the_head(bench: Bench, dock: ScriptedDock) -> None:
     bench.event(dock, dock.enrolled())
     known = dock.head

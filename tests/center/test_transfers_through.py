@@ -122,6 +122,15 @@ def test_an_unknown_manifest_and_an_unknown_transfer(bench: Bench, dock: Scripte
     assert bench.statuses(bench.file(dock, file_id, "fin", dock.fin().to_bytes())) == ["unknown"]
 
 
+def test_an_init_that_names_a_manifest_which_is_not_held_begins_nothing(
+    bench: Bench, dock: ScriptedDock
+) -> None:
+    file_id, _ = begin(bench, dock)
+    bench.file(dock, file_id, "abort", b"")
+    again = dock.init(FOOTAGE, "0" * 64, attempt=2)
+    assert bench.statuses(bench.file(dock, dock.file_id(FOOTAGE, 2), "init", again.to_bytes())) == ["unknown"]
+
+
 def test_another_init_for_one_id_is_a_conflict(bench: Bench, dock: ScriptedDock) -> None:
     file_id, digest = begin(bench, dock)
     other = dock.init(FOOTAGE, digest, size=1)

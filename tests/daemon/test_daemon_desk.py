@@ -16,6 +16,7 @@ from daemon.registries import versions
 from daemon.revisions import revise
 from daemon.stages.told import ToldStage
 from daemon.status import dock_json, recordings_json, show_json
+from daemon.store.database import to_text
 from tests.daemon.conftest import Dock, make_dock
 from tests.daemon.making import (
     Platform,
@@ -110,6 +111,7 @@ def test_a_receipt_makes_it_delivered_whatever_time_it_names_k05(counter: Counte
             counter.take(counter.platform.receipt(counter.recording, 1, received_at=received)) is Taken.TAKEN
         )
     assert (counter.row["state"], counter.row["delivered_revision"]) == ("delivered", 1)
+    assert counter.row["revision"] == 1, "a receipt makes no revision"
     assert counter.row["durable_bytes"] == counter.row["size"]
     assert counter.woken == 2
     assert counter.desk.next_file(frozenset()) is None
@@ -135,6 +137,22 @@ def test_a_receipt_for_anything_else_counts_for_nothing(
     assert (counter.row["state"], counter.row["delivered_revision"]) == ("stored", 0)
     assert counter.counted() == {f"refused.receipt.{code}": 1}
     assert counter.dock.store.value("SELECT count(*) FROM receipts") == 0
+
+
+def test_a_receipt_is_kept_with_when_and_by_which_key_it_was_verified(counter: Counter) -> None:
+    raw = counter.platform.receipt(counter.recording, 1)
+    before = to_text(counter.dock.custody.clock.now()) or ""
+    counter.take(raw)
+    (kept,) = counter.dock.store.rows("SELECT * FROM receipts")
+    assert (bytes(kept["raw"]), kept["signer"]) == (raw, counter.platform.receipts.key_id)
+    assert before <= kept["verified_at"] <= (to_text(counter.dock.custody.clock.now()) or "")
+
+
+def test_a_receipt_for_a_manifest_that_is_not_held_makes_it_send_its_newest(counter: Counter) -> None:
+    counter.take(counter.platform.receipt(counter.recording, 1))
+    assert counter.waiting() == []
+    counter.take(counter.platform.receipt(counter.recording, 1, manifest="cd" * 32))
+    assert counter.waiting() == [1]
 
 
 def test_a_receipt_by_another_key_or_for_another_recording_counts_for_nothing(counter: Counter) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from daemon.errors import BadSettings
 from daemon.settings import load_settings
-from uplink.keys import SigningKey
+from uplink.keys import Role, SigningKey
 
 KEY = SigningKey.draw().public.hex()
 GOOD = """
@@ -131,3 +131,12 @@ def test_relative_paths_go_on_from_the_folder_of_the_file(
     ]
     assert found == [office / name if name[:2] != ".." else tmp_path / name[3:] for name in names]
     assert read.broker.key == Path("/abs/dock.key")
+
+
+def test_a_retired_key_verifies_what_is_kept_and_nothing_new(tmp_path: Path) -> None:
+    old = SigningKey.draw()
+    retired = PLATFORM + f'retired = {{receipt = ["{old.public.hex()}"]}}\n'
+    platform = load_settings(write(tmp_path, GOOD + BROKER + retired)).platform
+    assert platform is not None
+    assert platform.ring().find(old.key_id, Role.RECEIPT) is None
+    assert old.key_id in [record.key_id for record in platform.kept_records()]

@@ -7,7 +7,7 @@ from datetime import time
 import pytest
 
 from daemon.limits import Limits, check_hours, digest_of, joined
-from uplink.messages.command import ConfigArgs
+from uplink.messages.command import ARGS, ConfigArgs
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,8 @@ def test_empty_spans_are_found_and_odd_ones_are_no_hours() -> None:
     for odd in ("24:00-25:00", "8:00-9:00", "08:60-09:00", "08:00"):
         with pytest.raises(ValueError, match="hours"):
             ConfigArgs(hours=[odd])
+
+
+def test_no_order_reaches_keys_broker_or_tls() -> None:
+    assert set(ConfigArgs.model_fields) == {"bytes_per_second", "hours", "marked_first"}
+    assert set(ARGS) == {"tag", "hold", "release", "rescan", "resend", "config", "ping"}

@@ -5,6 +5,7 @@ The desk and the receiver are the real ones; what lies between them is a loop.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.two_ends import TwoEnds
+from uplink import envelope
 from uplink.desk import Taken
+from uplink.keys import SigningKey
 
 
 @pytest.fixture
@@ -197,7 +200,7 @@ def test_two_copies_stop_and_a_person_settles(ends: TwoEnds) -> None:
     assert ends.unheld_events() == []
 
 
-def test_a_current_of_another_key_or_recording_is_no_history(ends: TwoEnds) -> None:
+def test_a_current_of_another_recording_is_no_history(ends: TwoEnds) -> None:
     one, two = ends.take_in("a.mp4"), ends.take_in("b.mp4")
     agree(ends)
     forged = ends.refuse(one, current=ends.newest_raw(two))
@@ -206,6 +209,17 @@ def test_a_current_of_another_key_or_recording_is_no_history(ends: TwoEnds) -> N
     row = ends.dock.store.row("SELECT refusal FROM manifests WHERE recording = ?", (one,))
     assert row is not None
     assert row["refusal"].startswith("conflict"), "a person is told"
+
+
+def test_a_current_that_this_dock_has_not_signed_is_no_history(ends: TwoEnds) -> None:
+    one = ends.take_in("a.mp4")
+    agree(ends)
+    payload = json.loads(envelope.peek(ends.newest_raw(one), "manifest"))
+    made_up = json.dumps(payload | {"revision": 2, "prev_manifest": "0" * 64}).encode()
+    for key, merged in ((SigningKey.draw(), 0), (ends.key, 1)):  # by its own key it would be
+        current = envelope.seal("manifest", made_up, key).raw
+        assert ends.desk.take_receipt(one, ends.refuse(one, current)) is Taken.TAKEN
+        assert kinds(ends).count("merged") == merged
 
 
 def test_a_receipt_for_an_overtaken_revision_counts_for_the_bytes_only(ends: TwoEnds) -> None:

@@ -69,7 +69,21 @@ copies = st.builds(
 )
 
 
-@given(st.lists(copies, max_size=20), st.integers(0, 3000))
+# Few of those are clearable by chance, and two of different age next to never.
+fine_copies = st.builds(
+    Copy,
+    recording=st.text("abcdefgh", min_size=4, max_size=4),
+    size_bytes=st.integers(0, 1000),
+    stored_at=st.integers(0, 50).map(lambda d: AT + d * DAY),
+    delivered=st.just(True),
+    receipted_at=st.just(AT),
+    reconciled_at=st.just(AT + DAY),
+    holds=st.just(0),
+    inspected=st.just(True),
+)
+
+
+@given(st.lists(copies | fine_copies, max_size=20), st.integers(0, 3000))
 def test_oldest_first_and_no_more_than_is_wanted(found: list[Copy], wanted: int) -> None:
     floor = AT + 30 * DAY
     chosen = choose(found, wanted, floor, WEEK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -401,3 +402,69 @@ def test_to_a_platform_that_knew_the_key_of_before_there_is_no_way_back(ends: Tw
         ends._start("dock")
     ends.dock = ends._open(ends.folder / "dock", platform="elsewhere")
     ToldStage(ends.dock.store, ends.dock.custody).step()
+
+
+def give_newer_keys(ends: TwoEnds, files: dict[str, Path]) -> None:
+    """What an administrator does about `dock.key_gone`: the keys that this copy forgot, the oldest first."""
+    rows = ends.bench.office.connection.execute("SELECT key_id FROM dock_keys ORDER BY rowid").fetchall()
+    there = [row["key_id"] for row in rows]
+    me = ends.dock.custody.identity
+    known = [key for key in there if key in {me.key.key_id, *me.keys_before}]
+    for key in there[there.index(known[-1]) + 1 :]:
+        ends.roll(forgotten=files[key])
+    line_of(ends.dock).first.step()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_rolled_and_restored_in_whatever_order_both_ends_agree(ends: TwoEnds, seed: int) -> None:
+    rng = random.Random(seed)
+    backups = {"dock": [ends.back_up("dock")], "platform": [ends.back_up("platform")]}
+    files: dict[str, Path] = {}
+    wanted: dict[str, set[tuple[str, str]]] = {}
+    for step in range(16):
+        here = ends.here()
+        match rng.choice(["take", "tag", "tag", "roll", "roll", "sync", "sync", "backup", "restore"]):
+            case "take":
+                ends.take_in(f"{seed}-{step}.mp4")
+            case "tag" if here:
+                ends.put_in_case_when_signed(rng.choice(here), f"c{step}")
+            case "roll" if not ends.desk.key_gone:
+                done = ends.roll()
+                files[done.key] = ends.key_file()
+            case "sync":
+                ends.restart()
+                assert ends.sync()
+                if ends.desk.key_gone and rng.random() < 0.7:
+                    give_newer_keys(ends, files)
+                    ends.restart()
+                    assert ends.sync()
+            case "backup":
+                end = rng.choice(["dock", "platform"])
+                backups[end].append(ends.back_up(end))
+            case "restore":
+                end = rng.choice(["dock", "platform"])
+                ends.restore(end, rng.choice(backups[end]))
+                wanted = {}  # what both ends hold now is what can be kept
+        for recording in ends.here():
+            kept = ends.facts(ends.newest_there(recording))
+            if row_has_manifest(ends, recording):
+                kept |= ends.facts(ends.newest_here(recording))
+            wanted[recording] = wanted.get(recording, set()) | kept
+    ends.restart()
+    assert ends.sync()
+    if ends.desk.key_gone:
+        give_newer_keys(ends, files)
+        ends.restart()
+        assert ends.sync()
+    assert not ends.desk.silent
+    assert not ends.cloned
+    assert ends.flaws() == []
+    assert key_there(ends) == ends.dock.custody.identity.key.key_id
+    for recording, facts in wanted.items():
+        assert ends.newest_here(recording) == ends.newest_there(recording)
+        assert ends.facts(ends.newest_here(recording)) >= facts
+
+
+def row_has_manifest(ends: TwoEnds, recording: str) -> bool:
+    row = ends.dock.store.row("SELECT revision FROM recordings WHERE recording = ?", (recording,))
+    return row is not None and row["revision"] > 0

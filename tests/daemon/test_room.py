@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from daemon import retention, room
 from daemon.cli.common import copy_text
 from daemon.retention import Copy
 from daemon.room import sweep
@@ -53,6 +55,8 @@ def test_only_what_is_clearable_goes_and_the_chain_says_so(delivered: VaultBench
     assert [cleared.recordings for cleared in told] == [[a]]
     assert delivered.row(a)["cleared_at"] is not None
     assert delivered.row(a)["state"] == "delivered"
+    kept = "SELECT (SELECT count(*) FROM receipts), (SELECT count(*) FROM manifests WHERE recording = ?)"
+    assert min(tuple(delivered.store.rows(kept, (a,))[0])) > 0, "what was signed about it stays"
 
 
 def test_nothing_goes_while_no_room_is_wanted(delivered: VaultBench) -> None:
@@ -72,6 +76,25 @@ def test_a_later_fact_ends_it_a_new_revision_without_receipt(delivered: VaultBen
     delivered.machine.at = RECEIVED_AT + 8 * DAY
     with delivered.store.write() as tx:
         tx.execute("DELETE FROM receipts")  # as if the newest revision had none
+    delivered.clear_everything()
+    assert "a.mp4" in there(delivered)
+
+
+def test_a_later_fact_between_choosing_and_clearing_keeps_it(
+    delivered: VaultBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = delivered.recordings()["a.mp4"]
+    delivered.reconcile([a], RECEIVED_AT + DAY)
+    delivered.machine.at = RECEIVED_AT + 8 * DAY
+    choose = retention.choose
+
+    def overtaken(*asked: Any) -> list[Copy]:
+        chosen = choose(*asked)
+        with delivered.store.write() as tx:
+            tx.execute("UPDATE recordings SET holds = ? WHERE recording = ?", ('[{"hold": "x"}]', a))
+        return chosen
+
+    monkeypatch.setattr(room, "choose", overtaken)
     delivered.clear_everything()
     assert "a.mp4" in there(delivered)
 

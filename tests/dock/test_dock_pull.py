@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from dock import linux
 from dock.detect import DeviceWatch
 from dock.devices import BlockDevice
 from dock.errors import (
@@ -91,6 +92,28 @@ def test_progress_reaches_the_size_only_after_the_last_fsync(
     folder.pull(order.append)
     assert order[-2:] == ["fsync", SIZE]
     assert order.count(SIZE) == 1
+
+
+def test_a_copy_is_durable_before_it_has_its_name_and_its_name_before_it_is_told(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, rename = os.fsync, linux.rename_no_replace
+
+    def noting(fd: int) -> None:
+        fsync(fd)
+        done.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+
+    def renaming(old: Path, new: Path) -> None:
+        rename(old, new)
+        done.append("rename")
+
+    monkeypatch.setattr(os, "fsync", noting)
+    monkeypatch.setattr(linux, "rename_no_replace", renaming)
+    folder.pull()
+    assert done == ["temporary"], "what is pulled is durable, whoever names it"
+    finish(folder.into, folder.vault / "lasting")
+    assert done[done.index("rename") :] == ["rename", "vault"], "the name too, before anybody is told"
 
 
 def test_zero_blocks_are_counted_in_the_same_pass_c03(folder: Folder) -> None:

@@ -22,6 +22,7 @@ from center import ca
 from daemon.control import ask
 from daemon.errors import DaemonError
 from tests.rig.broker import Broker, free_port
+from tests.rig.forkery import Forkery
 from tests.rig.program import BODYDOCK, OfficeError, Program
 from tests.rig.tls_broker import Certificates, ShippedBroker
 from uplink.keys import SigningKey
@@ -36,7 +37,8 @@ class SmallOffice:
 
     `ports`: for each slot a USB port path, or a directory.  `wrong_platform_key`: the dock is told a receipt
     key that is not the platform's.  `people`: persons with a destroy key, in `{person}.pem` of the folder.
-    `tls`: over TLS, through the configuration of mosquitto that is shipped.
+    `tls`: over TLS, through the configuration of mosquitto that is shipped.  `settle_s`: of directories.
+    `forkery`: runs dock and center.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class SmallOffice:
         wrong_platform_key: bool = False,
         people: Sequence[str] = (),
         tls: bool = False,
+        settle_s: float = 1,
+        forkery: Forkery | None = None,
     ) -> None:
         self.folder = folder
         self.center_folder = folder / "center"
@@ -59,10 +63,12 @@ class SmallOffice:
         self._wrong_platform_key = wrong_platform_key
         self._people = people
         self._tls = tls
+        self._settle_s = settle_s
         self.certificates = folder / "certificates"  # with `tls`: the dock's, and those of `stranger`
         self._stack = ExitStack()
-        self.dock = Program("dock", ("run", "--settings", str(self.settings)), folder / "dock.log")
-        self.center = Program(
+        program = Program if forkery is None else forkery.program
+        self.dock = program("dock", ("run", "--settings", str(self.settings)), folder / "dock.log")
+        self.center = program(
             "center", ("center", "run", "--folder", str(self.center_folder)), folder / "center.log"
         )
         self.broker = Broker()
@@ -209,7 +215,7 @@ class SmallOffice:
         for number, path in enumerate(self._ports, 1):
             lines += ["[[slots]]", f"number = {number}"]
             lines += (
-                [f'directory = "{path}"', "settle_s = 1"]
+                [f'directory = "{path}"', f"settle_s = {self._settle_s}"]
                 if isinstance(path, Path)
                 else [f'ports = ["{path}"]']
             )

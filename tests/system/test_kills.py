@@ -1,6 +1,8 @@
 """kill -9 at random points of the whole path: every byte, recording, receipt and event is there once.
 
-The seed is printed; BODYDOCK_SEED and BODYDOCK_KILLS make a run again, or a longer one.
+The seed is printed; BODYDOCK_SEED and BODYDOCK_CAMERA_KILLS make a run again, or a longer one.
+
+Few kills of whole programs with a real card; many, at fault points too: test_kill_rounds.py.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ import pytest
 from tests.rig import loop_camera as rig
 from tests.rig.small_office import SmallOffice
 
+KILLS = int(os.environ.get("BODYDOCK_CAMERA_KILLS", "10"))
 pytestmark = [
     pytest.mark.devices,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(300 + 5 * KILLS),
     pytest.mark.skipif(bool(rig.missing_parts()), reason="needs " + ", ".join(rig.missing_parts())),
 ]
-KILLS = int(os.environ.get("BODYDOCK_KILLS", "10"))
 SEED = int(os.environ.get("BODYDOCK_SEED", str(random.randrange(10**6))))
 SIZES = {"A.mp4": 9_000_000, "B.mp4": 0, "C.mp4": 5_000_001, "D.txt": 777, "E.mp4": 12_345_678}
 
@@ -44,7 +46,7 @@ def office(contents: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory)
     for name, content in contents.items():
         (card / "DCIM" / name).write_bytes(content)
     rig.make_card(folder / "card.img", card)
-    print(f"BODYDOCK_SEED={SEED} BODYDOCK_KILLS={KILLS}")
+    print(f"BODYDOCK_SEED={SEED} BODYDOCK_CAMERA_KILLS={KILLS}")
     rng = random.Random(SEED)
     with rig.udevd(), rig.LoopCamera(folder / "card.img", "BWC0042", "1.1") as camera:
         made = SmallOffice(folder, [rig.port_path("1.1")], bytes_per_second=4 * 1024 * 1024, speech=False)

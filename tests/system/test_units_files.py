@@ -85,6 +85,23 @@ def test_the_dock_cannot_be_left_writable_by_a_default_f03() -> None:
     assert "network-online.target" in after
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "User=bodydock-inspect",
+        "CapabilityBoundingSet=",
+        "PrivateNetwork=yes",
+        "PrivateDevices=yes",
+        "RestrictAddressFamilies=none",
+        "TemporaryFileSystem=/var/lib:ro /run:ro",
+        "BindReadOnlyPaths=-/var/lib/bodydock/vault -/var/lib/bodydock/models",
+    ],
+)
+def test_the_inspector_has_no_network_no_device_no_key_and_no_store(line: str) -> None:
+    """A score hardly moves by one of them (trust.md: decoders run without network, key or store)."""
+    assert line in (SYSTEM / "bodydock-inspect@.service").read_text().splitlines()
+
+
 @pytest.mark.devices
 @pytest.mark.skipif(bool(rig.missing_parts()), reason="needs " + ", ".join(rig.missing_parts()))
 def test_udev_keeps_desktops_off_the_cameras(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig.card_footage import Shown, make_footage
+from transcoder import codes, recording
 from transcoder.engine import inspect
 from transcoder.report import Card, Depth
 from transcoder.request import InspectItem, InspectRequest
@@ -70,3 +71,32 @@ def test_a_wall_of_codes_is_bounded(tmp_path: Path) -> None:
 
 def test_a_fast_inspection_looks_at_no_picture(tmp_path: Path) -> None:
     assert cards(make_footage(tmp_path / "a.mp4", (Shown(TEXT),)), Depth.FAST) == ()
+
+
+@pytest.fixture(scope="module")
+def two_cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One as recording begins, and one that is held up for 4 s late."""
+    shown = (Shown("ONE", 0.5, 1.6), Shown("TWO", 23.2, 27.3))
+    return make_footage(tmp_path_factory.mktemp("cards") / "a.mp4", shown, seconds=29.0, size=(480, 270))
+
+
+def test_a_card_held_up_late_is_read_and_not_every_key_frame_is_looked_at(
+    two_cards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def counted(luma: codes.Luma) -> codes.Shown:
+        looked.append(luma.size)
+        return look(luma)
+
+    look = codes.look
+    monkeypatch.setattr(codes, "look", counted)
+    assert [card.text for card in cards(two_cards)] == ["ONE", "TWO"]
+    assert 21 <= len(looked) <= 24  # of 29
+
+
+def test_cards_are_the_same_by_whichever_decoding(two_cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_the_pass = cards(two_cards)
+    assert cards(two_cards, Depth.DEEP) == by_the_pass
+    monkeypatch.setattr(recording, "_may_begin_a_run", lambda *_: False)
+    assert cards(two_cards) == by_the_pass and len(by_the_pass) == 2

@@ -122,6 +122,7 @@ def test_a_thing_of_another_type_is_no_command() -> None:
         ("bodydock/1/s1/d1/up/reply/", "reply/c1", True),
         ("bodydock/1/s1/d1/up/reply/a/../b/../c", "reply/c1", True),
         ("bodydock/1/s1/d1/up/events", "reply/c1", True),
+        ("bodydock/1/s1/d1/up/manifests/x", "reply/c1", True),
         ("bodydock/1/s1/d1/down/reply/x", "reply/c1", True),
         ("bodydock/1/s1/d2/up/reply/x", "reply/c1", True),
         ("bodydock/1/s1/d1/up/reply/#", "reply/c1", True),

@@ -90,6 +90,8 @@ def test_only_the_receipt_role_counts() -> None:
     assert code_of("receipt", GOOD, REGISTRY) == "key"
     assert code_of("receipt", GOOD, DOCK) == "key"
     assert code_of("receipt", GOOD, SigningKey.draw()) == "key"
+    assert code_of("refusal", REFUSAL, REGISTRY) == "key"
+    assert code_of("refusal", REFUSAL, SigningKey.draw()) == "key"
     assert code_of("manifest", GOOD) == "type"
     # a refusal is no receipt, whatever it is called outside
     relabelled = {**json.loads(sealed("refusal", REFUSAL)), "payloadType": envelope.payload_type("receipt")}

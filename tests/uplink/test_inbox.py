@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from uplink.inbox import Inbox
 
 
@@ -35,3 +37,16 @@ def test_waking_ends_a_wait_once() -> None:
     assert inbox.take(60.0) is None
     inbox.put(1)
     assert inbox.take(0.0) == 1
+
+
+def test_putting_never_waits_d11() -> None:
+    box: Inbox[int] = Inbox(2, 1000)
+
+    def flood() -> None:
+        for n in range(10):
+            box.offer(n, "x/1", 100, None)
+        put.set()
+
+    put = threading.Event()
+    threading.Thread(target=flood, daemon=True).start()
+    assert put.wait(5), "nobody takes, and who puts goes on"

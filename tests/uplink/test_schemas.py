@@ -11,9 +11,10 @@ import pytest
 
 from tests.rig.memory_desk import DOCK, NOW, PLATFORM, MemoryDesk
 from uplink import envelope, schemas
+from uplink.errors import Refused
 from uplink.keys import KeyRing, SigningKey
 from uplink.messages import FileAnswer, FileInit
-from uplink.messages.custody import DATA
+from uplink.messages.custody import DATA, Closed
 
 DOCS = Path(__file__).parents[2] / "docs" / "schemas"
 
@@ -79,3 +80,20 @@ def test_registries_fit_one_shape(kind: str) -> None:
     assert check.is_valid(registry)
     assert not check.is_valid({**registry, "version": 0})
     assert not check.is_valid({**registry, "rows": [{"nobody": 1}]})
+
+
+@pytest.mark.parametrize(("count", "size"), [(2, 30), (3, 29), (3, 31), (4, 30)])
+def test_a_sum_that_does_not_come_out_is_no_closed(count: int, size: int) -> None:
+    def closed(count: int, size: int) -> dict[str, Any]:
+        one = {"count": 1, "bytes": 10}
+        return {
+            "docking": "0" * 32,
+            "listed": {"count": count, "bytes": size},
+            "stored": one,
+            "already_stored": one,
+            "explained": [{"reason": "left_out", **one}],
+        }
+
+    Closed.parse(json.dumps(closed(3, 30)).encode())
+    with pytest.raises(Refused, match="listed are not"):
+        Closed.parse(json.dumps(closed(count, size)).encode())
