@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from daemon.lineage.chain import NEVER
 from daemon.parts import Parts
 from daemon.power import HWMON, under_voltage
 from daemon.room import disk_of
+from daemon.shared_serials import in_two_slots, note
 from daemon.store import Store
 from daemon.store.database import from_text, to_text
 from daemon.waiting_room import WaitingRoom
@@ -102,6 +103,7 @@ class Alarming:
             failing=_names(store, _FAILING, (to_text(now - _STILL_FAILING),)),
             slots=self._slots(),
             full_cards=self._full_cards(),
+            shared_serials=self._shared_serials(),
             lost_together=self._lost.lately(_counted(store, "slot.lost_together")),
             clock_behind_s=parts.custody.clock.behind_s(),
             under_voltage=under_voltage(self.hwmon),
@@ -122,6 +124,13 @@ class Alarming:
             for view in self.board.views()
             if view.phase in _TROUBLE or view.error
         ]
+
+    def _shared_serials(self) -> list[tuple[str, Sequence[int]]]:
+        """Two that were read one after the other, and are both still here, are seen only now."""
+        found = in_two_slots(self.board.views())
+        if found:
+            note(self.parts.store, found, self.parts.custody.clock)
+        return list(found.items())
 
     def _full_cards(self) -> list[SlotTrouble]:
         return [

@@ -86,6 +86,7 @@ class Facts:
     failing: Sequence[str] = ()  # a stage failed on them
     slots: Sequence[SlotTrouble] = field(default_factory=tuple)
     full_cards: Sequence[SlotTrouble] = field(default_factory=tuple)
+    shared_serials: Sequence[tuple[str, Sequence[int]]] = ()  # with the slots that show them now
     lost_together: bool = False  # several cameras left in mid-copy at once, lately
     clock_behind_s: float = 0.0
     under_voltage: bool = False
@@ -137,6 +138,10 @@ def _platform(facts: Facts) -> list[Raised]:
 def _vault(facts: Facts) -> list[Raised]:
     found = [Raised("slot.error", str(trouble.slot), trouble.what) for trouble in facts.slots]
     found += [Raised("card.full", str(trouble.slot), trouble.what) for trouble in facts.full_cards]
+    found += [
+        Raised("camera.serial_shared", str(slots[0]), f"{serial}, slots {', '.join(map(str, slots))}")
+        for serial, slots in facts.shared_serials
+    ]
     if facts.damaged:
         found.append(Raised("vault.damaged", detail=named(facts.damaged)))
     if facts.unknown_files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from daemon.clock import DockClock
+from daemon.shared_serials import noted
 from daemon.store import Store
 from daemon.store.database import to_text
 from daemon.tagging import Registries
@@ -26,6 +27,7 @@ def load_registries(store: Store) -> Registries:
         cases=tuple(cases.rows) if cases else (),
         case_version=cases.version if cases else None,
         versions=versions(store),
+        shared_serials=noted(store),
     )
 
 

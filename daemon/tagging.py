@@ -2,6 +2,7 @@
 
 - The officer comes from the name, where the camera's profile says where it stands; else from the
   binding of the camera valid at the recording's time.  A registry gives name and unit.
+- The binding of a serial that two cameras were seen with at once names nobody: it is offered to a person.
 - The case is the one case of that officer at that time; where two fit, a person is asked.
 - A tag is only added to: what it has stays, a newer snapshot fills what is missing.
 - What was merged from two lines of a restored dock stays a conflict until a person has chosen.
@@ -34,13 +35,14 @@ MAX_CLAIM = 200  # characters of a place
 
 @dataclass(frozen=True)
 class Registries:
-    """The newest snapshots, by kind; `versions` says which."""
+    """The newest snapshots, by kind; `versions` says which.  And what tells no camera from another."""
 
     officers: dict[str, OfficerRow] = field(default_factory=dict)
     cameras: tuple[CameraRow, ...] = ()
     cases: tuple[CaseRow, ...] = ()
     case_version: int | None = None
     versions: str = ""
+    shared_serials: frozenset[str] = frozenset()  # that two cameras were seen with at once
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def tag(facts: TagFacts, before: Tag | None, registries: Registries, rules: TagR
     """Return the tag of a recording, `before` added to.  `rules`: as shipped where none are given."""
     before = before or Tag()
     claims = _officer_claims(facts, registries)
-    officer = before.officer or _officer(claims)
+    officer = before.officer or _officer(claims, shared=facts.serial in registries.shared_serials)
     if officer is not None and officer.name is None:
         officer = _with_name(officer, registries)
     rows = [] if officer is None else _rows(officer.officer, facts.started_at, registries)
@@ -126,8 +128,9 @@ def _officer_claims(facts: TagFacts, registries: Registries) -> list[Claim]:
     return claims
 
 
-def _officer(claims: Sequence[Claim]) -> Officer | None:
-    if not claims:
+def _officer(claims: Sequence[Claim], *, shared: bool) -> Officer | None:
+    # A number that two cameras bear binds neither: a person is asked.
+    if not claims or (shared and claims[0].source == "binding"):
         return None
     strongest = [claim for claim in claims if claim.source == claims[0].source]
     # Two bindings at one time bind nobody: a person is asked.

@@ -6,7 +6,8 @@
 - The serial is `ID_SERIAL_SHORT` (`ID_SERIAL` carries a `-0:0` suffix); it is what a stranger's firmware
   says, so only characters that are safe in file names, topics and logs are kept.
 - A device without a serial is not refused: it is `unknown-{file system UUID}` or
-  `unknown-{vendor-product-port}`.
+  `unknown-{vendor-product-port}`.  A serial that a maker never set (0123456789ABCDEF, all zeros) is none: all
+  of its devices show it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _SERIAL_CHARACTERS = 64
+_PLACEHOLDER_CHARACTERS = 8
+_DIGITS_IN_ORDER = ("0123456789" * 4, "0123456789ABCDEF" * 3, "ABCDEF0123456789" * 3, "9876543210" * 4)
 _LABEL_ESCAPE = re.compile(r"((?:\\x[0-9a-fA-F]{2})+)")
 # MBR types of extended partitions: containers of others, never a file system of their own.
 _EXTENDED = frozenset({"0x5", "0xf", "0x85"})
@@ -64,6 +67,8 @@ def from_properties(
     product_id = hex_id(properties.get("ID_USB_MODEL_ID") or properties.get("ID_MODEL_ID", ""))
     id_path = properties.get("ID_PATH", "")
     own = clean_serial(properties.get("ID_SERIAL_SHORT") or properties.get("ID_USB_SERIAL_SHORT", ""))
+    if is_placeholder(own):
+        own = ""
     stand_in = clean_serial(fs_uuid) or clean_serial(f"{vendor_id}-{product_id}-{id_path}")
     return BlockDevice(
         node=node,
@@ -87,6 +92,14 @@ def from_properties(
 def clean_serial(text: str) -> str:
     """Return `text` with every run of unsafe characters as one `-`, at most 64 characters, maybe empty."""
     return _UNSAFE.sub("-", text)[:_SERIAL_CHARACTERS].strip("-._")
+
+
+def is_placeholder(serial: str) -> bool:
+    """Whether a serial is what a maker left as it was: one character all along, or digits in their order."""
+    plain = serial.upper()
+    if len(plain) < _PLACEHOLDER_CHARACTERS:
+        return False
+    return len(set(plain)) == 1 or any(plain in row for row in _DIGITS_IN_ORDER)
 
 
 def read_label(text: str) -> str:

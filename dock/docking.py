@@ -14,9 +14,10 @@ from dock.listing import CardFile
 from dock.profiles import CameraProfile
 from dock.slots import Slot
 
-SerialBy = Literal["usb", "name", "disk"]
+SerialBy = Literal["usb", "name", "label", "disk"]
 _USB: SerialBy = "usb"
 _NAME: SerialBy = "name"
+_LABEL: SerialBy = "label"
 _DISK: SerialBy = "disk"
 
 
@@ -45,7 +46,8 @@ class Camera:
     """Which camera it is, and how that is known.
 
     `serial_by`, strongest first (trust.md: what a card says is a claim, `usb` outranks the rest): `usb` (the
-    disk's own serial), `name` (most of its files say it), `disk` (`unknown-...`, a stand-in).
+    disk's own serial), `name` (most of its files say it), `label` (its volume is called so), `disk`
+    (`unknown-...`, a stand-in).
     """
 
     serial: str
@@ -65,11 +67,21 @@ class Docking:
     attached_at: datetime
 
 
-def camera_of(origin: Origin, files: Sequence[CardFile], profile: CameraProfile) -> Camera:
-    """Say which camera listed files belong to: the disk's own serial, else what most of their names say."""
-    serial, by = origin.serial, _USB if origin.serial_known else _DISK
-    if not origin.serial_known and (said := _said_by_names(files)):
-        serial, by = said, _NAME
+def camera_of(origin: Origin, files: Sequence[CardFile], profile: CameraProfile, label: str = "") -> Camera:
+    """Say which camera listed files belong to, by what its profile lets tell it.
+
+    The disk's own serial; else what most of the names say; else the volume's `label`, where the profile says
+    that it is one.  What cameras share (`usb_serial = false`) tells none of them apart.
+    """
+    identity = profile.file.identity
+    serial, by = origin.serial, _USB if origin.serial_known and identity.usb_serial else _DISK
+    if by == _DISK:
+        if said := _said_by_names(files):
+            serial, by = said, _NAME
+        elif identity.label == "serial" and (said := clean_serial(label)):
+            serial, by = said, _LABEL
+        elif origin.serial_known:
+            serial = f"unknown-{serial}"
     return Camera(
         serial=serial,
         serial_by=by,

@@ -17,7 +17,8 @@ from dock.leftovers import MAX_FOLDERS, MAX_TABLE_BYTES, Disk, Found, Gathered, 
 _ENTRY = 32
 _IN_USE = 0x80
 _FILE, _STREAM, _NAME, _BITMAP = 0x05, 0x40, 0x41, 0x81
-_FOLDER = 0x10
+_FOLDER, _READ_ONLY = 0x10, 0x01
+_LABEL = 0x83
 _NO_CHAIN = 0x02
 _FOLDER_BYTES = 32 * 1024 * 1024
 _OFFSET_VALID = 0x80
@@ -58,6 +59,7 @@ class ExfatSystem:
         """Collect the entries of all folders."""
         content = self._content(self._root, None)
         folders = [("", content, 0)]
+        gathered.label = _label(content)
         self._system_entries(content)
         while folders:
             path, content, depth = folders.pop()
@@ -99,6 +101,15 @@ class ExfatSystem:
                         parts.append(self._clusters.read(cluster))
                 if kind == _BITMAP and self._bitmap is None:
                     self._bitmap = b"".join(parts)[:size]
+
+
+def _label(root: bytes) -> str:
+    for at in range(0, len(root) - _ENTRY + 1, _ENTRY):
+        if root[at] == 0:
+            break
+        if root[at] == _LABEL:
+            return root[at + 2 : at + 2 + 2 * min(root[at + 1], 11)].decode("utf-16-le", "replace")
+    return ""
 
 
 def _entries(content: bytes, path: str) -> Iterator[tuple[Found, int | None]]:
@@ -147,6 +158,7 @@ def _set(content: bytes, at: int, path: str, *, deleted: bool) -> tuple[Found, i
         stamp=stamp,
         folder=bool(attributes & _FOLDER),
         deleted=deleted,
+        read_only=bool(attributes & _READ_ONLY),
     )
     return found, min(size, 2**62) if stream[1] & _NO_CHAIN else None, more + 1
 

@@ -19,7 +19,7 @@ from dock.leftovers import MAX_FOLDERS, MAX_TABLE_BYTES, Disk, Found, Gathered, 
 _ENTRY = 32
 _FOLDER_BYTES = 2 * 1024 * 1024  # FAT allows 65,536 entries in a folder
 _FREE, _DELETED = 0x00, 0xE5
-_LONG, _LABEL, _FOLDER, _ATTRIBUTES = 0x0F, 0x08, 0x10, 0x3F
+_LONG, _LABEL, _FOLDER, _READ_ONLY, _ATTRIBUTES = 0x0F, 0x08, 0x10, 0x01, 0x3F
 # FAT32 uses 28 bits of its 32; a number just below the end marks bad clusters.
 _MASKS = {12: 0xFFF, 16: 0xFFFF, 32: 0x0FFFFFFF}
 _MOST_12, _MOST_16 = 4085, 65525  # clusters
@@ -77,7 +77,10 @@ class FatSystem:
         folders: list[tuple[str, int, int]] = [("", self._root, 0)]
         while folders:
             path, first, depth = folders.pop()
-            for found in _entries(self._content(first, depth), path):
+            content = self._content(first, depth)
+            if depth == 0:
+                gathered.label = _label(content)
+            for found in _entries(content, path):
                 gathered.add(found)
                 if found.deleted:
                     continue
@@ -136,7 +139,19 @@ def _found(entry: bytes, pieces: list[bytes], path: str, deleted: bool) -> Found
         folder=bool(entry[11] & _FOLDER),
         deleted=deleted,
         first_lost=lost,
+        read_only=bool(entry[11] & _READ_ONLY),
     )
+
+
+def _label(root: bytes) -> str:
+    for at in range(0, len(root) - _ENTRY + 1, _ENTRY):
+        entry = root[at : at + _ENTRY]
+        if entry[0] == _FREE:
+            break
+        attributes = entry[11] & _ATTRIBUTES
+        if entry[0] != _DELETED and attributes & _LABEL and attributes != _LONG:
+            return best_reading(entry[:11]).strip()
+    return ""
 
 
 def _long_name(pieces: list[bytes], short: bytes, deleted: bool) -> str | None:

@@ -57,10 +57,11 @@ class NoSuchSystem(Exception):
 
 
 class Disk:
-    """Bounded reads of a device."""
+    """Bounded reads of a device, or of a part of it that `begins_at` a byte."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, begins_at: int = 0) -> None:
         self._fd = fd
+        self._begins_at = begins_at
         self._left = _MAX_READ_BYTES
         self._end_at = time.monotonic() + _MAX_S
 
@@ -71,6 +72,7 @@ class Disk:
             raise TooMuch("more had to be read than is reasonable")
         self._left -= size
         parts = []
+        offset += self._begins_at
         while size > 0:
             part = os.pread(self._fd, min(size, 1 << 20), offset)
             if not part:
@@ -98,12 +100,14 @@ class Found:
     folder: bool
     deleted: bool
     first_lost: bool = False
+    read_only: bool = False
 
 
 @dataclass
 class Gathered:
-    """What a walk collects."""
+    """What a walk collects; `label`: the volume's, as its root folder says it."""
 
+    label: str = ""
     live: set[tuple[int, int, int]] = field(default_factory=set)
     deleted: list[Found] = field(default_factory=list)
     entries: int = 0

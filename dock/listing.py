@@ -7,7 +7,8 @@
 - What a profile leaves out as a thumbnail, a proxy or rubbish, and is too large for one, is pulled all the
   same if its name or its first bytes (`suspects`, read by the caller) are those of footage: a name is all
   that it takes to make footage look like that.  Not so the proxy of a recording that is pulled: called like
-  it, and of half its size at most.
+  it, with a suffix that the profile leaves out, and of half its size at most.  Nor what lies in a folder
+  whose footage the profile leaves out.
 - The digest is SHA-256 over: the ASCII line `bodydock listing v1\n`; the number of entries as 8 bytes; then
   for each entry, in ascending order of raw path, the length of the path as 8 bytes, the path, the size in
   bytes as 8 bytes, the modification time in nanoseconds since 1970 as 8 bytes in two's complement.  All
@@ -140,7 +141,7 @@ def suspects(scan: Scan, profile: CameraProfile) -> tuple[CardFile, ...]:
         if entry.size_bytes <= _SMALL_BYTES:
             continue
         name = best_reading(entry.path)
-        if profile.kind_of(name) is None and _is_too_large(entry, name, pulled):
+        if profile.kind_of(name) is None and _is_too_large(entry, name, profile, pulled):
             found.append(_card_file(-1, entry, "attachment", profile.facts(name), name))
     return tuple(found)
 
@@ -202,10 +203,10 @@ class _Pulled:
         return found
 
 
-def _is_too_large(entry: Entry, name: str, pulled: _Pulled) -> bool:
-    if entry.size_bytes <= _SMALL_BYTES:
+def _is_too_large(entry: Entry, name: str, profile: CameraProfile, pulled: _Pulled) -> bool:
+    if entry.size_bytes <= _SMALL_BYTES or profile.leaves_footage(name):
         return False
-    is_proxy = name.lower().endswith(_PROXIES)
+    is_proxy = name.lower().endswith(_PROXIES) or profile.leaves_suffix(name)
     return not is_proxy or entry.size_bytes > _PROXY_SHARE * pulled.largest(_stem(name))
 
 
@@ -216,7 +217,7 @@ def _footage_after_all(
     pulled: _Pulled,
     seen: Mapping[bytes, MediaKind],
 ) -> MediaKind | None:
-    if not _is_too_large(entry, name, pulled):
+    if not _is_too_large(entry, name, profile, pulled):
         return None
     by_name = profile.media_kind_of(name) or ("video" if name.lower().endswith(_PROXIES) else None)
     return seen.get(entry.path) or by_name

@@ -46,6 +46,7 @@ class InspectItem:
     named_at: datetime | None = None  # start, as the file's name claims
     named_sequence: int | None = None
     modified_at: datetime | None = None  # end, as the file system claims
+    view: str | None = None  # which of several lenses that film the same, as the name claims
     failed: Failed | None = None  # its inspector failed before: not to be opened, only reported
 
     @property

@@ -1,6 +1,7 @@
 """One camera's files side by side: their order, their clocks, their numbers, what is missing (article 15(5)).
 
 - Files named one by one are judged each by itself: nothing is said of what lies between them.
+- Lenses that film the same (front, rear) are followed each by itself: one does not overlap the other.
 - A camera's files are cut into shifts where longer than `shift_break_s` nothing was recorded; numbers and
   clocks are compared within one.
 - Chapters that all carry the time of their recording's beginning are laid end to end.
@@ -42,7 +43,7 @@ def look_across(files: Sequence[Filed], request: InspectRequest, rules: RuleSet)
     limit_s = rules.threshold_of(_CLOCK, "constant_offset_s") or 0.0
     files = _laid(_without_copied_times(_read_alike(files, request.one_shift), rules), join)
     if request.one_shift:
-        groups = list(_shifts(files, join, rules.runs.shift_break_s))
+        groups = [shift for view in _views(files) for shift in _shifts(view, join, rules.runs.shift_break_s)]
     else:
         groups = [[file.dated()] for file in files]
     by_index = {file.index: file for file in files}
@@ -63,6 +64,15 @@ def look_across(files: Sequence[Filed], request: InspectRequest, rules: RuleSet)
         noted += [dock] if dock is not None else []
     starts = tuple(start_of(file.readings, join) for file in files)
     return Shift(tuple(segments), tuple(noted), starts)
+
+
+def _views(files: Sequence[Filed]) -> list[list[Filed]]:
+    """The files of each lens; all of them together where names tell of one at most."""
+    names = list(dict.fromkeys(file.item.view for file in files if file.item.view is not None))
+    if len(names) < 2:
+        return [list(files)]
+    # What bears no view (photographs, sound) goes with the first.
+    return [[file for file in files if (file.item.view or names[0]) == name] for name in names]
 
 
 def _read_alike(files: Sequence[Filed], one_camera: bool) -> list[Filed]:
@@ -133,8 +143,9 @@ def _shifts(files: Sequence[Filed], join: JoinRules, break_s: float) -> Iterator
     numbered = len(counted) > 1 and all(f.item.named_sequence is not None for f in files if f.kind == "video")
     follows = _chapter_before(files) if join.chaptered else {}
     if numbered:
+        by_index = {file.index: file for file in files}
         order = [
-            files[n.index].dated(True, follows.get(n.index))
+            by_index[n.index].dated(True, follows.get(n.index))
             for block in blocks_of([file.numbered() for file in counted], counting_of(join), break_s)
             for n in block
         ]
@@ -232,11 +243,20 @@ def _selection(
     arrived = [_arrived(files[one.index], one) for one in group]
     window = window_of(arrived, limits.shift_break_s)
     others = [one for one in request.camera.seen if window.holds(one.named_at or one.modified_at)]
-    seen = [one.sequence for one in others if one.sequence is not None]
+    seen = [one.sequence for one in others if one.sequence is not None] + _of_other_views(group, files)
     noted, missing = judge_numbers(group, segments, files, seen, join, limits.shift_break_s)
     gap_s = limits.split_gap_s if join.split_tolerance_s is None else join.split_tolerance_s
     facts = request.camera if last else replace(request.camera, lost_bytes=None)
     return noted + judge_selection(arrived, missing, facts, window, gap_s, join.loop)
+
+
+def _of_other_views(group: Sequence[Dated], files: Mapping[int, Filed]) -> list[int]:
+    """The numbers of other lenses: one that did not film each time is no gap."""
+    here = {files[one.index].item.view for one in group}
+    items = [
+        file.item for file in files.values() if file.item.view is not None and file.item.view not in here
+    ]
+    return [item.named_sequence for item in items if item.named_sequence is not None]
 
 
 def _arrived(file: Filed, one: Dated) -> Arrived:

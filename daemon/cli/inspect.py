@@ -141,7 +141,7 @@ def _request(
 def _profiles(wanted: str | None) -> tuple[Profiles, str | None]:
     """The profiles, with the one of a file that is named instead, and the name that is wanted."""
     from dock.errors import ProfileError
-    from dock.profile_files import read_profile
+    from dock.profile_reading import read_profile
     from dock.profiles import load_profiles
 
     if wanted is None or not wanted.endswith(".toml"):
@@ -212,6 +212,7 @@ def _item(
         named_at=to_utc(facts.named_at, zone),
         named_sequence=facts.sequence,
         modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        view=facts.view,
     )
 
 

@@ -29,6 +29,7 @@ VERBS = {
     "verify": ("daemon.cli.verify", "verify"),
     "watch": ("daemon.cli.watch", "watch"),
     "inspect": ("daemon.cli.inspect", "inspect"),
+    "profile": ("daemon.cli.profile", "profile"),
     "identity": ("daemon.cli.identity", "identity"),
     "models": ("daemon.cli.models", "models"),
     "config": ("daemon.cli.config", "config"),

@@ -19,6 +19,7 @@ from daemon.ingest.arriving import Arrival, Arrived, Came, FileTimes, commit_arr
 from daemon.ingest.contents import Contents, VolumeContent
 from daemon.ingest.leavings import Leaving, insert_leavings
 from daemon.ingest.sums import explain_left, sum_of, total
+from daemon.shared_serials import note_beside
 from daemon.store import Row, Store, Transaction
 from daemon.store.database import to_text
 from dock.camera_clock import ClockReading
@@ -103,6 +104,7 @@ class Ledger:
         """
         camera, first = docking.camera, contents.volumes[0]
         with self._store.write() as tx:
+            note_beside(tx, camera.serial, docking.slot.number, docking.attached_at)
             tx.insert(
                 "dockings",
                 {

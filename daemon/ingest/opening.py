@@ -83,7 +83,7 @@ def open_docking(
         zone = ZoneInfo(profile.time_zone) if profile.time_zone else tools.zone
         times = {file.index: _times(zone, volumes[place], file) for place, file in contents.files}
         files = [file for _, file in contents.files]
-        camera = camera_of(_lead(volumes).origin, files, profile)
+        camera = camera_of(_lead(volumes).origin, files, profile, _lead(volumes).label)
         docking = _go_on(tools, slot, contents, camera)
         if docking is None:
             docking = Docking(new_docking_id(), slot, camera, tools.now())

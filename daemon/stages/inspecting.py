@@ -55,7 +55,7 @@ class RequestMaker:
         if depth is not ReportDepth.FAST and self.settings.speech:
             speech = self.settings.speech_model or find_speech_model()
         return InspectRequest(
-            items=tuple(self._item(row) for row in rows),
+            items=tuple(self._item(row, profile) for row in rows),
             depth=depth,
             rules=self.settings.rules,
             join=join_rules(profile, self.zone),
@@ -63,10 +63,11 @@ class RequestMaker:
             camera=camera or CameraFacts(),
         )
 
-    def _item(self, row: Row) -> InspectItem:
+    def _item(self, row: Row, profile: CameraProfile | None) -> InspectItem:
+        name = best_reading(row["path"])
         return InspectItem(
             path=self.vault.path(row["vault"]),
-            name=best_reading(row["path"]),
+            name=name,
             kind=cast(MediaKind, row["kind"]),
             recording=row["recording"],
             sha256=row["sha256"],
@@ -74,6 +75,7 @@ class RequestMaker:
             named_at=from_text(row["named_at"]),
             named_sequence=row["sequence"],
             modified_at=from_text(row["modified_at"]),
+            view=profile.facts(name).view if profile is not None else None,
         )
 
 

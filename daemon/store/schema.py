@@ -444,6 +444,12 @@ def rules_kept(db: Database) -> None:
 
 
 @migrations()
+def shared_serials(db: Database) -> None:
+    """Serials that were seen in two slots at once."""
+    db.execute("CREATE TABLE shared_serials (serial TEXT PRIMARY KEY, seen_at TEXT NOT NULL) STRICT")
+
+
+@migrations()
 def rolled_keys(db: Database) -> None:
     """Which event put another key in the place of this dock's (`daemon.keyline`)."""
     db.execute(

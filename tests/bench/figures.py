@@ -41,6 +41,7 @@ FIGURES = (
     Figure("upload", "figure_upload:measure", "sending through mosquitto, against raw paho"),
     Figure("eight-cameras", "figure_resident:measure_eight", "eight cameras at once, against eight cp"),
     Figure("resident", "figure_resident:measure", "memory while eight cameras are pulled"),
+    Figure("profiles", "figure_profiles:measure", "10,000 names held against all profiles"),
     Figure("finished", "figure_finished:measure", "a store of 100,000 finished recordings"),
 )
 

@@ -62,6 +62,7 @@ EACH: dict[str, dict[str, Any]] = {
     "dock.key_gone": {"link": frozenset({"key_gone"})},
     "dock.other_board": {"link": frozenset({"other_board"})},
     "card.full": {"full_cards": [SlotTrouble(2, "CAM1")]},
+    "camera.serial_shared": {"shared_serials": [("0001", (1, 2))]},
     "slot.error": {"slots": [SlotTrouble(3, "unreadable")]},
     "slot.lost_together": {"lost_together": True},
     "inspection.failing": {"failing": ["r1"]},
@@ -120,7 +121,18 @@ def test_without_a_platform_nothing_about_one_stands() -> None:
     found = {
         raised.alarm.split(".")[0] for raised in standing(replace(Facts(**everything), has_platform=False))
     }
-    assert found == {"disk", "store", "vault", "card", "slot", "inspection", "clock", "power", "registry"}
+    assert found == {
+        "disk",
+        "store",
+        "vault",
+        "camera",
+        "card",
+        "slot",
+        "inspection",
+        "clock",
+        "power",
+        "registry",
+    }
 
 
 def test_the_supply_voltage_is_read_from_the_boards_sensor_b13(tmp_path: Path) -> None:

@@ -60,6 +60,14 @@ def test_odd_serials_and_labels_are_made_safe() -> None:
     assert device(DISKSEQ="x").diskseq is None
 
 
+def test_a_serial_that_the_maker_never_set_tells_no_camera() -> None:
+    for never_set in ("0123456789ABCDEF", "000000000000", "0123456789", "12345678", "ffffffff"):
+        made = device(ID_SERIAL_SHORT=never_set)
+        assert (made.serial, made.serial_known) == ("unknown-1234-5678", False), never_set
+    for own in ("0042", "20261104", "C0FFEE123456", "8888889"):
+        assert device(ID_SERIAL_SHORT=own).serial_known, own
+
+
 def test_add_then_change_is_one_camera() -> None:
     known = Known()
     bare = device(size_bytes=0, ID_FS_TYPE="", ID_FS_UUID="")

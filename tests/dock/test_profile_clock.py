@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from dock.errors import ProfileError
-from dock.profile_files import ClockText, read_profile
+from dock.profile_files import ClockText
+from dock.profile_reading import read_profile
 
 PROFILE = """
 name = "clock"

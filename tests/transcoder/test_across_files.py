@@ -39,6 +39,7 @@ class Clip:
     ended: float | None = None
     length_s: float | None = 60.0
     kind: MediaKind = "video"
+    view: str | None = None
 
     def filed(self, index: int, join: JoinRules) -> Filed:
         item = InspectItem(
@@ -48,6 +49,7 @@ class Clip:
             named_sequence=self.sequence,
             modified_at=at(self.ended),
             size_bytes=1000,
+            view=self.view,
         )
         return Filed(
             index, item, self.kind, read_times(item, at(self.inside), self.length_s, join), self.length_s
@@ -126,6 +128,14 @@ def row(count: int, *, first: int = 1, step: float = 60.0, start: float = 0.0, *
         pytest.param(
             [replace(c, inside=c.ended) for c in row(4)], id="the container tells the end (Android)"
         ),
+        pytest.param(
+            [clip for one in row(4) for clip in (replace(one, view="F"), replace(one, view="R"))],
+            id="front, rear",
+        ),
+        pytest.param(
+            [*row(4, view="F"), *row(1, view="R"), *row(1, first=4, start=180, view="R")],
+            id="a lens that did not film each time",
+        ),
         pytest.param(row(3) + row(3, first=200, start=20_000), id="another shift may skip numbers"),
         pytest.param([*row(3), Clip(None, 500, None, None, None)], id="one that nothing could be read of"),
     ],
@@ -166,6 +176,14 @@ def test_what_was_listed_and_did_not_arrive_is_named_and_its_number_not_missing(
     clips = [clip for clip in row(4) if clip.sequence != 3]
     gone = CameraFacts(seen=(Seen("3.mp4", "video", 3, at(120), None, 5, arrived=False, reason="gone"),))
     assert said(across(*clips, facts=gone)) == [("selection/left", 2)]
+
+
+def test_lenses_that_film_the_same_are_runs_of_their_own_and_a_gap_is_said_of_each() -> None:
+    both = [replace(clip, view=view) for clip in row(4) for view in "FR"]
+    assert runs(across(*both)) == [[0, 2, 4, 6], [1, 3, 5, 7]]
+    assert said(across(*[clip for n, clip in enumerate(both) if n not in (2, 3)])) == [
+        ("selection/hole", 2), ("selection/hole", 3), ("sequence/missing", 2), ("sequence/missing", 3),
+    ]  # fmt: skip
 
 
 def test_a_number_used_twice() -> None:
