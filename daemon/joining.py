@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dock.profiles import CameraProfile
-from transcoder.request import FACTORY_DATES, JoinRules
+from transcoder.request import FACTORY_DATES, ClockBox, JoinRules
 
 
 def join_rules(profile: CameraProfile | None, zone: str | None = None) -> JoinRules:
@@ -15,6 +15,7 @@ def join_rules(profile: CameraProfile | None, zone: str | None = None) -> JoinRu
         return JoinRules(time_zone=zone)
     says = profile.file.continuity
     days = says.factory_dates
+    clock = profile.file.clock_text
     return JoinRules(
         profile=profile.name,
         pre_record_s=profile.pre_record_s,
@@ -26,4 +27,5 @@ def join_rules(profile: CameraProfile | None, zone: str | None = None) -> JoinRu
         factory_dates=FACTORY_DATES if days is None else tuple(day.isoformat() for day in days),
         loop=profile.file.housekeeping.loop,
         software=tuple(profile.file.origin.software),
+        clock_text=None if clock is None else ClockBox(**clock.model_dump()),
     )

@@ -6,9 +6,17 @@ import re
 import zoneinfo
 from datetime import date, datetime
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 GENERIC = "generic"
 
@@ -112,6 +120,31 @@ class Origin(_Part):
     """
 
     software: list[Text] = []
+
+
+class ClockText(_Part):
+    """Where the camera burns its clock into the picture: edges as shares of the picture's *width*, from the
+    left and from the top, of cells of equal width.
+
+    `layout` has a letter for each cell: Y M D h m s for digits, anything else is passed over.  The seconds
+    have to be there.
+    """
+
+    left: Annotated[float, Field(ge=0, lt=1)]
+    top: Annotated[float, Field(ge=0, lt=2)]
+    right: Annotated[float, Field(gt=0, le=1)]
+    bottom: Annotated[float, Field(gt=0, le=2)]
+    layout: Annotated[str, StringConstraints(min_length=2, max_length=40)] = "YYYY-MM-DD hh:mm:ss"
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        if self.left >= self.right or self.top >= self.bottom:
+            raise ValueError("left has to be less than right, and top less than bottom")
+        if any(self.layout.count(letter) not in (0, 2) for letter in "MDhms") or "ss" not in self.layout:
+            raise ValueError("layout needs two letters for each of M D h m s that it has, and the seconds")
+        if self.layout.count("Y") not in (0, 2, 4):
+            raise ValueError("layout needs two or four Y, or none")
+        return self
 
 
 class NamePattern(_Part):
@@ -259,6 +292,7 @@ class ProfileFile(_Part):
     origin: Origin = Origin()
     housekeeping: Housekeeping = Housekeeping()
     continuity: Continuity = Continuity()
+    clock_text: ClockText | None = None
     names: list[NamePattern] = []
     examples: Annotated[list[NameExample], Field(min_length=1)]
     trees: list[TreeExample] = []

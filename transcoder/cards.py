@@ -19,7 +19,7 @@ from transcoder.decoding import leave_out
 from transcoder.errors import CannotRead, Unreadable
 from transcoder.facts import StreamFacts
 from transcoder.findings import rounded
-from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, open_regular, packets_of
 from transcoder.pictures import luma_of
 from transcoder.recording import Inspected
 from transcoder.report import Card
@@ -75,7 +75,7 @@ def _searched(file: BinaryIO, stream: StreamFacts, zero_s: float, seconds: float
         leave_out(container, stream, keys_only=True)
         context.skip_frame = "NONKEY"
         with suppress(*MEDIA_ERRORS):
-            for packet in container.demux(live):
+            for packet in packets_of(container, live):
                 at_s = _time_s(packet.pts, stream, zero_s)
                 if at_s is not None and at_s > seconds:
                     break
@@ -110,7 +110,7 @@ def _pictures(
         context = _prepared(live)
         leave_out(container, stream, keys_only=False)
         container.seek(start, stream=live)
-        for packet in container.demux(live):
+        for packet in packets_of(container, live):
             at_s = _time_s(packet.pts, stream, zero_s)
             late = at_s is not None and at_s > seconds
             if late or (packet.is_keyframe and packet.pts not in (None, start)):

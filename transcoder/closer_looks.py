@@ -5,7 +5,7 @@ from typing import Any, BinaryIO, Self
 
 from transcoder.decoding import leave_out, prepare, time_s
 from transcoder.facts import StreamFacts
-from transcoder.media import MEDIA_ERRORS, decoded, open_media
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, packets_of
 from transcoder.pictures import PictureMeter, Pictures
 from transcoder.timeline import Timeline
 
@@ -39,7 +39,7 @@ class CloserLooks:
         seek_to = (start_s + self._zero_s + 1e-3) / float(video.time_base)
         try:
             self._container.seek(int(seek_to), stream=live)
-            for packet in self._container.demux(live):
+            for packet in packets_of(self._container, live):
                 if self._is_past(packet, live.time_base, end_s):
                     break
                 self._measure(live, packet, meter, start_s, end_s)

@@ -2,11 +2,13 @@
 
 - Zeros count where no valid data can be zero: inside samples of codecs that never write 4 KiB of zeros
   (H.264 and H.265 forbid three zero bytes in a row; silence in PCM *is* zeros), and, where no index says
-  where samples lie, in long runs of them in streams that know no padding.
+  where samples lie, in long runs of them in streams that know no padding.  In Matroska also where time is
+  missing across them: zeros are no element, and a demuxer skips to the next cluster.
 - A key frame inside a reported stretch of zeros is not reported again.
 - A failed key frame spoils the picture until the next one.
 """
 
+import math
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -36,6 +38,7 @@ _NEVER_ZERO = {
 _UNPADDED = {"mpegts", "mpeg", "flv", "h264", "hevc"}
 _LONG_RUN_BYTES = 64 << 10
 _ONE_DAMAGE_S = 1.0
+_SKIPPED_INTERVALS = 4.0
 ByteRange = tuple[int, int]
 
 
@@ -43,7 +46,7 @@ def check_zeros(
     media: MediaFacts, timeline: Timeline | None, scan: Scan, found: FindingList
 ) -> list[ByteRange]:
     """Report the stretches of zeros that are lost content; returns them."""
-    lost = [r for r in scan.zero_ranges if _is_lost(media, r)]
+    lost = [r for r in scan.zero_ranges if _is_lost(media, r) or _is_skipped(media, timeline, r)]
     spans = times_of_bytes(media, timeline, lost) if timeline else [None] * len(lost)
     last_byte = _last_sample_byte(media)
     for (start, end), span in zip(lost, spans, strict=True):
@@ -75,6 +78,22 @@ def _is_lost(media: MediaFacts, zeros: ByteRange) -> bool:
                 return True
     tail_of_no_index = not media.from_index and end >= media.size_bytes and media.container != "wav"
     return end - start >= _LONG_RUN_BYTES and (media.container in _UNPADDED or tail_of_no_index)
+
+
+def _is_skipped(media: MediaFacts, timeline: Timeline | None, zeros: ByteRange) -> bool:
+    """Whether a demuxer went over these zeros and lost time by it: a reserve for later costs none."""
+    stream = media.main("video") or media.main("audio")
+    track = (
+        next((t for t in timeline.tracks if stream and t.stream == stream.index), None) if timeline else None
+    )
+    if media.structure.family != "matroska" or stream is None or track is None:
+        return False
+    order = np.argsort(stream.samples.pos, kind="stable")
+    after = int(np.searchsorted(stream.samples.pos[order], zeros[0]))
+    if not 0 < after < len(order):
+        return False
+    times = sample_times(stream, track, media)[order]
+    return bool(times[after] - times[after - 1] > _SKIPPED_INTERVALS * track.interval_s)
 
 
 def _last_sample_byte(media: MediaFacts) -> int:
@@ -137,8 +156,12 @@ def _report_others(
         known_s = float(failure.pts * stream.time_base) if failure.pts is not None else None
         return (stamps.get(failure.pos or 0, 0.0) if known_s is None else known_s) - timeline.start_s
 
+    timed = [(at, f) for f in failures if not math.isnan(at := at_s(f))]
+    if len(timed) < len(failures):
+        lost = len(failures) - len(timed)
+        found.add("file.partial/picture", reason=failures[0].reason, evidence={"failed": lost})
     groups: list[list[tuple[float, Failure]]] = []
-    for at, failure in sorted(((at_s(f), f) for f in failures), key=lambda pair: pair[0]):
+    for at, failure in sorted(timed, key=lambda pair: pair[0]):
         if any((f.start_s or 0.0) <= at < (f.end_s or 0.0) for f in known):
             continue  # follows from the key frame before
         if groups and at - groups[-1][-1][0] <= _ONE_DAMAGE_S:

@@ -12,7 +12,7 @@ import numpy as np
 
 from transcoder.errors import Unreadable
 from transcoder.joints import GRID, Edge
-from transcoder.media import MEDIA_ERRORS, open_media, open_regular
+from transcoder.media import MEDIA_ERRORS, open_media, open_regular, packets_of
 from transcoder.recording import Inspected
 from transcoder.timeline import Track
 
@@ -101,7 +101,7 @@ def _ready(container: Any, track: Track, before_end_s: float | None) -> Any:
 
 def _frames(container: Any, live: Any) -> Any:
     """Frames packet by packet: what is damaged costs only itself."""
-    for count, packet in enumerate(container.demux(live)):
+    for count, packet in enumerate(packets_of(container, live)):
         if count > _MOST_PACKETS:
             return
         try:

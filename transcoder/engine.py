@@ -1,6 +1,6 @@
 """The inspection in this process: recordings one by one, then runs and their notices, then the report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -27,9 +27,11 @@ from transcoder.report import (
     worst_verdict,
 )
 from transcoder.request import InspectRequest
+from transcoder.resumed import Resumed, find_resumed
 from transcoder.rules import RuleSet, load_rules
 from transcoder.runs import Link, Run, join_runs
 from transcoder.shift import Shift, look_across
+from transcoder.strangers import find_strangers, make_of
 from transcoder.unfinished import recover_unfinished
 
 Progress = Callable[[int, float], None]  # index of the recording, share of the whole request done, 0 to 1
@@ -145,7 +147,9 @@ def _runs(
     across: Shift,
 ) -> list[RunReport]:
     runs = join_runs(across.segments, rules.runs, request.join.split_tolerance_s)
-    return [_run(run, inspected, request, rules, listener, across) for run in runs]
+    looks = request.one_shift and request.depth is not Depth.FAST
+    resumed = {one.after: one for one in find_resumed(runs, inspected)} if looks else {}
+    return [_run(run, inspected, request, rules, listener, across, resumed) for run in runs]
 
 
 def _takes_part(one: Inspected) -> bool:
@@ -160,6 +164,7 @@ def _run(
     rules: RuleSet,
     listener: Listener | None,
     across: Shift,
+    resumed: Mapping[int, Resumed],
 ) -> RunReport:
     found = FindingList(rules, request.depth, None)
     members = [inspected[segment.index] for segment in run.segments]
@@ -171,6 +176,13 @@ def _run(
     for note in across.noted:
         if not note.of_file and note.recording in numbers:
             found.about(note.recording).add(note.key, **note.values)
+    if request.one_shift:
+        _strangers(run, inspected, found)
+    known = {f.recording for f in found.findings if f.code == "continuity.clock"}
+    for told in (resumed[number] for number in numbers if number in resumed and number not in known):
+        evidence = {"before": told.before, "after": told.after, "across": told.across}
+        evidence |= {"step": told.step, "within_half_a_second": told.far}
+        found.about(told.after).add("continuity.clock/resumed", start_s=0.0, evidence=evidence)
     return RunReport(
         recordings=numbers,
         started_at=members[0].started_at,
@@ -181,6 +193,19 @@ def _run(
         joints=tuple(_joint(link, inspected, request, rules) for link in run.links),
         findings=tuple(found.findings),
     )
+
+
+def _strangers(run: Run, inspected: Sequence[Inspected], found: FindingList) -> None:
+    """Files of a run that are of another make than their neighbours."""
+    members = [inspected[segment.index].media for segment in run.segments]
+    makes = [make_of(media) if media is not None else None for media in members]
+    for at in find_strangers(makes):
+        mine, others = makes[at], makes[at - 1]
+        if mine is None or others is None:
+            continue
+        evidence = {"picture": mine.picture, "sound": mine.sound}
+        evidence |= {"neighbours_picture": others.picture, "neighbours_sound": others.sound}
+        found.about(run.segments[at].index).add("origin.inserted/file", evidence=evidence)
 
 
 def _joint(link: Link, inspected: Sequence[Inspected], request: InspectRequest, rules: RuleSet) -> Joint:

@@ -54,5 +54,5 @@ def check_headers(
     check_parameters(media, timeline, movie, heads, found)
     check_smoothed(media, timeline, heads, lost, found)
     if deep and media.structure.family == "ts":
-        check_transport(file, media, timeline, found)
+        check_transport(file, media, timeline, lost, found)
     return any(one.unread for one in heads)

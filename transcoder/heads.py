@@ -15,7 +15,7 @@ from transcoder import h264, h265
 from transcoder.bits import OutOfBits
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.losses import Hole, ReferenceCount, ShowOrder
-from transcoder.media import MEDIA_ERRORS, open_media
+from transcoder.media import MEDIA_ERRORS, open_media, packets_of
 from transcoder.nal import length_size_of, units, units_of_extradata
 from transcoder.parameters import KEY_HEAD_BYTES, Change, ParameterWatch
 
@@ -207,7 +207,7 @@ def _read_by_demuxing(file: BinaryIO, readers: Mapping[int, _Reader]) -> None:
 def _packet_heads(container: Any, wanted: set[int]) -> Iterator[tuple[int, bool, bytes]]:
     streams = [stream for stream in container.streams if stream.index in wanted]
     try:
-        for packet in container.demux(streams):
+        for packet in packets_of(container, streams):
             if packet.size and packet.stream_index in wanted:
                 yield packet.stream_index, packet.is_keyframe, bytes(memoryview(packet)[:KEY_HEAD_BYTES])
     except MEDIA_ERRORS:

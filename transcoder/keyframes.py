@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from transcoder.facts import StreamFacts
-from transcoder.media import MEDIA_ERRORS, open_media
+from transcoder.media import MEDIA_ERRORS, open_media, packets_of
 
 _MAX_FAILURES = 1000
 
@@ -52,7 +52,7 @@ def _decode(container: Any, live: Any) -> KeyFrameCheck:
     stopped = None
     shown = 0
     try:
-        for packet in container.demux(live):
+        for packet in packets_of(container, live):
             if packet.size and packet.is_keyframe:
                 tally.feed(live.codec_context, packet)
                 shown += not packet.is_discard

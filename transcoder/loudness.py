@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from transcoder.tones import PhaseJump, ToneWatch
+
 BLOCK_S = 0.05
 BANDS = 6
 _BAND_EDGES_HZ = (60.0, 200.0, 500.0, 1000.0, 2000.0, 3400.0, 7000.0)
@@ -39,6 +41,7 @@ class Envelope:
     clipped: Floats  # share of samples at full scale
     bands: NDArray[np.float16]  # decibels, one row of BANDS each; no rows where not measured
     errors: int  # packets that did not decode
+    phase_jumps: tuple[PhaseJump, ...] = ()  # of steady tones, where the spectrum is measured
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -55,6 +58,7 @@ class SoundMeter:
         self._columns = {name: array("f") for name in ("rms", "peak", "swing", "clipped")}
         self._times = array("d")
         self._bands = bytearray()
+        self._tones = ToneWatch() if spectrum else None
         self._pieces: list[tuple[Any, int]] = []  # planes of frames with how many samples they hold
         self._rest: Floats = _NONE  # of the block that the frames before began
         self._held = 0  # samples of both
@@ -114,6 +118,8 @@ class SoundMeter:
             self._columns[name].frombytes(np.ascontiguousarray(values, dtype=np.float32).tobytes())
         if self._spectrum:
             self._bands += _bands(still.mean(axis=0), rate).tobytes()
+        if self._tones is not None:
+            self._tones.add(blocks.mean(axis=0).reshape(-1), rate, self._at_s or 0.0)
 
     def envelope(self) -> Envelope:
         """All rows so far, as views: nothing can be added after."""
@@ -123,6 +129,7 @@ class SoundMeter:
             **{name: np.frombuffer(column, dtype=np.float32) for name, column in self._columns.items()},
             bands=np.frombuffer(self._bands, dtype=np.float16).reshape(-1, BANDS),
             errors=self.errors,
+            phase_jumps=() if self._tones is None else tuple(self._tones.jumps()),
         )
 
 

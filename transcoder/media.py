@@ -109,6 +109,18 @@ def _opened(file: BinaryIO, source: Any, arguments: dict[str, Any], *, again: bo
     return _opened(file, source, arguments, again=False)
 
 
+def packets_of(container: Any, streams: Any = None) -> Iterator[Any]:
+    """The packets of a container's streams (None: all), empty ones last.
+
+    After the last packet PyAV flushes each stream and trips over those that began in mid-file: the end.
+    """
+    packets = container.demux() if streams is None else container.demux(streams)
+    try:
+        yield from packets
+    except IndexError:
+        return
+
+
 def decoded(context: Any, packet: Any) -> list[Any]:
     """Return the frames of a packet (None or an empty one: what is held back); of a damaged one none."""
     try:
@@ -261,7 +273,7 @@ def _demux(
     late: set[int] = set()
     count = 0
     try:
-        for packet in container.demux():
+        for packet in packets_of(container):
             if not packet.size:  # PyAV's flush
                 continue
             if packet.stream_index in tables:

@@ -235,7 +235,12 @@ def _inspect_open(
     codes_s = state.found.rules.notice.search_s if _may_begin_a_run(state, before) and can_read() else 0.0
     every = request.depth is Depth.DEEP
     plan = plan_for(
-        media, every=every, max_pixels=request.max_pixels, codes_s=codes_s, damaged=bool(lost) or odd_heads
+        media,
+        every=every,
+        max_pixels=request.max_pixels,
+        codes_s=codes_s,
+        damaged=bool(lost) or odd_heads,
+        clock=request.join.clock_text,
     )
     seen = watch(file, plan, state.timeline, lambda at: progress(0.5 + 0.5 * at / size))
     state.key_frames, state.codes = seen.keys, seen.codes

@@ -56,6 +56,20 @@ class InspectItem:
 
 
 @dataclass(frozen=True)
+class ClockBox:
+    """Where a camera burns its clock in: edges as shares of the picture's *width*, from the left and the top.
+
+    `layout`: one letter a cell of equal width: Y M D h m s for digits, anything else is passed over.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    layout: str = "YYYY-MM-DD hh:mm:ss"
+
+
+@dataclass(frozen=True)
 class JoinRules:
     """How one camera profile's files join; the thresholds are the rule set's."""
 
@@ -76,6 +90,7 @@ class JoinRules:
     container_time: ContainerTime = "either"  # what creation_time says; `either`: what fits name or mtime
     factory_dates: tuple[str, ...] = FACTORY_DATES  # local days on which a clock that was never set begins
     loop: bool = False  # the camera overwrites its oldest recordings by itself
+    clock_text: ClockBox | None = None  # None: it burns none in, or nobody knows where
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,8 @@ class InspectRequest:
             join = raw.pop("join")
             for name in ("time_order", "factory_dates", "software"):
                 join[name] = tuple(join[name])
+            if join.get("clock_text") is not None:
+                join["clock_text"] = ClockBox(**join["clock_text"])
             raw["camera"] = camera_facts(raw["camera"])
             depth = Depth(raw.pop("depth"))
             rules, model = (_path(raw.pop(key)) for key in ("rules", "speech_model"))

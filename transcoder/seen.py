@@ -111,8 +111,8 @@ def _idle_boxes(file: BinaryIO) -> dict[int, bytes]:
     fd, at, size = file.fileno(), 0, os.fstat(file.fileno()).st_size
     over: dict[int, bytes] = {}
     for _ in range(_MAX_TOP_BOXES):
-        head = os.pread(fd, 16, at)
-        if len(head) < 8 or at >= size:
+        head = os.pread(fd, 16, at) if at < size else b""  # a box may claim to end beyond any file
+        if len(head) < 8:
             break
         length, kind = struct.unpack(">I4s", head[:8])
         if 1 < length < 8 and kind in _IDLE and os.pread(fd, 4, at + 12) in _KNOWN:

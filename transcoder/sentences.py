@@ -148,10 +148,31 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The picture seems to have been encoded twice: every {count} pictures there is a trace of an earlier"
         " compression.",
     ),
+    "origin.reencoded/steps": (
+        "画面可能被重新压缩过：图像系数带有另一套量化步长（约为现在的 {value:.2f} 倍）的痕迹。",
+        "The picture seems to have been compressed twice: its coefficients bear traces of other quantisation"
+        " steps (about {value:.2f} times those of now).",
+    ),
     "origin.inserted": (
         "{start} 到 {end} 的画面与前后都不相同，而前后相同：可能是插入的片段。",
         "The picture from {start} to {end} is unlike what is before and after, and those are alike: it may"
         " have been inserted.",
+    ),
+    "origin.clock_text": (
+        "画面上的时钟在 {start} 处从 {before} 跳到 {after}（约 {value:.0f} 秒），而录像连续："
+        "可能被剪接，或时钟被调过。",
+        "At {start} the clock in the picture jumps from {before} to {after} (about {value:.0f} s) while the"
+        " recording runs on: it may have been cut, or the clock was set.",
+    ),
+    "origin.clock_text/back": (
+        "画面上的时钟在 {start} 处从 {before} 倒退到 {after}（约 {value:.0f} 秒），而录像连续。",
+        "At {start} the clock in the picture runs back from {before} to {after} (about {value:.0f} s) while"
+        " the recording runs on.",
+    ),
+    "origin.inserted/file": (
+        "该文件的画面或声音格式与前后文件都不相同，而前后文件相同：可能来自别处。",
+        "This file's picture or sound is of another make than those before and after it, which are alike: it"
+        " may come from elsewhere.",
     ),
     "picture.blurred": (
         "画面从 {start} 到 {end} 模糊，可能没有对焦（{value:.1f} 秒）。",
@@ -169,6 +190,16 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "sound.cut": (
         "声音在 {start} 处与画面同时突变：此处可能被剪接。",
         "At {start} the sound changes at the very moment at which the picture jumps: it may have been cut.",
+    ),
+    "sound.cut/phase": (
+        "背景中持续的嗡声在 {start} 处相位突变，而画面连续：声音可能在此处被剪去或替换。",
+        "At {start} a steady hum in the background breaks in its swing: sound may have been cut out or"
+        " replaced there.",
+    ),
+    "sound.cut/background": (
+        "背景声在 {start} 处瞬间整体改变：声音可能在此处被替换或剪接。",
+        "At {start} the whole background of the sound changes from one moment to the next: sound may have"
+        " been replaced or cut there.",
     ),
     "sound.clipped": (
         "声音从 {start} 到 {end} 过载失真（{value:.1f} 秒）。",
@@ -235,6 +266,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "该文件的时间晚于编号在后的文件（至少 {value:.0f} 秒），与前后文件不符。",
         "This file is at least {value:.0f} s newer than the one after it by number, unlike its neighbours.",
     ),
+    "continuity.clock/resumed": (
+        "画面与编号在前的文件直接相接，而两者的时间不相接：期间时钟被调过。",
+        "The picture goes straight on from the file before it by number, while their times do not join: the"
+        " clock was set in between.",
+    ),
     "continuity.clock/ahead": (
         "接入时记录仪时钟比采集站快至少 {value:.0f} 秒。",
         "When plugged in the camera's clock was ahead of the dock's by at least {value:.0f} s.",
@@ -289,6 +325,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "file.partial/zeros_untimed": (
         "文件中有 {bytes} 字节全为零，内容可能缺失。",
         "{bytes} bytes are all zero; content may be missing.",
+    ),
+    "file.partial/no_packets": (
+        "文件中有 {bytes} 字节不是传输流数据包（约在 {start} 至 {end}）：数据已损坏，这部分内容无法查看。",
+        "{bytes} bytes about {start} to {end} are no transport packets: they are damaged, and what they held"
+        " cannot be seen.",
     ),
     "file.partial/key_frame": (
         "画面在 {start} 至 {end} 无法解码（{count} 个关键帧）。",

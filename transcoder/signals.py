@@ -12,7 +12,15 @@ from typing import BinaryIO
 
 import numpy as np
 
-from transcoder import picture_rules, recompression, repeats, sound_rules, sound_splices, splices
+from transcoder import (
+    picture_rules,
+    recompression,
+    repeats,
+    requantised,
+    sound_rules,
+    sound_splices,
+    splices,
+)
 from transcoder.closer_looks import CloserLooks
 from transcoder.facts import MediaFacts
 from transcoder.findings import FindingList, rounded
@@ -55,6 +63,17 @@ def judge_pictures(
     idle = [one for one in certain if one.code in _IDLE and one.length_s >= 1.0]
     again = copied + without(repeats.alike(pictures), copied + idle)
     _judge_recompression(plan, pictures, track.interval_s if track else 0.0, found)
+    _judge_steps(file, plan, found)
+    for step in seen.clock_steps:
+        found.add(
+            step.key,
+            start_s=step.start_s,
+            end_s=step.end_s,
+            value=abs(float(str(step.evidence["step_s"]))),
+            evidence=step.evidence,
+            before=step.evidence["before"],
+            after=step.evidence["after"],
+        )
     jumps = splices.judge_jumps(pictures)
     for stretch in [*certain, *again, *without(jumps, again)]:
         report(stretch, found)
@@ -81,6 +100,14 @@ def _judge_recompression(plan: Plan, pictures: Pictures, interval_s: float, foun
                 "share": rounded(rhythm.share, 2),
             },
         )
+
+
+def _judge_steps(file: BinaryIO, plan: Plan, found: FindingList) -> None:
+    twice = requantised.find_twice(file, plan.video, plan.max_pixels) if plan.video is not None else None
+    if twice is not None:
+        evidence = {"first_steps": twice.proportion, "coefficients": twice.coefficients}
+        evidence |= {"uneven": twice.uneven, "pictures": twice.pictures}
+        found.add("origin.reencoded/steps", value=twice.proportion, evidence=evidence)
 
 
 def _closer(
@@ -134,7 +161,8 @@ def judge_sound(
     track = next((t for t in timeline.tracks if t.stream == plan.audio.index), None)
     end_s = (track.end_s if track else timeline.end_s) - timeline.start_s
     stretches = sound_rules.find_stretches(sound, end_s, pre_record_s)
-    for stretch in [*stretches, *sound_splices.cuts_at(sound, jumps_s)]:
+    silent = [one for one in stretches if one.code == "sound.silent"]
+    for stretch in [*stretches, *sound_splices.cuts_in(sound, jumps_s, silent)]:
         if plan.every or stretch.key not in _DEEP_ONLY:
             report(stretch, found)
 

@@ -23,7 +23,7 @@ from transcoder.pace import ALLOWED_S, pace_of
 from transcoder.report import Severity
 from transcoder.stream_joints import Joint, find_joints, odd_steps
 from transcoder.timeline import Seconds, Timeline, Track, sample_times
-from transcoder.transport import Jump, find_jumps
+from transcoder.transport import Jump, count_packets
 
 _CODE = "continuity.timestamps"
 _REORDER = 16
@@ -180,10 +180,22 @@ def _report_rhythm(joints: Sequence[Joint], found: FindingList) -> None:
     )
 
 
-def check_transport(file: BinaryIO, media: MediaFacts, timeline: Timeline | None, found: FindingList) -> None:
-    """Transport packets missing by their own counters (transport.py), where no gap says it already."""
+def check_transport(
+    file: BinaryIO,
+    media: MediaFacts,
+    timeline: Timeline | None,
+    lost: Sequence[ByteRange],
+    found: FindingList,
+) -> None:
+    """Transport packets missing by their own counters (transport.py), where no gap says it already.
+
+    Before that, what is no packet at all; `lost`: zeros that were reported.
+    """
     streams = {s.id: s for s in media.streams if s.kind in ("video", "audio") and len(s.samples)}
-    jumps = find_jumps(file, media.size_bytes, frozenset(streams))
+    counted = count_packets(file, media.size_bytes, frozenset(streams))
+    jumps = counted.jumps
+    unsaid = [(a, b) for a, b in counted.no_packets if not any(a < end and b > start for start, end in lost)]
+    _report_no_packets(unsaid, media, timeline, found)
     gaps = [(f.start_s or 0.0, f.end_s or 0.0) for f in found.findings if f.code == "continuity.gap_in_file"]
     clusters: list[tuple[float | None, list[Jump]]] = []
     for jump in jumps:
@@ -207,6 +219,32 @@ def check_transport(file: BinaryIO, media: MediaFacts, timeline: Timeline | None
                 "bytes": [cluster[0].pos, cluster[-1].pos],
                 "pids": sorted({jump.pid for jump in cluster}),
             },
+        )
+
+
+def _report_no_packets(
+    ranges: Sequence[ByteRange], media: MediaFacts, timeline: Timeline | None, found: FindingList
+) -> None:
+    """Stretches that are no packets, those within a second of each other as one."""
+    stream = media.main("video") or media.main("audio")
+    groups: list[tuple[float | None, list[ByteRange]]] = []
+    for one in ranges:
+        at = _time_of_byte(media, timeline, stream, one[0]) if stream is not None else None
+        last = groups[-1][0] if groups else None
+        if groups and (at is None or (last is not None and at - last <= _CLUSTER_S)):
+            groups[-1] = (at, [*groups[-1][1], one])
+        else:
+            groups.append((at, [one]))
+    for at, group in groups:
+        size = sum(end - start for start, end in group)
+        begins = _time_of_byte(media, timeline, stream, group[0][0]) if stream is not None else None
+        found.add(
+            "file.partial/no_packets",
+            start_s=begins,
+            end_s=at,
+            value=float(size),
+            bytes=size,
+            evidence={"bytes": [group[0][0], group[-1][1]], "places": len(group)},
         )
 
 

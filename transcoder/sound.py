@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from transcoder import reading
 from transcoder.errors import Unreadable
 from transcoder.facts import StreamFacts
-from transcoder.media import MEDIA_ERRORS, open_media, open_regular
+from transcoder.media import MEDIA_ERRORS, open_media, open_regular, packets_of
 from transcoder.recording import Inspected
 
 RATE_HZ = 16_000
@@ -99,7 +99,7 @@ def _pieces(
     container: Any, live: Any, zero_s: float, seconds: float, tally: _Tally
 ) -> Iterator[tuple[float, Audio]]:
     place = PlacedSound(zero_s)
-    for packet in container.demux(live):
+    for packet in packets_of(container, live):
         try:
             frames = live.codec_context.decode(packet if packet.size else None)
         except MEDIA_ERRORS:

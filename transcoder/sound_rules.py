@@ -51,7 +51,8 @@ def _is_buffer(sound: Envelope, head: Stretch, pre_record_s: float | None) -> bo
 def _clipped(sound: Envelope, end_s: float) -> list[Stretch]:
     if not np.any(sound.clipped):
         return []
-    window = np.ones(_CLIPPED_WINDOW) / _CLIPPED_WINDOW
+    width = min(_CLIPPED_WINDOW, len(sound))  # of shorter sound "same" would make more rows than there are
+    window = np.ones(width) / width
     share = np.convolve(sound.clipped, window, mode="same")
     found = []
     for run in runs_of(share >= _CLIPPED_SHARE, bridge=_CLIPPED_WINDOW):

@@ -6,6 +6,8 @@
 - Quiet speech is made louder before voice activity is looked for (G08).
 - Pieces keep their own time; pauses are not cut out (G07).  A notice is timed from the start of the utterance
   that it is in.
+- What makes a declaration doubtful but was said before a long pause, or after one, is no part of it: the
+  stretch between the pauses is heard once more, alone.
 - The search stops when a declaration is found.
 """
 
@@ -32,6 +34,7 @@ _UTTERANCE_PAUSE_MS = 500
 _PAD_S = 0.3
 _LOUD = 0.1  # wanted level of the louder parts, as RMS of full scale
 _MAX_GAIN = 40.0
+_APART_S = 1.0  # a pause between two things said
 _LONGEST_LEAD_S = 10.0  # an utterance that began longer ago is not what the notice starts with
 _UNSURE_LOGPROB = -0.9
 _REPEATING = 2.4  # compression ratio: looped words (G09)
@@ -104,6 +107,7 @@ class WhisperListener:
             if time.monotonic() > ends:
                 return Heard("timeout", button_s, score=best.score if best else None)
             piece, found = self._understand(audio, start_s, end_s)
+            piece, found = self._alone(audio, piece, found, utterances)
             heard_s += end_s - start_s
             unsure_s += 0.0 if piece.sure else end_s - start_s
             if found is None or found.cancelled is not None:
@@ -134,6 +138,23 @@ class WhisperListener:
             return piece, found
         better = found is None or again.score > found.score or (found.strange and not again.doubted)
         return (slower, again) if better else (piece, found)
+
+    def _alone(
+        self, audio: Audio, piece: Piece, found: Declaration | None, utterances: Sequence[Utterance]
+    ) -> tuple[Piece, Declaration | None]:
+        """A doubted declaration without what was said beyond the pauses around it, where there are any."""
+        if found is None or found.cancelled is not None or not found.doubted:
+            return piece, found
+        start_s, end_s = _between_pauses(utterances, piece.starts_s[found.start])
+        if start_s <= piece.start_s + _APART_S and end_s >= piece.end_s - _APART_S:
+            return piece, found
+        narrow = self._recognise(
+            audio, max(piece.start_s, start_s - _PAD_S), min(piece.end_s, end_s + _PAD_S)
+        )
+        again = judge(narrow.text)
+        if again is None or again.cancelled is not None or _outcome(narrow, again) != "declared":
+            return piece, found
+        return narrow, again
 
     def _recognise(self, audio: Audio, start_s: float, end_s: float, slower: float = 1.0) -> Piece:
         clip = _louder(audio[max(0, round(start_s * RATE_HZ)) : round(end_s * RATE_HZ)])
@@ -234,6 +255,17 @@ def _parts(start_s: float, end_s: float) -> Iterator[tuple[float, float]]:
         yield max(0.0, start_s - _PAD_S), start_s + _PIECE_S
         start_s += _PIECE_S - _OVERLAP_S
     yield max(0.0, start_s - _PAD_S), end_s + _PAD_S
+
+
+def _between_pauses(utterances: Sequence[Utterance], at_s: float) -> tuple[float, float]:
+    """From the last long pause before a moment to the first one after it; seconds."""
+    at = max((i for i, u in enumerate(utterances) if u.start_s <= at_s + _PAD_S), default=0)
+    first = last = at
+    while first > 0 and utterances[first].start_s - utterances[first - 1].end_s < _APART_S:
+        first -= 1
+    while last + 1 < len(utterances) and utterances[last + 1].start_s - utterances[last].end_s < _APART_S:
+        last += 1
+    return utterances[first].start_s, utterances[last].end_s
 
 
 def _begins(piece: Piece, found: Declaration, utterances: Sequence[Utterance]) -> float:

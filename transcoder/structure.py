@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from transcoder import program_end
 from transcoder.boxes import Box, boxes, walk
+from transcoder.seen import PRIVATE_HEADER
 
 _MAX_ENTRIES = 64
 _FTYP_LIKE = {
@@ -56,6 +58,8 @@ def read_structure(file: BinaryIO, size_bytes: int) -> Structure:
         return _matroska(file)
     if _is_ts(file):
         return Structure("ts", cut_packet=size_bytes % 188 != 0)
+    if head[:4] == PRIVATE_HEADER or (head[:3] == b"\0\0\1" and head[3] >= program_end.FIRST_KIND):
+        return Structure("other", program_end.claimed_end(file, size_bytes))
     return Structure("jpeg" if head[:3] == b"\xff\xd8\xff" else "other")
 
 

@@ -9,12 +9,14 @@
 - The loop filter is left out: it makes pictures nicer to look at, and none of the measures needs that.
   Within a picture nothing is predicted from filtered pixels; what drifts goes at the next key frame.
 - Pictures larger than the limit are refused by the decoder itself, whatever the headers said before.
+- A key picture of the index is looked at even where FFmpeg's parser, which reads the damage, says it is none.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from transcoder.clock_text import ClockReader
 from transcoder.codes import CodeSearch
 from transcoder.decoding import leave_out, prepare, time_s
 from transcoder.errors import CannotRead
@@ -23,9 +25,11 @@ from transcoder.first_looks import FirstLooks
 from transcoder.glimpses import Glimpses
 from transcoder.keyframes import Failure, KeyFrameCheck
 from transcoder.loudness import Envelope, SoundMeter
-from transcoder.media import MEDIA_ERRORS, open_media
+from transcoder.media import MEDIA_ERRORS, open_media, packets_of
 from transcoder.pictures import PictureMeter, Pictures, luma_of
 from transcoder.reading import of_surroundings
+from transcoder.request import ClockBox
+from transcoder.stretches import Stretch
 from transcoder.timeline import Timeline
 
 SHORT_S = 120.0
@@ -44,6 +48,7 @@ class Seen:
     sound: Envelope | None
     failures: tuple[Failure, ...]  # of pictures that are no key frames
     codes: CodeSearch | None = None  # where the plan has one
+    clock_steps: tuple[Stretch, ...] = ()  # of the clock in the picture
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Plan:
     read_through: bool = True
     codes_s: float = 0.0
     damaged: bool = False
+    clock: ClockBox | None = None  # read at depth `deep`
 
 
 class _Restart(Exception):
@@ -69,14 +75,20 @@ class _Restart(Exception):
 
 
 def plan_for(
-    media: MediaFacts, *, every: bool, max_pixels: int, codes_s: float = 0.0, damaged: bool = False
+    media: MediaFacts,
+    *,
+    every: bool,
+    max_pixels: int,
+    codes_s: float = 0.0,
+    damaged: bool = False,
+    clock: ClockBox | None = None,
 ) -> Plan:
     """The main picture and the main sound, where they can be decoded."""
     streams = (media.main("video"), media.main("audio"))
     video, audio = (s if s is not None and s.decodable else None for s in streams)
     if media.structure.encrypted:
         video = audio = None
-    return Plan(video, audio, every, max_pixels, media.stopped is None, codes_s, damaged)
+    return Plan(video, audio, every, max_pixels, media.stopped is None, codes_s, damaged, clock)
 
 
 def watch(
@@ -119,6 +131,7 @@ class _Pass:
         self._first = self._first_looks(plan, timeline)
         self._codes = CodeSearch(plan.codes_s) if plan.codes_s > 0 and timeline is not None else None
         self._sound = SoundMeter(self._zero_s, spectrum=plan.every)
+        self._clock = ClockReader(plan.clock) if plan.every and plan.clock is not None else None
         short = timeline is None or timeline.duration_s <= SHORT_S
         self._spot_every_s = _SPOT_EVERY_SHORT_S if short else _SPOT_EVERY_S
         self._last_spot_s: float | None = None
@@ -128,6 +141,8 @@ class _Pass:
         self._key_failures: list[Failure] = []
         self._failures: list[Failure] = []
         self._rotation: int | None = None
+        samples = plan.video.samples if plan.video is not None else None
+        self._keys = frozenset() if samples is None else frozenset(samples.pos[samples.key].tolist())
 
     def _first_looks(self, plan: Plan, timeline: Timeline | None) -> FirstLooks | None:
         if plan.every or plan.video is None or plan.damaged:
@@ -149,7 +164,7 @@ class _Pass:
             if plan.audio is not None:
                 live[-1].codec_context.thread_count = 1
             try:
-                for packet in container.demux(live):
+                for packet in packets_of(container, live):
                     self._take(packet, video)
                     if progress is not None and packet.pos is not None:
                         progress(packet.pos)
@@ -170,7 +185,7 @@ class _Pass:
             self._look(packet, video.codec_context)
 
     def _wanted(self, packet: Any) -> bool:
-        if packet.is_keyframe:
+        if self._is_key(packet):
             at = time_s(packet, packet.time_base, self._zero_s)
             self._whole = self._codes is not None and self._codes.wants(packet.pts, at)
             near = at is not None and self._last_spot_s is not None
@@ -183,6 +198,9 @@ class _Pass:
             self._spots.add(packet.pts if packet.pts is not None else packet.dts)
             return True
         return self._plan.every
+
+    def _is_key(self, packet: Any) -> bool:
+        return bool(packet.is_keyframe) or packet.pos in self._keys
 
     def _look(self, packet: Any, context: Any) -> None:
         if self._first is not None and self._first.usable and not self._whole:
@@ -208,8 +226,9 @@ class _Pass:
             raise _Restart from error
         reason = getattr(error, "strerror", None) or str(error)
         failure = Failure(packet.pts, packet.pos, packet.size, reason)
-        self._failed += packet.is_keyframe
-        failures = self._key_failures if packet.is_keyframe else self._failures
+        is_key = self._is_key(packet)
+        self._failed += is_key
+        failures = self._key_failures if is_key else self._failures
         if len(failures) < _MAX_FAILURES:
             failures.append(failure)
 
@@ -234,6 +253,8 @@ class _Pass:
                 self._first.add(frame, at)
             elif self._timed and at is not None:
                 self._meter.add(frame, at, spot=stamp in self._spots)
+                if self._clock is not None and self._clock.is_due(at):
+                    self._clock.add(luma_of(frame)[0], at)
 
     def _hear(self, packet: Any) -> None:
         if self._plan.audio is None:
@@ -261,4 +282,5 @@ class _Pass:
         pictures = self._meter.pictures() if len(self._meter) else None
         sound = self._sound.envelope() if self._plan.audio is not None and self._timed else None
         sound = sound if sound is not None and len(sound) else None
-        return Seen(keys, pictures, sound, tuple(self._failures), self._codes)
+        steps = tuple(self._clock.jumps()) if self._clock is not None else ()
+        return Seen(keys, pictures, sound, tuple(self._failures), self._codes, steps)

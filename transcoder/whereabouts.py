@@ -14,7 +14,7 @@ import numpy as np
 from transcoder.exif import read_exif
 from transcoder.facts import MediaFacts, StreamFacts
 from transcoder.gpmf import fix_in, is_gpmf
-from transcoder.media import MEDIA_ERRORS, PHOTO_FORMATS, open_media
+from transcoder.media import MEDIA_ERRORS, PHOTO_FORMATS, open_media, packets_of
 from transcoder.places import MAX_FIXES, Fix, fix_of, parse_iso6709, parse_nmea, thinned
 from transcoder.timeline import Timeline
 
@@ -83,7 +83,7 @@ def _payloads(file: BinaryIO, media: MediaFacts, stream: StreamFacts) -> Iterato
     chosen = set(wanted.tolist())
     with open_media(file) as container:
         try:
-            packets = (p for p in container.demux(container.streams[stream.index]) if p.size)
+            packets = (p for p in packets_of(container, container.streams[stream.index]) if p.size)
             for at, packet in enumerate(packets):
                 if at in chosen and packet.size <= _MAX_PACKET_BYTES:
                     ticks = packet.pts if packet.pts is not None else packet.dts

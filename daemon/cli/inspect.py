@@ -17,7 +17,7 @@ from daemon.cli.drawing import draw_report, pictures_option
 from uplink.plain import plain_json
 
 if TYPE_CHECKING:
-    from dock.profiles import CameraProfile
+    from dock.profiles import CameraProfile, Profiles
     from transcoder.report import Joint, Report
     from transcoder.request import InspectItem, InspectRequest
 
@@ -37,7 +37,7 @@ MAX_FILES = 10_000
 @click.option(
     "--profile",
     "profile_name",
-    help="The camera's profile, by name or file; recognised by the names if not given.",
+    help="The camera's profile, by name or a file of your own (.toml); recognised by the names if not given.",
 )
 @click.option(
     "--place-known",
@@ -77,7 +77,6 @@ def inspect(
     bodydock inspect --json --depth fast /media/card/DCIM
     bodydock inspect --pictures drawn/ /media/card/DCIM
     """
-    from dock.errors import DockError
     from transcoder.client import Inspector
     from transcoder.errors import TranscoderError
     from transcoder.report import Verdict
@@ -86,7 +85,7 @@ def inspect(
         request = _request(paths, depth, rules, profile_name, place_known, sha256, _zone(time_zone))
         with Inspector() as inspector:
             report = inspector.inspect(request, progress=_progress)
-    except (DockError, TranscoderError) as error:
+    except TranscoderError as error:
         raise click.ClickException(str(error)) from None
     if as_json:
         click.echo(plain_json(report.to_bytes().decode()))
@@ -108,21 +107,23 @@ def _request(
 ) -> InspectRequest:
     from dataclasses import replace
 
-    from daemon.cli.profile_files import profile_named
     from daemon.joining import join_rules
-    from dock.profiles import load_profiles
     from transcoder.models import find_speech_model
     from transcoder.report import Depth
     from transcoder.request import InspectRequest
 
-    profiles = load_profiles()
+    profiles, profile_name = _profiles(profile_name)
     found = list(_files(paths))
     if sha256 is not None and len(found) != 1:
         raise click.ClickException("--sha256 is for one file")
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise click.ClickException(f"--sha256 {sha256[:80]!r} is no SHA-256: 64 hex digits")
     names = [name for _, name, _ in found]
-    profile = profile_named(profile_name, profiles) if profile_name else profiles.recognise([], names)
+    try:
+        profile = profiles.by_name(profile_name) if profile_name else profiles.recognise([], names)
+    except LookupError:
+        known = ", ".join(sorted(profile.name for profile in profiles.profiles))
+        raise click.ClickException(f"no profile is called {profile_name!r}; there are: {known}") from None
     looked_at = [_item(path, name, named, profile, sha256, zone) for path, name, named in found]
     items = tuple(item for item in looked_at if item is not None)
     if not items:
@@ -135,6 +136,20 @@ def _request(
         speech_model=find_speech_model() if depth != "fast" else None,
         one_shift=any(path.is_dir() for path in paths),
     )
+
+
+def _profiles(wanted: str | None) -> tuple[Profiles, str | None]:
+    """The profiles, with the one of a file that is named instead, and the name that is wanted."""
+    from dock.errors import ProfileError
+    from dock.profile_reading import read_profile
+    from dock.profiles import load_profiles
+
+    if wanted is None or not wanted.endswith(".toml"):
+        return load_profiles(), wanted
+    try:
+        return load_profiles([Path(wanted)]), read_profile(Path(wanted)).name
+    except ProfileError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _zone(name: str) -> ZoneInfo:

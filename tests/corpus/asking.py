@@ -14,10 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.corpus.items import Item
+from tests.corpus.recipes import Recipe
 from tests.corpus.score import Found, findings_of, verdict_of
 from tests.corpus.store import Made
 
 REPO = Path(__file__).parents[2]
+CLOCK_PROFILE = str(Path(__file__).with_name("clock_profile.toml"))
 BATCH = 12
 TIMEOUT_S = 600
 
@@ -45,10 +48,13 @@ class Command:
     rules: str | None = None
     keep: Path | None = None
 
-    def report(self, paths: Sequence[Path], place_known: str = "unknown") -> dict[str, Any]:
-        """Its report on the paths; raises CannotRun."""
+    def report(
+        self, paths: Sequence[Path], place_known: str = "unknown", profile: str | None = None
+    ) -> dict[str, Any]:
+        """Its report on the paths; `profile`: a file.  Raises CannotRun."""
         call = [*self.program, "inspect", "--json", "--depth", self.depth, "--place-known", place_known]
         call += ["--rules", self.rules] if self.rules else []
+        call += ["--profile", profile] if profile else []
         environment = {**os.environ, "PYTHONPATH": str(REPO)}
         try:
             done = subprocess.run(
@@ -105,7 +111,7 @@ def _indices(report: Mapping[str, Any], made: Made) -> list[int]:
 def ask_files(command: Command, batch: Sequence[Made], root: Path) -> list[Answer]:
     """Answers on files, in order."""
     try:
-        report = command.report([root / made.label.path for made in batch])
+        report = command.report([root / made.label.path for made in batch], profile=_profile(batch[0]))
     except CannotRun as error:
         if len(batch) == 1:
             return [Answer(failed=f"{batch[0].label.id}: {error}")]
@@ -134,13 +140,29 @@ def ask_shift(command: Command, made: Made) -> list[Answer]:
     return [command.put(made, said)]
 
 
+def _profile(made: Made) -> str | None:
+    """The profile that has to be named: of cameras whose clock's place an office would have written down."""
+    return CLOCK_PROFILE if _burns_a_clock(made.item) else None
+
+
+def _burns_a_clock(item: Item) -> bool:
+    recipe = getattr(item, "recipe", None)
+    take = recipe.take if isinstance(recipe, Recipe) else None
+    return take is not None and take.clock
+
+
 def batches(files: Sequence[Made]) -> list[list[Made]]:
     """Files for one process each, no name twice."""
     out: list[list[Made]] = []
     for made in files:
         last = out[-1] if out else []
         names = {Path(m.label.path).name for m in last}
-        if not last or len(last) == BATCH or Path(made.label.path).name in names:
+        if (
+            not last
+            or len(last) == BATCH
+            or _profile(last[0]) != _profile(made)
+            or Path(made.label.path).name in names
+        ):
             out.append([made])
         else:
             last.append(made)

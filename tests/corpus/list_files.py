@@ -15,7 +15,7 @@ from tests.corpus.items import (
 )
 from tests.corpus.labels import Allow, Expect
 from tests.corpus.lens import Effect
-from tests.corpus.list_origin import SAVED_AGAIN, SPLICE
+from tests.corpus.list_origin import BY_LIBRARY, SAVED_AGAIN, SPLICE
 from tests.corpus.recipes import Again, Bytes, Photo, Recipe
 from tests.corpus.scenes import Scene
 from tests.corpus.sounds import Sound, SoundEffect
@@ -170,7 +170,7 @@ def combined() -> list[FileItem]:
     add(
         i,
         recipe,
-        Expect("origin.software", depth="fast"),
+        BY_LIBRARY,
         Expect(
             "sound.cut", 15.0, 15.0, 1.5, depth="deep", instead=("origin.inserted", "continuity.timestamps")
         ),
@@ -223,7 +223,7 @@ def combined() -> list[FileItem]:
         i,
         recipe,
         Expect("origin.edit_list", depth="fast"),
-        Expect("origin.software", depth="fast"),
+        BY_LIBRARY,
         allowed=(
             *SPLICE,
             Allow("continuity.clock", "shorter than name and mtime say"),

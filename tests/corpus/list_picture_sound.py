@@ -285,9 +285,9 @@ def sound_cuts() -> list[FileItem]:
     items = []
     for camera, at, gone, place in (
         ("plain", 14.0, 4.0, "street"),
-        ("mov-pcm", 14.3, 2.0, "room"),
+        ("mov-pcm", 14.3, 2.134, "room"),
         ("mov-alaw", 15.0, 6.0, "crowd"),
-        ("wav", 14.0, 3.0, "room"),
+        ("wav", 14.0, 3.017, "room"),
         ("ts-mp2", 14.0, 5.0, "machine"),
         ("mkv", 14.7, 8.0, "street"),
     ):
@@ -310,7 +310,7 @@ def sound_cuts() -> list[FileItem]:
             file_item(
                 i,
                 made,
-                Expect("sound.cut", start, start, 1.0, depth="deep", instead=("origin.inserted",)),
+                Expect("sound.cut", start, end, 1.0, depth="deep", instead=("origin.inserted",)),
                 note="the sound of another place under the same picture",
             )
         )
@@ -321,7 +321,7 @@ def sound_cuts() -> list[FileItem]:
         recipe = Recipe(made, surgery=steps(("with_sound_of", 10.0, 20.0)), other=other)
         items.append(
             file_item(
-                i, recipe, Expect("sound.cut", 10.0, 10.0, 1.0, depth="deep", instead=("origin.inserted",))
+                i, recipe, Expect("sound.cut", 10.0, 20.0, 1.0, depth="deep", instead=("origin.inserted",))
             )
         )
     i = "sound-closed-up-plain-5s"
@@ -332,7 +332,8 @@ def sound_cuts() -> list[FileItem]:
         file_item(
             i,
             Recipe(made, surgery=chain),
-            Expect("sound.cut", 12.0, 12.0, 1.0, depth="deep"),
+            # That so much is missing is told by the lengths; where it was taken out nothing tells.
+            Expect("sound.cut", depth="deep", instead=("continuity.stream_end",)),
             Expect("continuity.stream_end", 25.0, 30.0, 1.0, depth="fast"),
         )
     )

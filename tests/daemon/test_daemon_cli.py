@@ -262,6 +262,19 @@ def test_times_in_names_are_read_in_the_zone_given(tmp_path: Path) -> None:
         assert request.items[0].named_at == datetime(2026, 11, 4, hour, tzinfo=UTC)
 
 
+def test_inspect_takes_a_profile_from_a_file_and_what_it_says_of_the_clock(run: Run, tmp_path: Path) -> None:
+    from daemon.cli.inspect import _request, _zone
+
+    own = Path(__file__).resolve().parents[1] / "corpus/clock_profile.toml"
+    file = tmp_path / "8888888_J0H42A_20260104083000_0001.mp4"
+    shutil.copy(KARMA, file)
+    request = _request((file,), "fast", None, str(own), "unknown", None, _zone("Asia/Shanghai"))
+    assert request.join.profile == "gat947-clock" and request.items[0].named_sequence == 1
+    assert request.join.clock_text is not None and request.join.clock_text.left == 0.2625
+    ran = run("inspect", str(file), "--profile", str(tmp_path / "none.toml"))
+    assert ran.status != 0 and "none.toml" in ran.err
+
+
 def test_inspect_takes_paths_as_they_are_typed_from_where_one_is(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

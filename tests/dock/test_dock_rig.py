@@ -14,13 +14,15 @@ from tests.rig import loop_camera as rig
 
 pytestmark = pytest.mark.devices
 
+# A shell without job control starts what runs behind it with SIGINT ignored, and children inherit that.
 PROGRAM = """
-import json, pathlib, sys, time
+import json, pathlib, signal, sys, time
 from tests.rig import loop_camera as rig
 from dock.detect import DeviceWatch
 from dock.mount import mounted
 from tests.rig.events import wait_present
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 image = pathlib.Path(sys.argv[1])
 with rig.udevd(), DeviceWatch() as watch, rig.LoopCamera(image, "X", "1", faulty=True) as cam:
     watch.changes(0)

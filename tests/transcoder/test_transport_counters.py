@@ -6,7 +6,7 @@ import pytest
 
 from tests.transcoder.inspecting import found, recording_of
 from tests.transcoder.media_maker import Movie, make, shared
-from transcoder.transport import PACKET_BYTES, find_jumps
+from transcoder.transport import PACKET_BYTES, count_packets
 
 CODE = "continuity.timestamps"
 
@@ -30,12 +30,12 @@ def test_counters_of_many_blocks_go_on(tmp_path: Path) -> None:
     path = tmp_path / "long.ts"
     path.write_bytes(b"".join(packet(i, 256) + packet(i, 257) for i in range(15_000)))
     with path.open("rb") as file:
-        assert find_jumps(file, path.stat().st_size) == []
+        assert count_packets(file, path.stat().st_size).jumps == []
     path.write_bytes(
         b"".join(packet(i, 256) + (packet(i, 257) if i != 12_345 else b"") for i in range(15_000))
     )
     with path.open("rb") as file:
-        (jump,) = find_jumps(file, path.stat().st_size)
+        (jump,) = count_packets(file, path.stat().st_size).jumps
     assert (jump.pid, jump.missing) == (257, 1)
 
 
@@ -45,4 +45,4 @@ def test_streams_that_others_made_have_no_jump() -> None:
         pytest.skip("../shared/data/media is absent")
     for path in folder.iterdir():
         with path.open("rb") as file:
-            assert find_jumps(file, path.stat().st_size) == [], path.name
+            assert count_packets(file, path.stat().st_size).jumps == [], path.name

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from transcoder.drawing.measured import CLOSE_COLUMNS, COLUMNS, Level, Levels
 from transcoder.loudness import SoundMeter
-from transcoder.media import MEDIA_ERRORS, decoded, open_media
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, packets_of
 from transcoder.sound import RATE_HZ, PlacedSound
 from transcoder.speech import utterances_in
 
@@ -100,7 +100,7 @@ def hear(
         meter = SoundMeter(zero_s, spectrum=False)
         begun_s = 0.0
         with suppress(*MEDIA_ERRORS):
-            for packet in container.demux(live):
+            for packet in packets_of(container, live):
                 if time.monotonic() > deadline:
                     until_s = placed.at_s
                     break

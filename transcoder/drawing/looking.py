@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from transcoder.drawing.measured import FRAME_PX, MAX_FRAME_BYTES
-from transcoder.media import MEDIA_ERRORS, decoded, open_media
+from transcoder.media import MEDIA_ERRORS, decoded, open_media, packets_of
 
 _CANNOT_SEEK: tuple[type[Exception], ...] = (*MEDIA_ERRORS, OverflowError)
 _MOST_PACKETS = 4000
@@ -122,7 +122,7 @@ class _Reader:
         return True
 
     def _read(self) -> Iterator[tuple[float | None, Any]]:
-        for count, packet in enumerate(self._container.demux(self._live)):
+        for count, packet in enumerate(packets_of(self._container, self._live)):
             if count > _MOST_PACKETS or time.monotonic() > self._deadline:
                 return
             base = self._live.time_base
