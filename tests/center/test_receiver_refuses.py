@@ -161,7 +161,7 @@ def test_an_unknown_dock_and_a_wrong_site_get_no_answer(bench: Bench, dock: Scri
     "rest",
     [
         "events",
-        f"manifests/{FOOTAGE.recording}",
+        pytest.param(f"manifests/{FOOTAGE.recording}", id="manifests/ours"),  # drawn: an id of its own
         "manifests",
         "reports/" + "0" * 64,
         "state",
