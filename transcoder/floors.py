@@ -8,6 +8,7 @@ Laying other sound in, or cutting to another place, exchanges the background who
   machine that runs up are between the two for a while.
 - A single machine that is switched on adds to a band or two.  Told are steps in most bands.
 - Where somebody speaks over the moment nothing is told: the end of what was laid in may tell, or nothing.
+- Clipped sound has no floor to speak of: beside it nothing is told.
 - Digital silence on one side is a microphone that was switched off, and told of as that.
 """
 
@@ -27,6 +28,7 @@ _AT_ONCE = 0.6  # of the step lies between two blocks
 _STEP_DB, _FAR_DB = 3.5, 8.0
 _BANDS_AT_ONCE, _BANDS_STEPPED = 4, 3
 _DEAD_DB = -100.0
+_CLIPPED = 0.02  # of a side's samples
 _APART_S = 1.0
 Rows = NDArray[np.float32]
 
@@ -37,6 +39,8 @@ def find_exchanges(sound: Envelope) -> list[Stretch]:
         return []
     found: list[tuple[float, Stretch]] = []
     for at in _likely(sound.bands):
+        if max(sound.clipped[at - _SIDE : at].mean(), sound.clipped[at : at + _SIDE].mean()) > _CLIPPED:
+            continue
         told = _judge(sound.bands[at - _SIDE : at + _SIDE].astype(np.float32))
         span_s = float(sound.time_s[at + _SIDE - 1] - sound.time_s[at - _SIDE])
         if told is None or span_s > 2 * _SIDE * BLOCK_S * 1.05:  # a gap within
