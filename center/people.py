@@ -21,6 +21,7 @@ from center.settings import Folder
 from uplink.errors import BadKey
 from uplink.keys import KeyRecord, KeyRing, Role, SigningKey
 from uplink.messages.base import PublicKey
+from uplink.persons import mixes_alphabets, same_eyes
 
 MAX_NAME = 60  # two of them fit where one person is named
 
@@ -65,6 +66,8 @@ def checked_name(person: str) -> str:
     person = person.strip()
     if not 1 <= len(person) <= MAX_NAME or not person.isprintable():
         raise BadPerson(f"a person's name has 1 to {MAX_NAME} printable characters, not {person!r}")
+    if mixes_alphabets(person):
+        raise BadPerson(f"{person!r} mixes letters of alphabets that look alike: write it in one of them")
     return person
 
 
@@ -83,9 +86,16 @@ def register(folder: Folder, person: str, file: Path) -> Registered:
         other = next((one for one in held if one.public == mine.public), None)
         if other is not None and other.person != person:
             raise BadPerson(f"{file} is the key of {other.person}: each person has a key of their own")
+        alike = next((one.person for one in held if _overlooked(one.person, person)), None)
+        if alike is not None:
+            raise BadPerson(f"{person!r} reads like {alike!r}, who has a key here: write it as before")
         if other is None:
             _write(folder, [*held, mine])
     return Registered(mine, key.key_id, made)
+
+
+def _overlooked(one: str, other: str) -> bool:
+    return one != other and same_eyes(one) == same_eyes(other)
 
 
 def ring(people: Sequence[PersonKey]) -> KeyRing:

@@ -14,6 +14,7 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from daemon.errors import DaemonError, Declined, NotRunning
 _LOG = logging.getLogger(__name__)
 _LINE_BYTES = 64 * 1024
 _CLIENTS = 16
+_OF_ONE_USER = 8  # of them: nobody keeps the others from holding or tagging
 _PATIENCE_S = 10.0
 _AFTER_FAULT_S = 0.2
 # Codes of acts that say nothing of the rules: a slip in the asking, or nothing there (yet).
@@ -44,7 +46,11 @@ Handler = Callable[[Asker, dict[str, Any]], Any]
 
 
 class ControlServer(threading.Thread):
-    """Answers on the socket.  Bounded: a client too many, or too slow, is let go."""
+    """Answers on the socket.
+
+    Bounded: a client too many, in all or of one user, is turned away; one whose request is not there in time,
+    however it trickles, is let go.
+    """
 
     def __init__(self, path: Path, handlers: Mapping[str, Handler], release: Callable[[], None]) -> None:
         """`release` lets go of what a handler keeps for its thread, when that thread ends."""
@@ -53,7 +59,9 @@ class ControlServer(threading.Thread):
         self._path = path
         self._handlers = handlers
         self._closing = False
-        self._room = threading.BoundedSemaphore(_CLIENTS)
+        self._lock = threading.Lock()
+        self._clients: Counter[int] = Counter()  # by user
+        self._turned_away: Counter[int] = Counter()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -71,11 +79,28 @@ class ControlServer(threading.Thread):
                 _LOG.warning("control socket: %s", error)  # too many open files, a client that left: passes
                 time.sleep(_AFTER_FAULT_S)
                 continue
-            if not self._room.acquire(blocking=False):
+            try:
+                asker = _asker(client)
+            except OSError:  # it left
+                client.close()
+                continue
+            if not self._let_in(asker.uid):
                 with client, contextlib.suppress(OSError):
                     client.sendall(_FULL)
                 continue
-            threading.Thread(target=self._serve, args=(client,), name="control-client", daemon=True).start()
+            args = (client, asker)
+            threading.Thread(target=self._serve, args=args, name="control-client", daemon=True).start()
+
+    def _let_in(self, uid: int) -> bool:
+        with self._lock:
+            if self._clients.total() < _CLIENTS and self._clients[uid] < _OF_ONE_USER:
+                self._clients[uid] += 1
+                return True
+            self._turned_away[uid] += 1
+            count = self._turned_away[uid]
+        if count & (count - 1) == 0:  # 1, 2, 4, 8 ...
+            _LOG.warning("control socket: user %d asks too much at once, turned away %d times", uid, count)
+        return False
 
     def close(self) -> None:
         self._closing = True
@@ -84,21 +109,21 @@ class ControlServer(threading.Thread):
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
-    def _serve(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket, asker: Asker) -> None:
         try:
-            with client, client.makefile("rwb") as stream:
-                client.settimeout(_PATIENCE_S)
-                asker = _asker(client)
-                while line := stream.readline(_LINE_BYTES):
-                    stream.write(self._answer(asker, line) + b"\n")
-                    stream.flush()
-                    if len(line) == _LINE_BYTES and not line.endswith(b"\n"):
+            with client:
+                lines = _Lines(client)
+                while line := lines.next():
+                    client.settimeout(_PATIENCE_S)
+                    client.sendall(self._answer(asker, line) + b"\n")
+                    if len(line) >= _LINE_BYTES and not line.endswith(b"\n"):
                         return  # what follows is no line of its own
         except OSError:
-            pass  # the client went away
+            pass  # the client went away, or let us wait
         finally:
             self._release()
-            self._room.release()
+            with self._lock:
+                self._clients[asker.uid] -= 1
 
     def _answer(self, asker: Asker, line: bytes) -> bytes:
         try:
@@ -121,6 +146,28 @@ class ControlServer(threading.Thread):
         except DaemonError as error:
             said = {"ok": False, "kind": type(error).__name__, "error": str(error)}
             return said | ({"code": error.code} if error.code else {})
+
+
+class _Lines:
+    """The lines of a client, each within `_PATIENCE_S` as a whole."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+        self._kept = b""
+
+    def next(self) -> bytes:
+        """Return the next line, at most `_LINE_BYTES` of it; empty at the end.  Raises OSError: too slow."""
+        ends = time.monotonic() + _PATIENCE_S
+        while b"\n" not in self._kept and len(self._kept) < _LINE_BYTES:
+            self._client.settimeout(max(0.001, ends - time.monotonic()))
+            got = self._client.recv(_LINE_BYTES)
+            if not got:
+                break
+            self._kept += got
+        end = self._kept.find(b"\n") + 1 or len(self._kept)
+        end = min(end, _LINE_BYTES)
+        line, self._kept = self._kept[:end], self._kept[end:]
+        return line
 
 
 def ask(path: Path, verb: str, **args: Any) -> Any:

@@ -13,7 +13,11 @@ from collections.abc import Sequence
 from uplink.messages import Case, Manifest, Tag
 from uplink.messages.manifest import MAX_MANIFEST_BYTES, Hold
 
-MAX_FACTS_BYTES = 40 * 1024  # of tag and holds; the rest of a manifest is below 16 KiB
+# Tag and holds have 40 KiB, the rest of a manifest is below 16 KiB.  Each has a share of its own: nobody's
+# marks and notes shall be why a recording cannot be held, or not get its case.
+MAX_HOLDS_BYTES = 10 * 1024
+MAX_TAG_BYTES = 30 * 1024
+MAX_MARKS_BYTES = 16 * 1024
 _CUTS = (200, 40, 0)
 
 
@@ -60,6 +64,17 @@ def room_for(tag: Tag, holds: Sequence[Hold]) -> bool:
     People add marks, cases and holds without end; what would not fit is refused to them, so that a
     machine's revision never fails for it.
     """
+    return room_for_tag(tag) and room_for_holds(holds)
+
+
+def room_for_tag(tag: Tag) -> bool:
+    """Whether the tag keeps to its share, and its marks to theirs."""
     bare = [_shortened(case, 0).model_copy(update={"kind": None, "matter": None}) for case in tag.cases]
     said = len(tag.model_copy(update={"cases": bare}).to_bytes())
-    return said + sum(len(hold.to_bytes()) for hold in holds) <= MAX_FACTS_BYTES
+    unmarked = len(tag.model_copy(update={"cases": bare, "marks": []}).to_bytes())
+    return said <= MAX_TAG_BYTES and said - unmarked <= MAX_MARKS_BYTES
+
+
+def room_for_holds(holds: Sequence[Hold]) -> bool:
+    """Whether the holds keep to their share."""
+    return sum(len(hold.to_bytes()) for hold in holds) <= MAX_HOLDS_BYTES

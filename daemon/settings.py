@@ -31,6 +31,7 @@ from uplink.errors import BadKey
 from uplink.keys import KeyRecord, KeyRing, Role
 from uplink.messages.base import LOCAL, Name, PublicKey
 from uplink.messages.command import Hours
+from uplink.persons import distinct
 from uplink.tls import TlsFiles
 from uplink.wanted import key_of, wanted
 
@@ -181,6 +182,10 @@ class PlatformSettings(_Section):
 
     @model_validator(mode="after")
     def _people_have_their_keys(self) -> PlatformSettings:
+        if distinct(tuple(self.people)) < len(self.people):
+            raise ValueError(
+                "people: two of these names differ by what an eye overlooks: they are one person"
+            )
         owners: dict[str, str] = {}
         for person, given in self.people.items():
             for public in [given] if isinstance(given, str) else given:

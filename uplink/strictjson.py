@@ -59,11 +59,11 @@ def _check_depth(text: str) -> None:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Refused("duplicate", f"name {twice[:64]!r} occurs twice in one object")
+    found: dict[str, Any] = {}
+    for name, value in pairs:  # once: there may be a hundred thousand names, and nobody has signed them
+        if name in found:
+            raise Refused("duplicate", f"name {name[:64]!r} occurs twice in one object")
+        found[name] = value
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from daemon.errors import DaemonError
 from uplink.messages import Actor
 from uplink.messages.base import Wire
+from uplink.persons import distinct
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Act:
 
     @property
     def by_two(self) -> bool:
-        return len(set(self.persons)) >= 2
+        return distinct(self.persons) >= 2
 
     @property
     def source(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from daemon.acts.act import Act, ActRefused, Done
-from daemon.acts.tools import Tools, check_base, check_room, recording_row
+from daemon.acts.tools import Tools, check_base, check_hold_room, recording_row
 from daemon.revisions import Deed, Revision, holds_of, revise
 from daemon.stages.first import tag_of
 from daemon.store import Row, Transaction
@@ -27,7 +27,7 @@ def hold(tools: Tools, tx: Transaction, act: Act) -> Done:
     if len(holds) >= MAX_HOLDS:
         raise ActRefused("limits", "保留已达上限。", f"A recording bears at most {MAX_HOLDS} holds.")
     put = Hold(hold=args.hold, person=act.actor.person, reason=act.reason, since=tools.custody.clock.now())
-    check_room(tag_of(row) or Tag(), [*holds, put])
+    check_hold_room([*holds, put])
     deed = Deed(actor=act.actor, command=act.command, holds=[*holds, put], held=put)
     made = _revise(tools, tx, row, deed)
     return Done("已设为保留，不会被清除。 On hold: it will not be cleared.", facts | made, tools.wake)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import cast
 
-from daemon.acts.act import Act, Done
+from daemon.acts.act import Act, ActRefused, Done
 from daemon.acts.amend import Amending, amend
-from daemon.acts.tools import Tools, check_base, check_room, recording_row
+from daemon.acts.tools import Tools, check_base, check_tag_room, recording_row
 from daemon.registries import load_registries
-from daemon.revisions import Deed, holds_of, revise
+from daemon.revisions import Deed, revise
 from daemon.stages.first import tag_facts, tag_of
 from daemon.store import Transaction
 from daemon.tagging import tag as complete
 from uplink.messages import Tag
 from uplink.messages.command import TagArgs
+
+ONE_PERSONS_CASES = 48  # of 64
 
 
 def perform(tools: Tools, tx: Transaction, act: Act) -> Done:
@@ -31,7 +33,8 @@ def perform(tools: Tools, tx: Transaction, act: Act) -> Done:
             "没有新内容，标签不变。 Nothing new: the tag stands as it was.",
             facts | {"revision": row["revision"], "manifest": row["manifest"], "changed": False},
         )
-    check_room(made, holds_of(row))
+    check_tag_room(made)
+    _check_share(before, made, act.by_two)
     deed = Deed(actor=act.actor, command=act.command, persons=act.persons, carried_by=act.carried_by)
     revision = revise(tx, tools.custody, args.recording, made, registries.versions, None, deed)
     return Done(
@@ -41,3 +44,13 @@ def perform(tools: Tools, tx: Transaction, act: Act) -> Done:
         | {"tag": made.model_dump(mode="json")},
         tools.wake,
     )
+
+
+def _check_share(before: Tag, made: Tag, by_two: bool) -> None:
+    """One person fills at most three quarters of the cases: the rest is for two.  Raises ActRefused."""
+    if not by_two and len(made.cases) > max(ONE_PERSONS_CASES, len(before.cases)):
+        raise ActRefused(
+            "limits",
+            "案件过多，须由两人签名添加。",
+            f"It has {len(before.cases)} cases: above {ONE_PERSONS_CASES} another one takes two persons.",
+        )

@@ -8,7 +8,7 @@ from typing import Any
 
 from daemon.acts.act import Act, ActRefused
 from daemon.custody import Custody
-from daemon.fitting import room_for
+from daemon.fitting import room_for_holds, room_for_tag
 from daemon.limits import Limits
 from daemon.settings import Settings
 from daemon.store import Row, Store, Transaction
@@ -47,12 +47,16 @@ def recording_row(tx: Transaction, recording: str) -> Row:
     return row
 
 
-def check_room(tag: Tag, holds: Sequence[Hold]) -> None:
+def check_tag_room(tag: Tag) -> None:
     """Raise ActRefused (`limits`) where a manifest could not carry all of it."""
-    if not room_for(tag, holds):
-        raise ActRefused(
-            "limits", "标签和保留的内容过多。", "This recording's tag and holds say more than fits."
-        )
+    if not room_for_tag(tag):
+        raise ActRefused("limits", "标签内容过多。", "This recording's tag says more than fits.")
+
+
+def check_hold_room(holds: Sequence[Hold]) -> None:
+    """Raise ActRefused (`limits`) where a manifest could not carry all of it."""
+    if not room_for_holds(holds):
+        raise ActRefused("limits", "保留内容过多。", "This recording's holds say more than fits.")
 
 
 def check_base(tools: Tools, tx: Transaction, act: Act, row: Row) -> None:

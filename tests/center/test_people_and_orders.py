@@ -14,6 +14,7 @@ from center import ordering, people
 from center.errors import BadOrder, BadPerson
 from center.office import utc_now
 from center.ordering import Asked
+from center.settings import Folder
 from daemon.cli.center import center_group
 from daemon.settings import PlatformSettings
 from tests.center.bench import Bench
@@ -203,3 +204,22 @@ def answer(outcome: str, **data: Any) -> Answer:
         data=data,
         time=utc_now(),
     )
+
+
+@pytest.mark.parametrize("alike", ["wang wei", "Wang  Wei", "\uff37ang Wei", "WANG WEI"])
+def test_a_name_that_reads_like_anothers_is_no_second_person(tmp_path: Path, alike: str) -> None:
+    folder = Folder(tmp_path / "center")
+    folder.keys.mkdir(parents=True)
+    people.register(folder, "Wang Wei", tmp_path / "one.pem")
+    with pytest.raises(BadPerson, match="reads like 'Wang Wei'"):
+        people.register(folder, alike, tmp_path / "two.pem")
+    assert [one.person for one in people.load(folder)] == ["Wang Wei"]
+
+
+def test_alphabets_that_look_alike_are_not_mixed_within_a_name(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "center")
+    folder.keys.mkdir(parents=True)
+    with pytest.raises(BadPerson, match="alphabets that look alike"):
+        people.register(folder, "W\u0430ng Wei", tmp_path / "one.pem")
+    for name in ("王伟", "Иван Петров", "Zoë Müller", "王 Wei"):
+        people.register(folder, name, tmp_path / f"{name}.pem")

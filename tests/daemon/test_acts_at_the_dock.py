@@ -187,3 +187,40 @@ def test_what_would_not_fit_into_a_manifest_is_refused_to_people(desk: Desk) -> 
     assert refused.value.code == "limits"
     call(desk, "tag", stage="review")
     assert len(desk.manifest().to_bytes()) < 64 * 1024
+
+
+def fill_with_notes(desk: Desk) -> None:
+    with pytest.raises(ActRefused) as refused:
+        for number in range(64):
+            mark = {"start_s": float(number), "end_s": number + 1.0, "content": "interview"}
+            notes = [{**mark, "note": f"{number} {part} " + "字" * 100} for part in range(40)]
+            call(desk, "tag", marks=notes)
+    assert refused.value.code == "limits"
+
+
+def test_notes_of_one_person_leave_room_for_a_hold_and_for_the_case(desk: Desk) -> None:
+    fill_with_notes(desk)
+    call(desk, "hold", reason="复议")
+    call(desk, "tag", cases=["C9"], place="光明路12号")
+    assert [case.case for case in desk.tag().cases] == ["C9"]
+    assert len(desk.manifest().to_bytes()) < 64 * 1024
+
+
+def test_holds_of_one_person_leave_room_for_the_case(desk: Desk) -> None:
+    with pytest.raises(ActRefused):
+        for _ in range(64):
+            call(desk, "hold", reason="字" * 2000)
+    call(desk, "tag", cases=["C9"])
+    assert desk.manifest().holds
+
+
+def test_cases_of_one_person_leave_room_for_two_to_add_one(desk: Desk) -> None:
+    with pytest.raises(ActRefused, match="takes two persons"):
+        for number in range(64):
+            call(desk, "tag", cases=[f"J{number}"])
+    assert len(desk.tag().cases) == 48
+    call(desk, "tag", stage="review")  # anything else is still one person's
+    args = arguments("tag", {"recording": desk.recording, "cases": ["C9"]})
+    base = desk.row()["manifest"]
+    do(desk.tools, Act("tag", args, MACHINE, command="c" * 32, base=base, persons=("王伟", "李娜")))
+    assert "C9" in [case.case for case in desk.tag().cases]

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from daemon import control
 from daemon.control import Asker, ControlServer, Handler, ask
 from daemon.errors import DaemonError, NoSuchThing, NotRunning
+from tests.rig.until import until
 
 
 class Served:
@@ -123,19 +125,44 @@ def test_what_a_person_can_mend_is_said_in_its_own_words(served: Served) -> None
         ask(served.path, "missing")
 
 
-def test_the_17th_client_is_told_and_room_comes_back(served: Served) -> None:
-    clients = [served.client() for _ in range(16)]
+def test_one_user_has_half_of_the_room_and_is_told_when_it_is_full(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clients = [served.client() for _ in range(8)]
     for client in clients:  # each has a thread of its own once it was answered
         client.sendall(b'{"verb": "echo"}\n')
         assert client.recv(100)
     with pytest.raises(DaemonError, match="too many"):
         ask(served.path, "echo")
+    assert f"user {os.getuid()} asks too much at once" in caplog.text
+    with monkeypatch.context() as patch:  # somebody else still is heard
+        patch.setattr(control, "_asker", lambda client: Asker(1, 4711))
+        assert ask(served.path, "echo") == {}
     for client in clients:
         client.close()
         assert served.released.acquire(timeout=10)
-    served.server._room.acquire(timeout=10)  # the last one's room
-    served.server._room.release()
+    until(lambda: not served.server._clients[os.getuid()], "the last one's room")
     assert ask(served.path, "echo") == {}
+
+
+def test_who_trickles_a_request_is_let_go_after_its_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_PATIENCE_S", 0.5)
+    with served.client() as client, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        while True:  # each byte comes well before a wait of its own would be over
+            client.sendall(b"x")
+            served.released.acquire(timeout=0.1)
+    assert served.asked == []
+
+
+def test_requests_that_come_in_pieces_or_together_are_answered_each(served: Served) -> None:
+    with served.client() as client, client.makefile("rb") as stream:
+        for piece in (b'{"verb": "ec', b'ho"}\n{"verb": "echo", "args": {"a": 1}}\n{"ver'):
+            client.sendall(piece)
+        assert [json.loads(stream.readline())["data"] for _ in range(2)] == [{}, {"a": 1}]
+        client.sendall(b'b": "echo"}\n')
+        assert json.loads(stream.readline())["ok"]
 
 
 def test_a_fault_in_accept_does_not_end_the_server(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,3 +227,12 @@ def test_computed_ids_are_what_the_platform_recomputes() -> None:
     assert len(name) == 32
     assert name != ids.file_id("p", "k", one, "0" * 64, 2)
     assert keys.key_id(KEY.public) == KEY.key_id
+
+
+def test_a_name_that_occurs_twice_among_very_many_is_refused_before_anybody_signed() -> None:
+    names = ",".join(
+        f'"{number}":0' for number in range(200_000)
+    )  # looked through once for each: for minutes
+    with pytest.raises(Refused, match="occurs twice") as refused:
+        strictjson.check(f'{{{names},"199999":0}}'.encode(), 4 * 1024 * 1024)
+    assert refused.value.code == "duplicate"
