@@ -17,13 +17,14 @@ from center.blobs import read_back
 from center.catalogue import database, docks, events, evidence, recordings, settling, transfers, troubles
 from center.catalogue.docks import Dock
 from center.catalogue.recordings import HeldManifest, HeldReceipt, Recording
-from center.errors import NotFound
+from center.errors import BadFolder, NotFound
 from center.settings import Folder, load
 from center.troubles import NOT_RUNNING, NOT_RUNNING_AFTER, TROUBLES
 from center.verdicts import findings_of, verdict_of
 from uplink import envelope, strictjson
 from uplink.errors import BadKey, Refused
 from uplink.keys import KeyRing, Role
+from uplink.messages.custody import CustodyEvent
 from uplink.messages.manifest import MAX_MANIFEST_BYTES, Manifest
 from uplink.messages.receipt import Receipt
 
@@ -66,7 +67,7 @@ def status(folder: Folder, now: datetime) -> dict[str, Any]:
         standing = [_trouble(dict(row)) for row in troubles.listed(connection)]
         open_transfers = len(transfers.every_open(connection))
         enrolled = len(docks.every(connection))
-    if alive_at is None or now - alive_at > NOT_RUNNING_AFTER:
+    if alive_at is None or now - alive_at > NOT_RUNNING_AFTER or not _may_run(folder):
         since = None if alive_at is None else alive_at.isoformat()
         row = {"name": NOT_RUNNING, "dock": "", "since": since, "last_at": since, "times": 1, "detail": ""}
         standing.append(_trouble(row))
@@ -78,6 +79,15 @@ def status(folder: Folder, now: datetime) -> dict[str, Any]:
         "open_transfers": open_transfers,
         "troubles": standing,
     }
+
+
+def _may_run(folder: Folder) -> bool:
+    """Whether a receiver holds the folder, as far as this user may know."""
+    try:
+        with folder.locked("run", wait=False):
+            return False
+    except (BadFolder, OSError):
+        return True
 
 
 def _trouble(row: dict[str, Any]) -> dict[str, Any]:
@@ -206,8 +216,15 @@ def _receipt(
 def _chain(connection: sqlite3.Connection, held: Recording) -> list[dict[str, Any]]:
     return [
         {name: row[name] for name in ("epoch", "n", "digest", "kind", "line", "revision", "received_at")}
+        | _said(bytes(row["raw"]))
         for row in events.of_recording(connection, held.dock, held.recording)
     ]
+
+
+def _said(raw: bytes) -> dict[str, Any]:
+    """What an event says, as it was verified when it came: who, and of what."""
+    event = CustodyEvent.parse(envelope.peek(raw, "event"))
+    return {"actor": event.actor.model_dump(), "data": event.data}
 
 
 def _file(folder: Folder, held: Recording, verify: bool) -> dict[str, Any]:

@@ -157,7 +157,8 @@ class Verifier:
         trouble = self._looked[key]
         if trouble is not None and self._still_stored(held):
             path = self._folder.blob(held.sha256)
-            flaw = Flaw(f"dock {held.dock}, recording {held.recording}", "blob", f"{path} {trouble}")
+            cure = f"`bodydock center reconcile {held.dock} --deep` has the dock send it again"
+            flaw = Flaw(f"dock {held.dock}, recording {held.recording}", "blob", f"{path} {trouble}: {cure}")
             self._found.flaws.append(flaw)
 
     def _look(self, held: Recording) -> str | None:

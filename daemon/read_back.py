@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from daemon.clock import DockClock
@@ -23,6 +23,16 @@ from daemon.vault import Vault
 
 _LOG = logging.getLogger(__name__)
 BLOCKS_A_STEP = 8
+
+
+def read_soon(store: Store, recordings: Sequence[str]) -> int:
+    """Have local copies read again at the next idle moment.  Returns of how many recordings."""
+    with store.write() as tx:
+        return tx.execute_all(
+            "UPDATE recordings SET checked_at = ''"
+            " WHERE recording = ? AND cleared_at IS NULL AND damaged IS NULL",
+            [(recording,) for recording in recordings],
+        )
 
 
 class ReadBackStage:

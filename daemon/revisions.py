@@ -78,7 +78,8 @@ class Deed:
 
     `holds`: those in force from now on.  `held`, `released`: the one that was put or taken away.
     `merging`: the row has the revision that is gone on from already.
-    `persons`: whose signatures a destroy command bore; `carried_by`: who brought it to the dock.
+    `persons`: whose signatures a destroy command bore; `carried_by`: who brought it to the dock; `reason`:
+    why.
     """
 
     actor: Actor = MACHINE
@@ -89,6 +90,7 @@ class Deed:
     merging: Merging | None = None
     persons: tuple[str, ...] = ()
     carried_by: str | None = None
+    reason: str = ""
 
 
 _BY_MACHINE = Deed()
@@ -193,6 +195,7 @@ def _append_event(
             command=deed.command,
             persons=list(deed.persons),
             carried_by=deed.carried_by,
+            reason=deed.reason or None,
         )
     else:
         kind = "tagged"
@@ -212,6 +215,7 @@ def _tagged(revised: dict[str, Any], tag: Tag, deed: Deed) -> Tagged:
         command=deed.command,
         persons=list(deed.persons),
         carried_by=deed.carried_by,
+        reason=deed.reason or None,
     )
 
 

@@ -35,6 +35,7 @@ from daemon.inspections import Inspections
 from daemon.keeping import Keeping
 from daemon.parts import Parts, open_parts
 from daemon.power import under_voltage
+from daemon.read_back import read_soon
 from daemon.rolling_asked import roll_handler
 from daemon.settings import Settings
 from daemon.sole import sole
@@ -45,6 +46,7 @@ from daemon.uplinking import make_uplink
 
 _LOG = logging.getLogger(__name__)
 _PING_S = 2.0
+_READ_AGAIN = 1000  # recordings at once
 _SLOTS_LIMIT_S = 90.0
 _VAULT_LIMIT_S = 120.0
 _STOP_S = 25.0
@@ -186,8 +188,14 @@ class Service:
         def dockings(_: Asker, __: dict[str, Any]) -> list[dict[str, Any]]:
             return dockings_json(store)
 
+        def read_again(_: Asker, args: dict[str, Any]) -> dict[str, Any]:
+            named = args.get("recordings")
+            named = [str(one) for one in named[:_READ_AGAIN]] if isinstance(named, list) else []
+            return {"recordings": read_soon(store, named)}
+
         reading = {
             "status": status,
+            "read_again": read_again,
             "slots": slots,
             "recordings": recordings,
             "show": show,

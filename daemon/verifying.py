@@ -55,6 +55,7 @@ class Checked:
     counts: dict[str, int] = field(default_factory=dict)
     flaws: list[Flaw] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unsound: list[str] = field(default_factory=list)  # recordings whose local copy is not what it should be
 
     def count(self, name: str, more: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + more
@@ -280,6 +281,7 @@ class Verifier:
         )
         if again is None or again["cleared_at"] is None:  # else it was cleared meanwhile
             self._flaw(row, "file", f"{self._vault.path(row['vault'])} {trouble}")
+            self._found.unsound.append(row["recording"])
 
     def _look(self, row: Row) -> str | None:
         """Return what is wrong with a local copy."""

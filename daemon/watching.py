@@ -57,6 +57,7 @@ class DockSeen:
     health: HealthMessage | None = None
     slots: dict[int, SlotMessage] = field(default_factory=dict)
     heard_at: datetime | None = None
+    was_live: bool = False  # heard itself, not only what the broker kept
     silences: deque[tuple[datetime, datetime]] = field(default_factory=lambda: deque(maxlen=KEPT_SILENCES))
 
     def freshness(self, now: datetime) -> Freshness:
@@ -87,7 +88,7 @@ class Watched:
         if dock is None:
             self.counts["too many docks"] += 1
             return False
-        silent = dock.heard_at is not None and dock.freshness(now) != "fresh"
+        silent = dock.was_live and dock.freshness(now) != "fresh"  # what was retained was old when it came
         since = dock.heard_at
         try:
             said = self._place(dock, found.parts, payload, now)
@@ -97,6 +98,7 @@ class Watched:
         if said is not None:
             heard_at = min(now, said.time) if retained else now
             dock.heard_at = max(dock.heard_at or heard_at, heard_at)
+            dock.was_live |= not retained
             if silent and since is not None and dock.freshness(now) == "fresh":
                 dock.silences.append((since, now))
         return said is not None or not payload

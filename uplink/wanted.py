@@ -38,11 +38,21 @@ _LIMITS = {
 }
 
 
+# Patterns that say little to who reads them.
+_LIKE = {
+    "^[0-9a-f]{64}$": "64 hex digits are wanted",
+    "^[a-z0-9-]{1,32}$": "1 to 32 characters of a-z, 0-9 and - are wanted",
+    r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$": 'hours are wanted, like "20:00-06:00"',
+}
+
+
 def wanted(item: Mapping[str, Any]) -> str:
     """Return what is wanted in place of a value; `item` is one of pydantic's `ValidationError.errors()`."""
     kind, more = item["type"], item.get("ctx", {})
     if kind in _PLAIN:
         return _PLAIN[kind]
+    if more.get("pattern") in _LIKE:
+        return _LIKE[more["pattern"]]
     if kind in _LIMITS and _LIMITS[kind][0] in more:
         key, words = _LIMITS[kind]
         return words.format(more[key]) + " is wanted"

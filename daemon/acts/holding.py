@@ -53,6 +53,7 @@ def release(tools: Tools, tx: Transaction, act: Act) -> Done:
         released=args.hold,
         persons=act.persons,
         carried_by=act.carried_by,
+        reason=act.reason,
     )
     made = _revise(tools, tx, row, deed)
     text = (

@@ -35,7 +35,13 @@ def perform(tools: Tools, tx: Transaction, act: Act) -> Done:
         )
     check_tag_room(made)
     _check_share(before, made, act.by_two)
-    deed = Deed(actor=act.actor, command=act.command, persons=act.persons, carried_by=act.carried_by)
+    deed = Deed(
+        actor=act.actor,
+        command=act.command,
+        persons=act.persons,
+        carried_by=act.carried_by,
+        reason=act.reason,
+    )
     revision = revise(tx, tools.custody, args.recording, made, registries.versions, None, deed)
     return Done(
         "标签已更新。 Tagged.",

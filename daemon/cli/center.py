@@ -482,7 +482,7 @@ def verify_(dock: str | None, deep: bool, root: Path, as_json: bool) -> None:
     with told():
         verifier = verifying.Verifier(folder_of(root), deep=deep)
         found = verifier.every_dock() if dock is None else verifier.dock(dock)
-    report_checked(found, as_json)
+    report_checked(found, as_json, deep)
 
 
 @center_group.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from daemon.cli.common import json_option, print_json, say
 
 if TYPE_CHECKING:
     from center.registry_changes import Changes
+    from uplink.registry_files import Table
 
 SHOWN = 20  # rows of each sort; the rest is a number
 
@@ -47,7 +49,8 @@ def registry_publish(
 ) -> None:
     """Sign FILE (CSV or JSON) as a whole snapshot and put it on the broker, retained.
 
-    A snapshot is whole: a row that is not in FILE any more is withdrawn.
+    A snapshot is whole: a row that is not in FILE any more is withdrawn.  Exit status 2: it is signed and
+    kept, and not on the broker yet.
 
     \b
     bodydock center registry publish officers.csv cases.csv --dry-run    what would change
@@ -62,6 +65,7 @@ def registry_publish(
         chosen = settings.load(folder)
         site = signing.scope(folder, scope)
         read = [registry_files.read(path, kind, may_be_empty=withdraw_all) for path in files]
+        _one_of_a_kind(files, read)
         changes = signing.changes(folder, site, read)
         notes = signing.unknown_officers(folder, site, read)
         snapshots = [] if dry_run else signing.sign(folder, chosen, site, read)
@@ -83,7 +87,27 @@ def registry_publish(
                 for table, change, version in zip(read, changes, versions, strict=True)
             ]
         )
-        return
+    else:
+        _print(site, read, changes, versions)
+    if delivery is not None and not delivery.on_broker:
+        raise click.exceptions.Exit(2)
+
+
+def _one_of_a_kind(files: Sequence[Path], read: Sequence[Table]) -> None:
+    """A snapshot is whole, so that a second file of its kind would withdraw what is in the first."""
+    first: dict[str, Path] = {}
+    for path, table in zip(files, read, strict=True):
+        if table.kind in first:
+            raise click.ClickException(
+                f"{first[table.kind]} and {path} are both {table.kind}: a registry is one whole file,"
+                " the second would withdraw what only the first has. Join them"
+            )
+        first[table.kind] = path
+
+
+def _print(
+    site: str, read: Sequence[Table], changes: Sequence[Changes], versions: Sequence[int | None]
+) -> None:
     for table, change, version in zip(read, changes, versions, strict=True):
         what = "would be signed" if version is None else f"version {version}"
         say(f"{site}: {table.kind} {what}, {len(table.rows)} rows: {_sum(change)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from daemon.cli.checked import act_text
 from daemon.cli.common import VERDICTS, say, size_text
 
 
@@ -100,9 +101,17 @@ def print_recording(shown: dict[str, Any]) -> None:
     ]
     _table(("rev.", "received (UTC)", "manifest", "signature", "receipt", "check"), revisions)
     chain = [
-        (f"{e['epoch'][:8]}:{e['n']}", e["kind"], e["line"], e["received_at"][:19]) for e in shown["chain"]
+        (
+            f"{e['epoch'][:8]}:{e['n']}",
+            e["kind"],
+            e["actor"]["person"],
+            act_text(e["data"]),
+            e["line"],
+            e["received_at"][:19],
+        )
+        for e in shown["chain"]
     ]
-    _table(("event", "kind", "line", "received (UTC)"), chain)
+    _table(("event", "kind", "who", "how", "line", "received (UTC)"), chain)
 
 
 def print_counters(found: dict[str, list[dict[str, Any]]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from daemon.cli.checked import act_text
 from daemon.cli.common import (
     STATES,
     VERDICTS,
@@ -78,6 +79,8 @@ def _print(data: dict[str, Any]) -> None:
 
     out = console()
     facts = Table(show_header=False)
+    facts.add_column()
+    facts.add_column(overflow="fold")  # a hash that is cut off is none
     for name, value in _facts(data):
         facts.add_row(name, value)
     out.print(facts)
@@ -93,10 +96,11 @@ def _print(data: dict[str, Any]) -> None:
             f"  {finding['code']} (art. {finding['article']}) {finding['text']['zh']} {finding['text']['en']}"
         )
     custody = Table(title="custody")
-    for name in ("n", "time", "what", "who"):
-        custody.add_column(name)
+    for name in ("n", "time", "what", "who", "how"):
+        custody.add_column(name, overflow="fold")
     for event in data["custody"]:
-        custody.add_row(str(event["n"]), event["time"], event["kind"], event["actor"]["person"])
+        who, how = event["actor"]["person"], act_text(event["data"])
+        custody.add_row(str(event["n"]), event["time"][:19], event["kind"], who, how)
     out.print(custody)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from daemon.alarms import OF_THE_LINK
 from daemon.cli.common import console, json_option, print_json, read, settings_option, size_text
 from daemon.store import Store
 
@@ -30,6 +31,8 @@ def _from_store(store: Store, settings_file: Path) -> dict[str, Any]:
 def status(settings_file: Path, as_json: bool) -> None:
     """Show the slots, what is stored and what still waits for the platform.
 
+    Exit status 1: a critical alarm stands.
+
     \b
     bodydock status
     bodydock status --json                for programs
@@ -37,7 +40,13 @@ def status(settings_file: Path, as_json: bool) -> None:
     data = read(settings_file, "status", lambda store: _from_store(store, settings_file))
     if as_json:
         print_json(data)
-        return
+    else:
+        _print(data)
+    if any(alarm["severity"] == "critical" and alarm["cleared"] is None for alarm in data["alarms"]):
+        raise click.exceptions.Exit(1)
+
+
+def _print(data: dict[str, Any]) -> None:
     out = console()
     for line in alarm_lines(data["alarms"]):
         out.print(line)
@@ -127,7 +136,7 @@ def uplink_text(uplink: dict[str, Any]) -> str:
     if uplink["why"]:
         parts.append(uplink["why"])
     if uplink.get("alarms"):
-        parts.append("!!! " + ", ".join(uplink["alarms"]))
+        parts.append("!!! " + ", ".join(OF_THE_LINK.get(word, word) for word in uplink["alarms"]))
     return "; ".join(parts)
 
 

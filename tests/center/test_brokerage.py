@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,9 +31,10 @@ def names(bench: Bench) -> list[str]:
 
 
 @pytest.fixture
-def made(bench: Bench) -> Brokerage:
+def made(bench: Bench) -> Iterator[Brokerage]:
     bench.tick(1.0)  # alive
-    return Brokerage(bench.office)
+    with bench.folder.locked("run"):
+        yield Brokerage(bench.office)
 
 
 def test_a_refused_subscription_stands_and_wants_a_new_connection(
@@ -84,9 +86,11 @@ def test_no_connection_and_nothing_heard_are_said(bench: Bench, made: Brokerage)
 def test_a_center_that_does_not_run_is_told_by_who_reads(bench: Bench) -> None:
     bench.tick(1.0)
     now = datetime.now(UTC)
-    assert status(bench.folder, now)["troubles"] == []
-    (one,) = status(bench.folder, now + timedelta(minutes=3))["troubles"]
-    assert one["name"] == "not_running"
+    with bench.folder.locked("run"):
+        assert status(bench.folder, now)["troubles"] == []
+        (hangs,) = status(bench.folder, now + timedelta(minutes=3))["troubles"]
+    (stopped,) = status(bench.folder, now)["troubles"]  # at once
+    assert hangs["name"] == stopped["name"] == "not_running"
 
 
 def shown(folder: Path) -> list[str]:

@@ -223,3 +223,16 @@ def test_who_settled_a_fork_and_when_is_kept_and_shown(bench: Bench) -> None:
     ]
     assert datetime.fromisoformat(shown["settled"][0]["at"]) <= datetime.now(UTC)
     assert "王伟" in call(bench, "docks", "list").stdout
+
+
+def test_two_files_of_one_kind_are_refused_and_what_is_not_on_the_broker_ends_with_2(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.enrol("dock-1")
+    for name, officer in (("a.csv", "1"), ("b.csv", "2")):
+        (tmp_path / name).write_text(f"officer,name\n{officer},x\n")
+    twice = call(bench, "registry", "publish", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
+    assert "are both officers" in twice.stderr
+    alone = call(bench, "registry", "publish", str(tmp_path / "a.csv"), "--json")  # no broker runs here
+    assert (alone.exit_code, json.loads(alone.stdout)[0]["on_broker"]) == (2, False)
+    assert call(bench, "registry", "publish", str(tmp_path / "a.csv"), "--dry-run").exit_code == 0

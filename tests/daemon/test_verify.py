@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,6 +14,8 @@ from systemd import journal
 
 from daemon import journal as journal_module
 from daemon.cli.main import main_group
+from daemon.control import Asker, ControlServer
+from daemon.read_back import read_soon
 from daemon.settings import Settings, load_settings
 from daemon.store import Store
 from daemon.verifying import Checked, Verifier
@@ -47,6 +50,7 @@ def bench(tmp_path: Path) -> Iterator[VaultBench]:
 def toml(bench: VaultBench, folder: Path) -> str:
     return f"""
 slots = [{{ number = 1, ports = ["p"] }}]
+control = {{ socket = "{folder}/control.sock" }}
 [dock]
 id = "dock-1"
 site = "site-1"
@@ -231,3 +235,41 @@ def test_the_command_says_so_by_its_status(bench: VaultBench) -> None:
     assert [(flaw["place"], flaw["code"]) for flaw in answer["flaws"]] == [(f"recording {b}", "file")]
     assert call(bench, b[:8]).exit_code == 0  # by its size alone it still is
     assert "no recording begins with" in call(bench, "nosuch").output
+
+
+def test_a_running_dock_is_told_which_copies_to_read_again_and_takes_them_anew(bench: VaultBench) -> None:
+    b = bench.recordings()["b.mp4"]
+    bench.path(b).write_bytes(bytes(len(B)))
+    stopped = call(bench, "--deep")
+    assert "the dock was not told" in stopped.stderr
+    reading = bench.read_back()
+    while reading.step():  # all is read: nothing is due for days
+        pass
+    with bench.store.write() as tx:
+        tx.execute("UPDATE recordings SET damaged = NULL")
+    told: list[Any] = []
+
+    def read_again(_: Asker, args: dict[str, Any]) -> dict[str, Any]:
+        told.append(args["recordings"])
+        return {"recordings": read_soon(bench.store, args["recordings"])}
+
+    socket = bench.dock.folder.parent / "control.sock"
+    server = ControlServer(socket, {"read_again": read_again}, bench.store.release)
+    server.start()
+    try:
+        assert "reads 1 files again" in call(bench, "--deep").stderr
+    finally:
+        server.close()
+    assert told == [[b]]
+    while reading.step():
+        pass
+    assert bench.row(b)["damaged"] is not None
+
+
+def test_sizes_alone_are_not_said_to_be_more(bench: VaultBench) -> None:
+    assert "by their size only" in call(bench).stdout
+    assert "by their size only" not in call(bench, "--deep").stdout
+    assert [json.loads(call(bench, *deep, "--json").stdout)["bytes_read"] for deep in ((), ("--deep",))] == [
+        False,
+        True,
+    ]

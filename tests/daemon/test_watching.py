@@ -341,3 +341,10 @@ def test_a_wrong_broker_is_said(words: tuple[str, ...]) -> None:
 def test_topics_of_a_watcher_are_those_of_its_rights() -> None:
     assert subscriptions([]) == [f"bodydock/1/+/+/up/{rest}" for rest in ("state", "health", "slots/+")]
     assert subscriptions(["a", "b"])[3] == "bodydock/1/b/+/up/state"
+
+
+def test_what_was_retained_and_old_when_the_watcher_came_is_no_silence_that_ended() -> None:
+    watched, one = Watched(), Speaker("dock-1", since=NOW - timedelta(hours=2))
+    hear(watched, one, one.state(at=NOW - timedelta(hours=1)), retained=True)
+    hear(watched, one, one.health(at=NOW), NOW)
+    assert snapshot(watched, NOW, connected=True)["cleared"] == []

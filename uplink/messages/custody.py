@@ -236,6 +236,7 @@ class Tagged(Revised):
     command: Hex128 | None = None
     persons: Annotated[list[Short], Field(max_length=8)] = []  # who signed, where two were needed
     carried_by: Short | None = None
+    reason: Text | None = None  # as the command says
 
 
 class Held(Revised):
@@ -245,12 +246,16 @@ class Held(Revised):
 
 
 class Released(Revised):
-    """`persons`: who signed the command; `carried_by`: who brought it to the dock, if somebody did."""
+    """`persons`: who signed the command; `carried_by`: who brought it to the dock, if somebody did.
+
+    `reason`: as the command says.
+    """
 
     hold: Short
     command: Hex128
     persons: Annotated[list[Short], Field(max_length=8)] = []
     carried_by: Short | None = None
+    reason: Text | None = None
 
 
 class Merged(Revised):
