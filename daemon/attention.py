@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.deadlines import deadlines
-from daemon.dockings import unread_json
+from daemon.dockings import left_early_json, unread_json
 from daemon.registries import load_registries
 from daemon.store import Store
 from daemon.tagging import open_conflicts
@@ -20,8 +20,9 @@ SHOWN = 100
 
 
 def attention_json(store: Store, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
-    """Return `conflicts`, `on_hold`, `deadlines`, `missing_fields` and `unread` as plain JSON values."""
+    """Return what wants a person, by its sort, as plain JSON values."""
     return {
+        "left_early": left_early_json(store),
         "unread": unread_json(store),
         "conflicts": _conflicts(store),
         "on_hold": store.value("SELECT count(*) FROM recordings WHERE holds <> '[]'"),

@@ -92,6 +92,24 @@ def unread_json(store: Store) -> list[dict[str, Any]]:
     ]
 
 
+_LEFT_EARLY = (
+    "SELECT d.docking, d.serial, d.slot, count(*) AS files FROM dockings d JOIN files f USING (docking)"
+    " WHERE d.state = 'removed' AND f.reason = 'gone'"
+    " AND d.docking IN (SELECT docking FROM dockings ORDER BY attached_at DESC LIMIT ?)"
+    " AND NOT EXISTS (SELECT 1 FROM dockings later"
+    "  WHERE later.serial = d.serial AND later.attached_at > d.attached_at)"
+    " GROUP BY d.docking ORDER BY d.attached_at DESC"
+)
+
+
+def left_early_json(store: Store) -> list[dict[str, Any]]:
+    """Return the cameras that were taken before all was copied and did not come again, newest first."""
+    return [
+        {"docking": r["docking"], "camera": r["serial"], "slot": r["slot"], "files": r["files"]}
+        for r in store.rows(_LEFT_EARLY, (LIST_LIMIT,))
+    ]
+
+
 def left_out_json(store: Store) -> dict[str, int]:
     """Return how many files of the newest dockings profiles left out, and of how many dockings."""
     row = store.row(

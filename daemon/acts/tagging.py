@@ -43,8 +43,11 @@ def perform(tools: Tools, tx: Transaction, act: Act) -> Done:
         reason=act.reason,
     )
     revision = revise(tx, tools.custody, args.recording, made, registries.versions, None, deed)
+    known = {row.case for row in registries.cases}
+    unknown = [case for case in args.cases if case not in known] if known else []
+    note = f" 登记表中没有案件 no such case in the registry: {', '.join(unknown)}." if unknown else ""
     return Done(
-        "标签已更新。 Tagged.",
+        "标签已更新。 Tagged." + note,
         facts
         | {"revision": revision.revision, "manifest": revision.manifest, "changed": True}
         | {"tag": made.model_dump(mode="json")},

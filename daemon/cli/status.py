@@ -93,6 +93,11 @@ def attention_lines(attention: dict[str, Any]) -> list[str]:
         f" {left['files']} files, camera {left['camera']}, slot {left['slot']} (`bodydock dockings`)"
         for left in attention["unread"]
     ]
+    lines += [
+        f"提前拔出，{left['files']} 个文件未采集，请再次插入 removed early, {left['files']} files not taken:"
+        f" camera {left['camera']}, slot {left['slot']}, plug it in again"
+        for left in attention["left_early"]
+    ]
     for due in attention["deadlines"]:
         left = (
             f"已逾期 {-due['days_left']} 天 overdue" if due["overdue"] else f"剩 {due['days_left']} 天 left"

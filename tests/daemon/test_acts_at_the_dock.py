@@ -140,6 +140,7 @@ def test_a_case_that_the_registry_knows_brings_its_place_and_title(desk: Desk) -
         4,
     )
     assert desk.tag().findings == []
+    assert "no such case in the registry: C9." in call(desk, "tag", cases=["C9"])["text"]
 
 
 def test_over_the_socket_the_kernel_says_who_asks(desk: Desk, tmp_path: Path) -> None:

@@ -6,20 +6,26 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
 
 from daemon.acts.handlers import handlers
+from daemon.attention import attention_json
 from daemon.cli.main import main_group
+from daemon.cli.status import attention_lines
 from daemon.cli.tag_options import key_mark
 from daemon.control import ControlServer
-from daemon.dockings import dockings_json
+from daemon.dockings import dockings_json, left_early_json
 from dock.listing import Reason
 from tests.daemon.conftest import Dock, listing, make_dock
 from tests.rig.acts_bench import Desk, make_desk
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -124,6 +130,13 @@ def test_dockings_add_up_and_say_what_was_removed_early(desk: Desk, tmp_path: Pa
     assert (early["removed_early"], early["missing"]) == (True, {"count": 1, "bytes": 7})
     assert early["explained"]["unreadable"] == {"count": 2, "bytes": 8}
     assert early["adds_up"]
+    (left,) = left_early_json(dock.store)
+    assert (left["docking"], left["slot"], left["files"]) == (gone.id, 1, 1)
+    assert "请再次插入" in " ".join(attention_lines(attention_json(dock.store, NOW, ZoneInfo("UTC"))))
+    with dock.store.write() as tx:
+        tx.execute("UPDATE dockings SET attached_at = '2020' WHERE docking = ?", (gone.id,))
+    dock.begin(listing({b"c.mp4": 7}), attachment="c")
+    assert left_early_json(dock.store) == [], "it is in its slot again"
     shown = run(desk, "dockings")
     assert shown.exit_code == 0, shown.output
 
