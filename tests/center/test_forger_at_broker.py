@@ -146,9 +146,10 @@ def test_a_forger_stalls_neither_the_file_nor_those_behind_it_b4(office: Office,
     assert stored(office, small) == small.data
     # The forged bytes sat where the dock's belong: the whole was refused once, and said loudly.
     assert [(recording, new) for recording, _, new in desk.failed] == [(large.recording, True)]
-    until(lambda: troubles(office), "it is written down within a second")
-    (one,) = troubles(office)
-    assert one["name"] == "forged_bytes"
+    names = {"forged_bytes", "flooding"}  # one that writes so fast may be shut out besides
+    until(lambda: "forged_bytes" in {t["name"] for t in troubles(office)}, "it is written down")
+    assert {trouble["name"] for trouble in troubles(office)} <= names
+    one = next(trouble for trouble in troubles(office) if trouble["name"] == "forged_bytes")
     assert f"{desk.dock.topics.up('file')}/{file.file_id}/#" in one["detail"]
 
 
