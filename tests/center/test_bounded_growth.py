@@ -145,7 +145,8 @@ def test_forged_bytes_are_a_trouble_that_names_the_topic_and_fades_b4(
     for attempt in (1, 2):
         forge(bench, dock, attempt)
     bench.tick(2.0)
-    (one,) = status(bench.folder, datetime.now(UTC))["troubles"]
+    with bench.folder.locked("run"):  # as the receiver that runs
+        (one,) = status(bench.folder, datetime.now(UTC))["troubles"]
     assert (one["name"], one["dock"], one["times"], one["severity"]) == (
         "forged_bytes",
         "dock-1",
