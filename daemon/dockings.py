@@ -5,6 +5,7 @@ Works on a store opened read-only too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from daemon.store import Row, Store
@@ -73,40 +74,37 @@ def officer_of(store: Store, docking: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+# Of the newest dockings those after which the camera did not come again.
+_NOT_AGAIN = (
+    "d.docking IN (SELECT docking FROM dockings ORDER BY attached_at DESC LIMIT ?)"
+    " AND NOT EXISTS (SELECT 1 FROM dockings later"
+    "  WHERE later.serial = d.serial AND later.attached_at > d.attached_at)"
+)
 _UNREAD_OF_CAMERAS = (
     "SELECT d.docking, d.serial, d.slot, u.files"
     f" FROM (SELECT docking, count(*) AS files FROM files WHERE {UNREAD_SQL} GROUP BY docking) u"
-    " JOIN dockings d USING (docking)"
-    " WHERE d.docking IN (SELECT docking FROM dockings ORDER BY attached_at DESC LIMIT ?)"
-    " AND NOT EXISTS (SELECT 1 FROM dockings later"
-    "  WHERE later.serial = d.serial AND later.attached_at > d.attached_at)"
-    " ORDER BY d.attached_at DESC"
+    f" JOIN dockings d USING (docking) WHERE {_NOT_AGAIN} ORDER BY d.attached_at DESC"
+)
+_LEFT_EARLY = (
+    "SELECT d.docking, d.serial, d.slot, count(*) AS files FROM dockings d JOIN files f USING (docking)"
+    f" WHERE d.state = 'removed' AND f.reason = 'gone' AND {_NOT_AGAIN}"
+    " GROUP BY d.docking ORDER BY d.attached_at DESC"
 )
 
 
 def unread_json(store: Store) -> list[dict[str, Any]]:
     """Return the cameras whose newest docking left files that could not be read, newest first."""
-    rows = store.rows(_UNREAD_OF_CAMERAS, (LIST_LIMIT,))
-    return [
-        {"docking": r["docking"], "camera": r["serial"], "slot": r["slot"], "files": r["files"]} for r in rows
-    ]
-
-
-_LEFT_EARLY = (
-    "SELECT d.docking, d.serial, d.slot, count(*) AS files FROM dockings d JOIN files f USING (docking)"
-    " WHERE d.state = 'removed' AND f.reason = 'gone'"
-    " AND d.docking IN (SELECT docking FROM dockings ORDER BY attached_at DESC LIMIT ?)"
-    " AND NOT EXISTS (SELECT 1 FROM dockings later"
-    "  WHERE later.serial = d.serial AND later.attached_at > d.attached_at)"
-    " GROUP BY d.docking ORDER BY d.attached_at DESC"
-)
+    return _cameras(store.rows(_UNREAD_OF_CAMERAS, (LIST_LIMIT,)))
 
 
 def left_early_json(store: Store) -> list[dict[str, Any]]:
     """Return the cameras that were taken before all was copied and did not come again, newest first."""
+    return _cameras(store.rows(_LEFT_EARLY, (LIST_LIMIT,)))
+
+
+def _cameras(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [
-        {"docking": r["docking"], "camera": r["serial"], "slot": r["slot"], "files": r["files"]}
-        for r in store.rows(_LEFT_EARLY, (LIST_LIMIT,))
+        {"docking": r["docking"], "camera": r["serial"], "slot": r["slot"], "files": r["files"]} for r in rows
     ]
 
 
