@@ -33,7 +33,7 @@ from dock.listing import CardFile
 from dock.reader import Readable
 from dock.source import CardSource, stays
 from dock.vault_copy import finish, open_copy
-from dock.zeros import ZERO_BLOCK_BYTES
+from dock.zeros import ZERO_BLOCK_BYTES, ZeroBlocks
 
 __all__ = ["ZERO_BLOCK_BYTES", "Pulled", "finish", "prove", "pull", "resume"]
 
@@ -65,6 +65,21 @@ class Pulled:
     zero_run_bytes: int
     verified_bytes: int
     read_s: float
+
+
+def pulled_of(sha256: str, size_bytes: int, zeros: ZeroBlocks, verified_bytes: int, started: float) -> Pulled:
+    """Return what was read since `started` (seconds of the monotonic clock) and judged."""
+    return Pulled(
+        sha256=sha256,
+        size_bytes=size_bytes,
+        zero_blocks=zeros.blocks,
+        zero_block_bytes=zeros.total_bytes,
+        zero_first_at=zeros.first_at,
+        zero_run_at=zeros.run_at,
+        zero_run_bytes=zeros.run_bytes,
+        verified_bytes=verified_bytes,
+        read_s=time.monotonic() - started,
+    )
 
 
 def pull(
@@ -125,18 +140,7 @@ def _copy(
     finally:
         reader.close()
     progress(file.size_bytes)
-    zeros = judge.zeros
-    return Pulled(
-        sha256=judge.digest.hexdigest(),
-        size_bytes=file.size_bytes,
-        zero_blocks=zeros.blocks,
-        zero_block_bytes=zeros.total_bytes,
-        zero_first_at=zeros.first_at,
-        zero_run_at=zeros.run_at,
-        zero_run_bytes=zeros.run_bytes,
-        verified_bytes=target.verified_bytes,
-        read_s=time.monotonic() - started,
-    )
+    return pulled_of(judge.digest.hexdigest(), file.size_bytes, judge.zeros, target.verified_bytes, started)
 
 
 class Target(Protocol):

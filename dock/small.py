@@ -21,7 +21,7 @@ from pathlib import Path
 
 from dock.errors import DockError
 from dock.listing import CardFile
-from dock.pull import Pulled
+from dock.pull import Pulled, pulled_of
 from dock.reader import Readable
 from dock.samples import SEED_BYTES, Samples, take_samples
 from dock.source import CardSource
@@ -142,15 +142,5 @@ def _judged(file: CardFile, content: memoryview, started: float) -> tuple[Pulled
         file.modified_ns,
         secrets.token_bytes(SEED_BYTES),
     )
-    pulled = Pulled(
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=file.size_bytes,
-        zero_blocks=zeros.blocks,
-        zero_block_bytes=zeros.total_bytes,
-        zero_first_at=zeros.first_at,
-        zero_run_at=zeros.run_at,
-        zero_run_bytes=zeros.run_bytes,
-        verified_bytes=0,
-        read_s=time.monotonic() - started,
-    )
-    return pulled, samples
+    sha256 = hashlib.sha256(content).hexdigest()
+    return pulled_of(sha256, file.size_bytes, zeros, 0, started), samples
